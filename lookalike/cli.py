@@ -1,0 +1,246 @@
+"""The command line: read flags, call one step, hand its result to the console.
+
+Each command gets one flag for every setting of its section in config.py, so a new setting needs no line here. Steps
+are imported inside the commands, which keeps `--help` fast and `predict` free of torch.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+from typer.exceptions import TyperException
+
+from lookalike import __version__, config
+from lookalike.console import Console
+from lookalike.errors import LookalikeError
+from lookalike.project import Project
+from lookalike.report import Reporter, Result
+
+app = typer.Typer(
+    name="lookalike",
+    help="From a few names to a working image classifier you can share.",
+    epilog="Start with: lookalike gather NAME NAME, then clean, train, evaluate, predict. No flag is needed.",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every step is given: where it works, how, and who listens."""
+
+    project: Project
+    settings: config.Settings
+    report: Reporter
+
+
+GLOBAL_FLAGS: dict[str, Any] = {
+    "project": Annotated[Path | None, typer.Option(help="folder to work in [default: here]")],
+    "images": Annotated[Path | None, typer.Option(help="folder of label folders [default: images/ in the project]")],
+    "json": Annotated[bool, typer.Option("--json", help="print one JSON document")],
+    "quiet": Annotated[bool, typer.Option("--quiet", help="print nothing but errors")],
+    "debug": Annotated[bool, typer.Option("--debug", help="show the traceback of a fault")],
+}
+GLOBAL_DEFAULTS: dict[str, Any] = {"project": None, "images": None, "json": False, "quiet": False, "debug": False}
+
+
+def command(section: str) -> Callable[[Callable[..., Result | None]], Callable[..., Result | None]]:
+    """Make a function a command: its own parameters are arguments, its section's settings become flags."""
+
+    def register(function: Callable[..., Result | None]) -> Callable[..., Result | None]:
+        model = config.SECTIONS[section]
+        hints = get_type_hints(function, include_extras=True)
+        own = {name: p for name, p in inspect.signature(function).parameters.items() if name != "job"}
+
+        def call(ctx: typer.Context, **given: Any) -> Result | None:
+            everywhere = {name: given.pop(name) for name in GLOBAL_FLAGS}
+            arguments = {name: given.pop(name) for name in own}
+            typed = {name: value for name, value in given.items() if value not in (None, [])}
+            return function(_open_job(ctx, everywhere, section, typed), **arguments)
+
+        parameters = [_parameter("ctx", typer.Context)]
+        parameters += [_parameter(name, hints[name], p.default) for name, p in own.items()]
+        parameters += [_parameter(name, _flag(section, name), None) for name in model.model_fields]
+        parameters += [_parameter(name, kind, GLOBAL_DEFAULTS[name]) for name, kind in GLOBAL_FLAGS.items()]
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {p.name: p.annotation for p in parameters}
+        call.__doc__ = function.__doc__
+        return app.command(function.__name__)(call)
+
+    return register
+
+
+def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _flag(section: str, name: str) -> Any:
+    """The option for one setting: its type and help from config.py; absent means "not typed"."""
+    field = config.SECTIONS[section].model_fields[name]
+    kind = list[str] if "list" in str(field.annotation) else field.annotation
+    default = field.get_default()
+    shown = ",".join(default) if isinstance(default, list) else default
+    help_text = field.description or ""
+    if default is not None and "[default" not in help_text and default is not False:
+        help_text += f" [default: {shown if default is not True else 'yes'}]"
+    return Annotated[kind | None, typer.Option(help=help_text, show_default=False)]  # type: ignore[operator]
+
+
+def _open_job(ctx: typer.Context, everywhere: dict[str, Any], section: str, typed: dict[str, Any]) -> Job:
+    console: Console = ctx.obj
+    _apply_modes(console, everywhere)
+    before = ctx.parent.params if ctx.parent else {}
+    root = (everywhere["project"] or before.get("project") or Path()).expanduser()
+    images = everywhere["images"] or before.get("images")
+    settings = config.load(root, os.environ, {section: typed})
+    return Job(Project(root, images.expanduser() if images else None), settings, console)
+
+
+def _apply_modes(console: Console, flags: dict[str, Any]) -> None:
+    console.json |= flags["json"]
+    console.quiet |= flags["quiet"]
+    console.debug |= flags["debug"]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lookalike {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everywhere(
+    ctx: typer.Context,
+    project: GLOBAL_FLAGS["project"] = None,  # type: ignore[valid-type]
+    images: GLOBAL_FLAGS["images"] = None,  # type: ignore[valid-type]
+    json: GLOBAL_FLAGS["json"] = False,  # type: ignore[valid-type]
+    quiet: GLOBAL_FLAGS["quiet"] = False,  # type: ignore[valid-type]
+    debug: GLOBAL_FLAGS["debug"] = False,  # type: ignore[valid-type]
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    _apply_modes(ctx.obj, ctx.params)
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+@command("gather")
+def gather(
+    job: Job, names: Annotated[list[str] | None, typer.Argument(help="what to tell apart", show_default=False)] = None
+) -> Result | None:
+    """Find and download photos for each NAME into images/."""
+    from lookalike import gather as stage
+
+    return stage.run(job.project, job.settings, names or [], report=job.report)
+
+
+@command("clean")
+def clean(job: Job) -> Result | None:
+    """Set aside photos that would spoil the training; nothing is deleted."""
+    from lookalike import clean as stage
+
+    return stage.run(job.project, job.settings, report=job.report)
+
+
+@command("train")
+def train(job: Job) -> Result | None:
+    """Fine-tune a pretrained network on the photos in images/."""
+    from lookalike import train as stage
+
+    return stage.run(job.project, job.settings, report=job.report)
+
+
+@command("evaluate")
+def evaluate(job: Job) -> Result | None:
+    """Show how good the newest model is, what it confuses, and how far to trust the number."""
+    from lookalike import evaluate as stage
+
+    return stage.run(job.project, job.settings, report=job.report)
+
+
+@command("export")
+def export(job: Job) -> Result | None:
+    """Write the newest model to models/NAME/, checked to answer like the trained network."""
+    from lookalike import export as stage
+
+    return stage.run(job.project, job.settings, report=job.report)
+
+
+@command("predict")
+def predict(
+    job: Job,
+    photos: Annotated[list[str], typer.Argument(help="photos or folders; - reads a list from standard input")],
+) -> Result | None:
+    """Say what is on each photo, with the newest model."""
+    from lookalike import predict as stage
+
+    return stage.run(job.project, job.settings, photos, report=job.report)
+
+
+@command("serve")
+def serve(job: Job) -> Result | None:
+    """Open a local page that classifies photos."""
+    from lookalike import serve as stage
+
+    return stage.run(job.project, job.settings, report=job.report)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. The only place where exceptions end."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    console = Console()
+    console.json, console.debug = "--json" in arguments, "--debug" in arguments
+    try:
+        result = app(args=arguments, prog_name="lookalike", standalone_mode=False, obj=console)
+        if isinstance(result, int):
+            return result  # --help and --version end here
+        console.result(result)
+        return 0
+    except LookalikeError as error:
+        console.error(error)
+        return error.exit_code
+    except TyperException as error:
+        return _usage(console, error)
+    except (KeyboardInterrupt, typer.Abort):
+        console.error(LookalikeError("stopped", "what was done is kept; run the same command to go on"), code=130)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader (head, less) has gone; there is nobody to tell
+        return 0
+    except Exception as error:
+        if console.debug:
+            raise
+        return _our_fault(console, error)
+
+
+def _usage(console: Console, error: TyperException) -> int:
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "lookalike"
+    console.error(LookalikeError(message.rstrip("."), f"see `{path} --help`"), code=2)
+    return 2
+
+
+def _our_fault(console: Console, error: Exception) -> int:
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="lookalike-", suffix=".log", delete=False) as log:
+        traceback.print_exception(error, file=log)
+    fault = LookalikeError(f"{type(error).__name__}: {error}", f"this is a fault of lookalike; details are in {log.name}")
+    console.error(fault)
+    return fault.exit_code
+
+
+def _script() -> None:
+    sys.exit(main())

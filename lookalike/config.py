@@ -1,0 +1,248 @@
+"""Every setting: its default, its limits and the words that explain it. Nothing else states any of the three.
+
+A setting is read from, in this order: the flag, the environment, lookalike.toml, the default. The flags of each
+command, config.example.toml and the environment names (LOOKALIKE_<SECTION>_<NAME>) all follow from the fields here.
+Keys and passwords are not settings: providers read them from the environment only.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from lookalike.errors import ConfigError
+from lookalike.plugins import nearest
+
+FILE_NAME = "lookalike.toml"
+
+
+def _split_commas(value: object) -> object:
+    """`a,b` and `["a,b", "c"]` both become a list, so that flags, environment and file read alike."""
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)):
+        return value
+    return [piece.strip() for part in parts for piece in str(part).split(",") if piece.strip()]
+
+
+Words = Annotated[list[str], BeforeValidator(_split_commas)]
+
+
+class Section(BaseModel):
+    """A group of settings: one command's flags, or one table of lookalike.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GatherSettings(Section):
+    """Where photos come from and how many."""
+
+    count: int = Field(150, ge=1, le=10_000, description="photos wanted for each name")
+    provider: Words = Field(
+        ["openverse", "commons"], description="where to search, in order; the next one tops up what the last left short"
+    )
+    query: list[str] = Field(["{label}"], description='what to search for, e.g. "{label} portrait"; may be repeated')
+    source: Path | None = Field(None, description="the file of addresses or the folder that --provider urls|folder reads")
+    license: Literal["any", "cc", "commercial", "modify", "public"] = Field(
+        "any", description="only photos whose licence allows this"
+    )
+    safe: bool = Field(True, description="leave out adult content")
+    min_size: int = Field(128, ge=1, description="shortest side a photo must have, in pixels")
+    min_per_label: int = Field(10, ge=0, description="exit with 4 when a name ends with fewer photos than this")
+    jobs: int = Field(16, ge=1, le=64, description="downloads at the same time")
+
+
+class CleanSettings(Section):
+    """What is set aside before training."""
+
+    min_size: int = Field(64, ge=1, description="shortest side a photo must have, in pixels")
+    dry_run: bool = Field(False, description="only show what would be set aside")
+    yes: bool = Field(False, description="do not ask, even when more than half of the photos would go")
+    undo: bool = Field(False, description="bring back everything that was set aside, byte for byte")
+
+
+class TrainSettings(Section):
+    """How the network learns."""
+
+    epochs: int = Field(5, ge=0, le=1000, description="fine-tuning epochs")
+    arch: str = Field("efficientnet_lite0", description="any torchvision or timm network")
+    size: int | None = Field(None, ge=32, le=1024, description="side of the square the network sees, in pixels [default: chosen]")
+    batch_size: int | None = Field(None, ge=2, le=4096, description="photos in one step [default: chosen]")
+    seed: int = Field(42, ge=0, description="makes the split and the training repeatable")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
+    weights: str = Field("auto", description="pretrained weights: a file, none, or auto")
+    recipe: str = Field("auto", description="how to train: auto, or book (the fastai book's own recipe)")
+    valid: float = Field(0.2, gt=0, lt=0.9, description="share of the photos held back to measure accuracy")
+
+
+class EvaluateSettings(Section):
+    """What is measured and when that is not good enough."""
+
+    run: str | None = Field(None, description="which run [default: the newest]")
+    at_least: float | None = Field(None, ge=0, le=1, description="exit with 5 when the accuracy is below this")
+    top: int = Field(12, ge=0, le=1000, description="how many of the worst mistakes to show")
+
+
+class ExportSettings(Section):
+    """How a trained model is taken away."""
+
+    name: str | None = Field(None, description="name of the folder under models/ [default: the project's name]")
+    run: str | None = Field(None, description="which run [default: the newest]")
+    format: Words = Field(["onnx"], description="what to write besides model.json, e.g. onnx,learner")
+
+
+class PredictSettings(Section):
+    """How photos are named."""
+
+    model: str | None = Field(None, description="a name under models/, or a folder [default: the newest]")
+    top: int = Field(3, ge=1, le=1000, description="labels shown for each photo")
+    csv: bool = Field(False, description="print comma-separated values")
+
+
+class ServeSettings(Section):
+    """The local page."""
+
+    model: str | None = Field(None, description="a name under models/, or a folder [default: the newest]")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+
+
+class NetworkSettings(Section):
+    """Limits of every download."""
+
+    allow_hosts: Words = Field(
+        [],
+        description="private hosts that may be reached, as host or host:port",
+        json_schema_extra={"env": "LOOKALIKE_ALLOW_HOSTS"},
+    )
+    contact: str = Field("", description="web page or e-mail address sent in the User-Agent, as search services ask")
+    max_bytes: int = Field(20_000_000, ge=1024, description="largest photo accepted, in bytes")
+    connect_timeout: float = Field(5, gt=0, description="seconds to reach a host")
+    read_timeout: float = Field(15, gt=0, description="seconds a host may stay silent")
+    total_timeout: float = Field(30, gt=0, description="seconds one photo may take in all")
+
+
+class BingSettings(Section):
+    """A service that speaks the Bing Image Search v7 dialect."""
+
+    endpoint: str = Field(
+        "https://api.bing.microsoft.com/v7.0/images/search",
+        description="address of the search",
+        json_schema_extra={"env": "BING_SEARCH_V7_ENDPOINT"},
+    )
+    key_header: str = Field("Ocp-Apim-Subscription-Key", description="header that carries the key")
+    market: str = Field("en-US", description="market to search in")
+
+
+class OpenverseSettings(Section):
+    """Openverse, the default search."""
+
+    endpoint: str = Field("https://api.openverse.org/v1/images/", description="address of the search")
+
+
+class CommonsSettings(Section):
+    """Wikimedia Commons."""
+
+    endpoint: str = Field("https://commons.wikimedia.org/w/api.php", description="address of the search")
+
+
+class Settings(Section):
+    """All settings, one field for each table of lookalike.toml."""
+
+    gather: GatherSettings = GatherSettings()
+    clean: CleanSettings = CleanSettings()
+    train: TrainSettings = TrainSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    export: ExportSettings = ExportSettings()
+    predict: PredictSettings = PredictSettings()
+    serve: ServeSettings = ServeSettings()
+    network: NetworkSettings = NetworkSettings()
+    bing: BingSettings = BingSettings()
+    openverse: OpenverseSettings = OpenverseSettings()
+    commons: CommonsSettings = CommonsSettings()
+
+
+SECTIONS: dict[str, type[Section]] = {
+    name: field.annotation
+    for name, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}
+
+
+def env_name(section: str, field: str) -> str:
+    """The environment variable that holds a setting."""
+    extra = SECTIONS[section].model_fields[field].json_schema_extra
+    if isinstance(extra, dict) and "env" in extra:
+        return str(extra["env"])
+    return f"LOOKALIKE_{section}_{field}".upper()
+
+
+def load(root: Path, env: Mapping[str, str], flags: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
+    """The settings in force for the project at `root`.
+
+    `flags` holds what was typed, by section and field; fields not typed are absent. Raises ConfigError that lists
+    every fault at once.
+    """
+    layers: dict[str, dict[str, Any]] = {}
+    for section, values in _read_file(root / FILE_NAME).items():
+        layers[section] = values if not isinstance(values, dict) else dict(values)
+    for section, model in SECTIONS.items():
+        for field in model.model_fields:
+            if (value := env.get(env_name(section, field))) is not None:
+                layers.setdefault(section, {})[field] = value
+    for section, typed in (flags or {}).items():
+        layers.setdefault(section, {}).update(typed)
+    try:
+        return Settings.model_validate(layers)
+    except ValidationError as error:
+        raise _explain(error) from None
+
+
+def example_toml() -> str:
+    """config.example.toml: every setting with its default and its words."""
+    lines = ["# Every setting with its default. Copy what you change to lookalike.toml.", ""]
+    for section, model in SECTIONS.items():
+        lines += [f"[{section}]", f"# {(model.__doc__ or '').strip()}"]
+        for name, field in model.model_fields.items():
+            lines.append(f"# {field.description}  (environment: {env_name(section, name)})")
+            default = field.get_default()
+            lines.append(f"# {name} =" if default is None else f"{name} = {_toml(default)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path.name} cannot be read: {error}", "see config.example.toml") from None
+
+
+def _explain(error: ValidationError) -> ConfigError:
+    """All faults in one message, with the nearest valid name for unknown ones."""
+    faults, hints = [], []
+    for fault in error.errors():
+        where = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            *parents, name = (str(part) for part in fault["loc"])
+            known = list(SECTIONS[parents[0]].model_fields) if parents else list(SECTIONS)
+            faults.append(f"{where}: unknown setting")
+            hints.append(nearest(name, known))
+        else:
+            faults.append(f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]} (got {fault['input']!r})")
+    return ConfigError("; ".join(faults), "; ".join(dict.fromkeys(hints)) or "see config.example.toml")

@@ -1,0 +1,142 @@
+"""The only file that prints: results on stdout, everything else on stderr, bars only on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lookalike.errors import LookalikeError
+from lookalike.report import Result, Table, Task
+
+FORMAT_VERSION = 1
+
+
+class Console:
+    """A Reporter for people and programs. `json` and `quiet` and `debug` are set once the flags are known."""
+
+    def __init__(self) -> None:
+        self.json = False
+        self.quiet = False
+        self.debug = False
+
+    def note(self, text: str) -> None:
+        """One line on stderr, unless quiet."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """A line on stderr that starts with "warning:", unless quiet."""
+        self.note(f"warning: {text}")
+
+    def emit(self, text: str) -> None:
+        """Output itself, at once."""
+        print(text, flush=True)
+
+    def confirm(self, question: str) -> bool:
+        """Ask on the terminal; no when nobody can answer."""
+        if self.json or self.quiet or not sys.stdin.isatty():
+            return False
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    @contextmanager
+    def task(self, title: str, total: int | None = None) -> Iterator[Task]:
+        """A bar on a terminal; elsewhere one line when the work ends and one about every ten seconds of it."""
+        if self.quiet:
+            yield _Lines(title, total, None)
+        elif sys.stderr.isatty():
+            yield from _bar(title, total)
+        else:
+            lines = _Lines(title, total, self)
+            yield lines
+            lines.finish()
+
+    def result(self, result: Result | None) -> None:
+        """Print what a command returned."""
+        if self.json:
+            kind = result.kind if result else "none"
+            self._document({"ok": True, "kind": kind, "data": result.data() if result else {}})
+        elif result and not self.quiet:
+            self._show(result)
+
+    def error(self, error: LookalikeError, code: int | None = None) -> None:
+        """Print why a command stopped: what was done so far, one line, and the next command to type."""
+        if self.json:
+            fault = {"code": code or error.exit_code, "message": error.message, "hint": error.hint}
+            document: dict[str, Any] = {"ok": False, "error": fault}
+            if error.result:
+                document |= {"kind": error.result.kind, "data": error.result.data()}
+            self._document(document)
+            return
+        if error.result and not self.quiet:
+            self._show(error.result)
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr, flush=True)
+
+    def _document(self, body: dict[str, Any]) -> None:
+        print(json.dumps({"version": FORMAT_VERSION, **body}, ensure_ascii=False), flush=True)
+
+    def _show(self, result: Result) -> None:
+        from rich.console import Console as Terminal
+
+        terminal = Terminal(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 120)
+        for block in result.show():
+            terminal.print(_rich_table(block) if isinstance(block, Table) else block, markup=False)
+
+
+def _rich_table(table: Table) -> Any:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    drawn = RichTable(title=Text(table.title) if table.title else None, box=box.SIMPLE_HEAD, title_justify="left")
+    for column in table.columns:
+        drawn.add_column(column, justify="right" if column in table.right else "left", overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    return drawn
+
+
+def _bar(title: str, total: int | None) -> Iterator[Task]:
+    from rich.console import Console as Terminal
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+        TimeRemainingColumn(), TextColumn("{task.fields[status]}", markup=False),
+    )  # fmt: skip
+    with Progress(*columns, console=Terminal(stderr=True), transient=False) as progress:
+        key = progress.add_task(title, total=total, status="")
+
+        class Bar:
+            def advance(self, steps: int = 1, status: str = "") -> None:
+                progress.update(key, advance=steps, **({"status": status} if status else {}))
+
+        yield Bar()
+
+
+class _Lines:
+    """Progress where there is no terminal: a line now and then, so that a log shows life."""
+
+    EVERY_SECONDS = 10.0
+
+    def __init__(self, title: str, total: int | None, console: Console | None) -> None:
+        self.title, self.total, self.console = title, total, console
+        self.done, self.status, self.last = 0, "", time.monotonic()
+
+    def advance(self, steps: int = 1, status: str = "") -> None:
+        self.done += steps
+        self.status = status or self.status
+        if time.monotonic() - self.last >= self.EVERY_SECONDS:
+            self.finish()
+
+    def finish(self) -> None:
+        self.last = time.monotonic()
+        if self.console:
+            of = f"/{self.total}" if self.total else ""
+            self.console.note(f"{self.title}: {self.done}{of} {self.status}".rstrip())

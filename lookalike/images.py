@@ -1,0 +1,163 @@
+"""The one way a file becomes pixels, for every step: training, evaluation, export, prediction and the web page.
+
+Rules: a type is known by content, never by name; only the formats below are decoded, whatever else Pillow can do
+(its security guide asks for such a list); a photo is decoded completely or refused; the first frame counts; the
+orientation its metadata asks for is applied once; 16-bit grey is scaled, not clipped; transparency lies on white.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from lookalike.errors import UnusablePhoto
+from lookalike.records import InputSpec
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+SUFFIXES = {
+    "JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif",
+    "AVIF": ".avif",
+}  # fmt: skip
+MAX_PIXELS = 50_000_000
+
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "JPEG"), (b"\x89PNG\r\n\x1a\n", "PNG"), (b"GIF87a", "GIF"), (b"GIF89a", "GIF"), (b"BM", "BMP"),
+    (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"%PDF", "PDF"), (b"PK\x03\x04", "ZIP"), (b"8BPS", "PSD"),
+    (b"%!PS", "EPS"), (b"\0\0\0\x0cjP  ", "JPEG2000"), (b"\xff\x4f\xff\x51", "JPEG2000"),
+)  # fmt: skip
+_BRANDS = {b"avif": "AVIF", b"avis": "AVIF"} | dict.fromkeys(
+    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevm", b"hevs", b"mif1", b"msf1"), "HEIC"
+)
+
+
+def sniff(head: bytes) -> str:
+    """The real format of a file, from its first bytes: a name from FORMATS, another name, or "" when unknown."""
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "MP4")
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith(b"<"):
+        return "SVG" if b"<svg" in text else "HTML"
+    return "JSON" if text[:1] in (b"{", b"[") else ""
+
+
+def open_rgb(source: Path | bytes, *, at_least: int | None = None) -> Image.Image:
+    """An upright RGB image of the whole photo.
+
+    With `at_least`, a JPEG may come smaller by a power of two as long as its shorter side keeps that many pixels
+    (several times faster; for pixels that need not be exact). Raises UnusablePhoto with a stable reason.
+    """
+    head = source[:512] if isinstance(source, bytes) else _head(source)
+    if not head:
+        raise UnusablePhoto("empty", "the file has no bytes")
+    kind = sniff(head)
+    if kind and kind not in FORMATS:
+        raise UnusablePhoto("not-an-image", f"this is {kind}, not a photo we read")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise UnusablePhoto("too-large", f"{image.width}x{image.height} pixels")
+                if at_least:
+                    image.draft("RGB", (at_least, at_least))
+                image.load()
+                return _upright_rgb(image)
+    except UnusablePhoto:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnusablePhoto("too-large", str(error)) from None
+    except MemoryError:
+        raise UnusablePhoto("too-large", "decoding needs too much memory") from None
+    except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged files; each means the same to us
+        raise UnusablePhoto(*_reason(error, kind)) from None
+
+
+def _head(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise UnusablePhoto("missing" if not path.exists() else "not-a-file", str(path))
+        with path.open("rb") as file:
+            return file.read(512)
+    except OSError as error:
+        raise UnusablePhoto("unreadable", error.strerror or str(error)) from None
+
+
+def _reason(error: Exception, kind: str) -> tuple[str, str]:
+    text = str(error)
+    if not kind:
+        return "not-an-image", "no known image format"
+    if "truncated" in text or "Truncated" in text:
+        return "truncated", text
+    return "unreadable", f"{kind}: {text or type(error).__name__}"
+
+
+def _upright_rgb(image: Image.Image) -> Image.Image:
+    """Apply the orientation and bring any mode to 8-bit RGB."""
+    try:
+        image = ImageOps.exif_transpose(image)
+    except Exception:  # broken metadata must not cost the photo
+        image = image.copy()
+    if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
+        image = _scaled_grey(image)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _scaled_grey(image: Image.Image) -> Image.Image:
+    """Deep grey to 8 bits by its range: 16-bit values are divided by 257; other ranges are stretched to fit."""
+    values = np.asarray(image, dtype=np.float64)
+    if image.mode == "F" and values.size and np.nanmax(values) <= 1:
+        values = values * 255
+    elif image.mode != "F" or np.nanmax(values, initial=0) > 255:
+        values = values / 257
+    return Image.fromarray(np.nan_to_num(values).round().clip(0, 255).astype(np.uint8))
+
+
+def fit(image: Image.Image, spec: InputSpec) -> np.ndarray:
+    """The square the network sees: uint8, shape (size, size, 3).
+
+    The arithmetic of each way follows fastai's Resize, integer rounding included, so that a network trained either
+    way sees the same pixels: crop first, then resize.
+    """
+    width, height = image.size
+    if spec.resize == "crop":
+        scale = min(width / spec.size, height / spec.size)
+        side = max(1, int(scale * spec.size))
+        left, top = int(0.5 * (width - side)), int(0.5 * (height - side))
+        image = image.crop((left, top, left + side, top + side))
+    elif spec.resize == "pad":
+        side = max(width, height)
+        square = Image.new("RGB", (side, side))
+        square.paste(image, ((side - width) // 2, (side - height) // 2))
+        image = square
+    return np.asarray(image.resize((spec.size, spec.size), Image.Resampling.BILINEAR))
+
+
+def read(source: Path | bytes, spec: InputSpec) -> np.ndarray:
+    """A photo as the network sees it: open_rgb, then fit. Raises UnusablePhoto."""
+    return fit(open_rgb(source), spec)
+
+
+def dhash(image: Image.Image) -> int:
+    """A 64-bit difference hash: one bit for each neighbour pair of an 8x9 grey thumbnail, set where it brightens.
+
+    Near-copies differ in few bits. Method: N. Krawetz, "Kind of Like That", 2013.
+    """
+    grey = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
+    bits = (grey[:, 1:] > grey[:, :-1]).ravel()
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")

@@ -1,0 +1,101 @@
+"""The append-only record of a data set: where each photo came from and every decision taken about it.
+
+One JSON object a line. Lines are never changed, so whatever moment a process dies at, all that was known before is
+still known; a torn last line is passed over. Folding the lines, the last word about a photo wins.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lookalike.errors import NotReadyError
+from lookalike.records import ImageRecord
+
+NAME = "manifest.jsonl"
+
+
+@dataclass(frozen=True)
+class State:
+    """What the manifest says now: the last record about each file, and every attempt that gave no file."""
+
+    files: dict[str, ImageRecord] = field(default_factory=dict)
+    attempts: list[ImageRecord] = field(default_factory=list)
+
+
+class Manifest:
+    """The manifest of the data set in `images`."""
+
+    def __init__(self, images: Path) -> None:
+        self.path = images / NAME
+        self._guard = threading.Lock()
+
+    def append(self, records: Iterable[ImageRecord]) -> None:
+        """Add lines, each stamped with the time unless it carries one. Safe from several threads."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        lines = [
+            json.dumps((record if record.at else replace(record, at=now)).to_json(), ensure_ascii=False) + "\n"
+            for record in records
+        ]
+        if not lines:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._guard, self.path.open("ab+") as file:
+            if file.tell() and not _ends_with_newline(file.fileno()):
+                lines.insert(0, "\n")  # closes a line that a killed process left torn
+            file.write("".join(lines).encode())
+
+    def records(self) -> Iterator[ImageRecord]:
+        """All lines in order, one at a time; lines that do not parse are passed over."""
+        if not self.path.exists():
+            return
+        with self.path.open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                try:
+                    yield ImageRecord.from_json(json.loads(line))
+                except (ValueError, TypeError):
+                    continue
+
+    def fold(self) -> State:
+        """The last word about each photo."""
+        state = State()
+        for record in self.records():
+            if record.moved_from:
+                state.files.pop(record.moved_from, None)
+            if record.file and record.status in ("ok", "quarantined"):
+                state.files[record.file] = record
+            else:
+                state.attempts.append(record)
+        return state
+
+    @contextmanager
+    def lock(self, wait: float = 0) -> Iterator[None]:
+        """Hold the data set for one writing command. Raises NotReadyError when another holds it after `wait` seconds."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path.with_name(".manifest.lock"))
+        try:
+            lock.acquire(timeout=wait)
+        except Timeout:
+            raise NotReadyError(
+                f"another lookalike command is working in {self.path.parent}", "wait for it to end and run this again"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _ends_with_newline(descriptor: int) -> bool:
+    """Whether the open file's last byte is a line end (POSIX pread where there is one)."""
+    end = os.lseek(descriptor, -1, os.SEEK_END)
+    last = os.read(descriptor, 1)
+    os.lseek(descriptor, end + 1, os.SEEK_SET)
+    return last == b"\n"

@@ -1,0 +1,155 @@
+"""Every path of a project, and how each artefact is written and read.
+
+Each write goes to a temporary file in the same folder and is then moved into place, so no half file ever carries a
+final name; the JSON file that marks an artefact complete is written last.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lookalike.errors import NotReadyError
+from lookalike.records import Bundle, Evaluation, Record, TrainedRun
+
+RecordType = TypeVar("RecordType", bound=Record)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder a user works in. `images_dir` replaces the project's own images/ when given."""
+
+    root: Path
+    images_dir: Path | None = None
+
+    @property
+    def images(self) -> Path:
+        """Label folders with the photos, and their manifest."""
+        return self.images_dir or self.root / "images"
+
+    @property
+    def quarantine(self) -> Path:
+        """What `clean` set aside, under the same names."""
+        return self.root / "quarantine"
+
+    @property
+    def runs(self) -> Path:
+        """One folder for each training."""
+        return self.root / "runs"
+
+    @property
+    def models(self) -> Path:
+        """One folder for each exported model."""
+        return self.root / "models"
+
+    @property
+    def cache(self) -> Path:
+        """Decoded pixels, search answers, logs; always safe to delete."""
+        return self.root / ".cache"
+
+    def run_dir(self, run: str | None = None) -> Path:
+        """The folder of a finished run, by default the newest. Raises NotReadyError."""
+        return _newest(self.runs, "run.json", run, "run", "run `lookalike train` first")
+
+    def model_dir(self, model: str | None = None) -> Path:
+        """The folder of a model: a path, a name under models/, or by default the newest of models/ and runs/.
+
+        Raises NotReadyError.
+        """
+        if model and (Path(model) / "model.json").is_file():
+            return Path(model)
+        if model:
+            return _newest(self.models, "model.json", model, "model", "run `lookalike train`, then `lookalike export`")
+        found = [*self.models.glob("*/model.json"), *self.runs.glob("*/model/model.json")]
+        if not found:
+            raise NotReadyError(f"there is no model in {self.root}", "run `lookalike train` first")
+        return max(found, key=lambda path: path.stat().st_mtime_ns).parent
+
+
+def _newest(folder: Path, marker: str, name: str | None, what: str, hint: str) -> Path:
+    if name:
+        if (folder / name / marker).is_file():
+            return folder / name
+        known = sorted(path.parent.name for path in folder.glob(f"*/{marker}"))
+        raise NotReadyError(f"there is no {what} {name!r} in {folder}", f"known: {', '.join(known)}" if known else hint)
+    found = sorted(folder.glob(f"*/{marker}"), key=lambda path: path.stat().st_mtime_ns)
+    if not found:
+        raise NotReadyError(f"there is no finished {what} in {folder}", hint)
+    return found[-1].parent
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write to the path this gives; when the block ends well it becomes `path`, else it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+    os.close(descriptor)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file in one step."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file in one step."""
+    with replacing(path) as part:
+        part.write_bytes(data)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Replace a JSON file in one step."""
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Replace a CSV file in one step."""
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def sha256_file(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_run(folder: Path) -> TrainedRun:
+    """The run kept in `folder`. Raises NotReadyError when run.json is damaged."""
+    return _load(folder / "run.json", TrainedRun.from_json, "run `lookalike train` again")
+
+
+def load_evaluation(folder: Path) -> Evaluation | None:
+    """The evaluation of the run in `folder`, or None when there is none yet."""
+    path = folder / "evaluation.json"
+    return _load(path, Evaluation.from_json, "run `lookalike evaluate` again") if path.is_file() else None
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """The description of the model in `folder`; its files are not checked here. Raises NotReadyError."""
+    return _load(folder / "model.json", Bundle.from_json, "export the model again")
+
+
+def _load(path: Path, read: Callable[[Any], RecordType], hint: str) -> RecordType:
+    try:
+        return read(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise NotReadyError(f"{path} is damaged or not ours: {error}", hint) from None

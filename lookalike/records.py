@@ -1,0 +1,211 @@
+"""The values that flow between steps. Frozen, plain, and each the same on disk as in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self, get_type_hints
+
+Part = Literal["train", "valid", "test"]
+
+
+class Record:
+    """A frozen dataclass that goes to JSON and back."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON types; empty optional fields are left out."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if value not in (None, "", ())}  # type: ignore[call-overload]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The record again; fields it does not know are ignored, so that newer files still read."""
+        hints = get_type_hints(cls)
+        values: dict[str, Any] = {}
+        for name in (item.name for item in dataclasses.fields(cls)):  # type: ignore[arg-type]
+            if name not in data:
+                continue
+            value, hint = data[name], hints[name]
+            if isinstance(value, list):
+                value = tuple(tuple(item) if isinstance(item, list) else item for item in value)
+            elif isinstance(value, Mapping) and isinstance(hint, type) and issubclass(hint, Record):
+                value = hint.from_json(value)
+            values[name] = value
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class ImageRecord(Record):
+    """One line of the manifest: an attempt to get a photo, or a decision about one.
+
+    `file` is the path below images/ with forward slashes ("ants/x.jpg", "train/ants/x.jpg"); an attempt that gave
+    no file has none. `status` is `ok` (in the set), `quarantined`, `failed`, or `duplicate` (these bytes were there
+    already, as `file`). `reason` is a stable word. `group` joins photos that must stay on one side of a split.
+    `moved_from` is the former `file` of a photo that got another label.
+    """
+
+    label: str
+    status: str
+    file: str = ""
+    reason: str = ""
+    detail: str = ""
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+    provider: str = ""
+    query: str = ""
+    rank: int = 0
+    image_url: str = ""
+    final_url: str = ""
+    page_url: str = ""
+    title: str = ""
+    license: str = ""
+    license_url: str = ""
+    creator: str = ""
+    attribution: str = ""
+    group: str = ""
+    moved_from: str = ""
+    by: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True)
+class InputSpec(Record):
+    """How a photo becomes the network's input; the same everywhere a photo is read.
+
+    `size` is the side of the square in pixels. `resize` is `crop` (the centre square), `squish` (all of it, out of
+    proportion) or `pad` (all of it, on black). `mean` and `std` are per channel on a 0..1 scale. `crop` is `none` or
+    `face` (the main face with some room, when there is one).
+    """
+
+    size: int
+    resize: str = "crop"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    crop: str = "none"
+
+
+@dataclass(frozen=True)
+class Example(Record):
+    """One photo of a data set: where it is, its label, its bytes' sha256, its group and its side of the split."""
+
+    file: str
+    label: str
+    sha256: str
+    group: str
+    part: Part = "train"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The photos of one training: `labels` in the order of the network's outputs, and the examples by file name."""
+
+    root: str
+    labels: tuple[str, ...]
+    examples: tuple[Example, ...]
+    fingerprint: str
+
+    def part(self, name: Part) -> tuple[Example, ...]:
+        """The examples on one side of the split."""
+        return tuple(example for example in self.examples if example.part == name)
+
+    def count(self, label: str, part: Part | None = None) -> int:
+        """How many photos a label has, in all or on one side."""
+        return sum(example.label == label and part in (None, example.part) for example in self.examples)
+
+
+@dataclass(frozen=True)
+class TrainedRun(Record):
+    """What `train` did: enough to rebuild the network and to repeat the run. `images` is where the photos were."""
+
+    id: str
+    created: str
+    labels: tuple[str, ...]
+    arch: str
+    recipe: str
+    input: InputSpec
+    head: str
+    settings: dict[str, Any]
+    fingerprint: str
+    seed: int
+    images: str
+    versions: dict[str, str] = field(default_factory=dict)
+    history: tuple[dict[str, float], ...] = ()
+    best_epoch: int = 0
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rate(Record):
+    """A share of successes with its 95 % Wilson interval."""
+
+    value: float
+    low: float
+    high: float
+    right: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Mistake(Record):
+    """A photo the network names wrongly, or least surely. `loss` is -ln of the probability of the right label."""
+
+    file: str
+    actual: str
+    predicted: str
+    probability: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Evaluation(Record):
+    """How good a run is, on photos it did not learn from. `confusion[i][j]` counts label i taken for label j."""
+
+    run: str
+    part: str
+    accuracy: Rate
+    labels: tuple[str, ...]
+    per_label: dict[str, dict[str, float]]
+    confusion: tuple[tuple[int, ...], ...]
+    top_losses: tuple[dict[str, Any], ...] = ()
+    unreadable: tuple[dict[str, str], ...] = ()
+    temperature: float = 1.0
+    threshold: float | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bundle(Record):
+    """model.json: what a model needs to answer, away from its project. `files` maps names to sha256.
+
+    Probabilities of the network are raised to 1/`temperature` and normalised again; a best probability below
+    `threshold` means none of the labels.
+    """
+
+    name: str
+    created: str
+    labels: tuple[str, ...]
+    input: InputSpec
+    arch: str
+    run: str
+    fingerprint: str
+    files: dict[str, str]
+    temperature: float = 1.0
+    threshold: float | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    parity: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Prediction(Record):
+    """The answer for one photo: label and probability, best first. `reason` says why there is none."""
+
+    file: str
+    label: str = ""
+    probabilities: tuple[tuple[str, float], ...] = ()
+    known: bool = True
+    reason: str = ""
+    detail: str = ""

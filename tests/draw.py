@@ -1,0 +1,42 @@
+"""Photos for tests, drawn by code: two kinds of picture that a network can learn to tell apart, never twice the same."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+
+def photo(kind: str, seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
+    """A noisy picture of `kind`: "circles" (round, warm) or "stripes" (straight, cold)."""
+    random = np.random.default_rng(seed)
+    noise = random.integers(0, 60, (size[1], size[0], 3), dtype=np.uint8)
+    image = Image.fromarray(noise + random.integers(60, 120, 3, dtype=np.uint8))
+    pen = ImageDraw.Draw(image)
+    for _ in range(6):
+        x, y = int(random.integers(0, size[0])), int(random.integers(0, size[1]))
+        r = int(random.integers(8, 28))
+        shade = int(random.integers(150, 255))
+        if kind == "circles":
+            pen.ellipse((x - r, y - r, x + r, y + r), fill=(shade, shade // 2, 40), outline="white")
+        else:
+            pen.line((x - 60, y - r, x + 60, y + r), fill=(40, shade // 2, shade), width=5)
+    return image
+
+
+def jpeg(kind: str, seed: int, size: tuple[int, int] = (160, 120), quality: int = 90) -> bytes:
+    """The same as the bytes of a JPEG file."""
+    buffer = io.BytesIO()
+    photo(kind, seed, size).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def folder(root: Path, counts: dict[str, int], size: tuple[int, int] = (160, 120)) -> Path:
+    """A folder of label folders with so many drawn photos each; labels are kinds of picture."""
+    for number, (label, count) in enumerate(counts.items()):
+        (root / label).mkdir(parents=True, exist_ok=True)
+        for index in range(count):
+            (root / label / f"{index:03}.jpg").write_bytes(jpeg(label, 1000 * number + index, size))
+    return root
