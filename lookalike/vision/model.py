@@ -1,0 +1,90 @@
+"""Networks: build one for a set of labels, save it, load it again, ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from fastai.torch_core import apply_init
+from fastai.vision.learner import TimmBody, create_body, create_head, num_features_model
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from lookalike.errors import NotReadyError
+from lookalike.project import load_run as read_run
+from lookalike.project import replacing
+from lookalike.records import InputSpec, TrainedRun
+from lookalike.vision import weights
+
+WEIGHTS_FILE = "weights.safetensors"
+
+
+class LinearHead(nn.Sequential):
+    """Average over the picture, dropout, one linear layer: the smallest head, and one a linear probe can fill."""
+
+    def __init__(self, features: int, labels: int, *, pool: bool = True, dropout: float = 0.0) -> None:
+        average = nn.AdaptiveAvgPool2d(1) if pool else nn.Identity()
+        super().__init__(average, nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, labels))
+
+
+def build(arch: str, labels: int, *, head: str, source: str = "none") -> tuple[nn.Module, bool]:
+    """A network `nn.Sequential(body, head)` and whether its body is pretrained.
+
+    `head` is `linear` or `book` (fastai's own head). `source` says which weights fill the body, as in
+    weights.load_into.
+    """
+    whole = weights.create(arch)
+    pretrained = weights.load_into(whole, arch, source)
+    pool = True
+    if isinstance(weights.resolve(arch), str):
+        whole.reset_classifier(0)
+        body: nn.Module = TimmBody(whole)
+        features, pool = whole.num_features, body.needs_pool
+    else:
+        body = create_body(whole, pretrained=False)
+        features = num_features_model(body)
+    if head == "linear":
+        return nn.Sequential(body, LinearHead(features, labels, pool=pool)), pretrained
+    top = create_head(features, labels, pool=pool)
+    apply_init(top, nn.init.kaiming_normal_)
+    return nn.Sequential(body, top), pretrained
+
+
+def save(network: nn.Module, path: Path) -> None:
+    """Write the weights to `path` in one step."""
+    state = {name: tensor.detach().contiguous().cpu().float() if tensor.is_floating_point() else tensor.detach().cpu()
+             for name, tensor in network.state_dict().items()}  # fmt: skip
+    with replacing(path) as part:
+        save_file(state, part)
+
+
+def load_run(folder: Path) -> tuple[TrainedRun, nn.Module]:
+    """A finished run and its network, ready to answer. Raises NotReadyError when the weights are damaged."""
+    run = read_run(folder)
+    network, _ = build(run.arch, len(run.labels), head=run.head)
+    try:
+        network.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    except Exception as error:  # safetensors and torch each have their own kinds for a file that does not fit
+        reason = str(error).splitlines()[0]
+        raise NotReadyError(f"{folder / WEIGHTS_FILE} is damaged: {reason}", "run `lookalike train` again") from None
+    return run, network.eval()
+
+
+def normalise(pixels: torch.Tensor, spec: InputSpec) -> torch.Tensor:
+    """uint8 (n, size, size, 3) to float32 (n, 3, size, size), as the network wants it."""
+    mean = torch.tensor(spec.mean, device=pixels.device).mul(255)
+    std = torch.tensor(spec.std, device=pixels.device).mul(255)
+    return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, spec: InputSpec, pixels: np.ndarray | Sequence[np.ndarray], batch: int = 32) -> np.ndarray:
+    """Probabilities (n, labels), float32, of uint8 photos (n, size, size, 3)."""
+    device = next(network.parameters()).device
+    rows = []
+    for start in range(0, len(pixels), batch):
+        part = torch.from_numpy(np.ascontiguousarray(pixels[start : start + batch])).to(device)
+        rows.append(network(normalise(part, spec)).softmax(dim=1).float().cpu())
+    return torch.cat(rows).numpy() if rows else np.zeros((0, 0), np.float32)
