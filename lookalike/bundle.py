@@ -1,36 +1,51 @@
 """Read, check and run an exported model with onnxruntime; torch is never needed.
 
-A bundle is a folder with model.onnx and model.json. Every file is checked against its sha256 before it is used: no
-model format notices damage by itself (about a third of models with one flipped bit load without a word).
+A bundle is a folder with model.onnx and model.json. Every file is checked against its sha256 before it is used, and
+model.json against its own: no model format notices damage by itself (about a third of models with one flipped bit load
+without a word). Bundles may come from strangers, so nothing in one is trusted; onnxfile.py says what a model may hold.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from lookalike import images
+from lookalike import images, onnxfile
 from lookalike.errors import NotReadyError, UnusablePhoto
-from lookalike.project import load_bundle, sha256_file
-from lookalike.records import Bundle, Prediction
+from lookalike.project import load_bundle, sha256_file, write_text
+from lookalike.records import Bundle, InputSpec, Prediction
 
-if TYPE_CHECKING:
-    import onnxruntime
+AGAIN = "run `lookalike export` again, or copy the model again"
+NEITHER = "neither"
+VERSION = 1
+Decoded = tuple[str, "np.ndarray | UnusablePhoto"]
 
 
 class Model:
     """A model ready to answer: `description` is its model.json."""
 
-    def __init__(self, description: Bundle, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, description: Bundle, session: Any) -> None:
         self.description = description
         self.session = session
+        self._input = session.get_inputs()[0].name
 
     def probabilities(self, batch: np.ndarray) -> np.ndarray:
-        """Probabilities (n, labels), float32, of a uint8 batch (n, size, size, 3), temperature applied."""
-        raw = self.session.run(None, {self.session.get_inputs()[0].name: batch})[0]
+        """Probabilities (n, labels), float32, of a uint8 batch (n, size, size, 3), temperature applied.
+
+        Raises NotReadyError when the model gives anything else than probabilities.
+        """
+        raw = self.session.run(None, {self._input: batch})[0]
+        if raw.shape != (len(batch), len(self.description.labels)):
+            raise NotReadyError(f"the model answers with {raw.shape} numbers for {len(batch)} photos", AGAIN)
+        if not np.isfinite(raw).all() or raw.min(initial=0) < 0 or np.abs(raw.sum(axis=1) - 1).max(initial=0) > 1e-3:
+            raise NotReadyError("the model's answers are not probabilities", AGAIN)
         return soften(raw, self.description.temperature)
 
     def answer(self, file: str, probabilities: np.ndarray) -> Prediction:
@@ -42,25 +57,34 @@ class Model:
 
     def predict(self, photos: Iterable[tuple[str, Path | bytes]], batch_size: int = 16) -> Iterator[Prediction]:
         """An answer or a reason for each named photo, in order, with no more than one batch in memory."""
-        names: list[str | Prediction] = []
-        pixels: list[np.ndarray] = []
+        return self.answers(((name, decode(source, self.description.input)) for name, source in photos), batch_size)
 
-        def flush() -> Iterator[Prediction]:
-            rows = iter(self.probabilities(np.stack(pixels)) if pixels else [])
-            for name in names:
-                yield name if isinstance(name, Prediction) else self.answer(name, next(rows))
-            names.clear()
-            pixels.clear()
+    def answers(self, decoded: Iterable[Decoded], batch_size: int = 16) -> Iterator[Prediction]:
+        """The same for photos that are decoded already, or could not be."""
+        waiting: list[Decoded] = []
+        for item in decoded:
+            waiting.append(item)
+            if len(waiting) == batch_size:
+                yield from self._flush(waiting)
+                waiting.clear()
+        yield from self._flush(waiting)
 
-        for name, source in photos:
-            try:
-                pixels.append(images.read(source, self.description.input))
-                names.append(name)
-            except UnusablePhoto as error:
-                names.append(Prediction(name, reason=error.reason, detail=error.detail))
-            if len(pixels) == batch_size:
-                yield from flush()
-        yield from flush()
+    def _flush(self, waiting: list[Decoded]) -> Iterator[Prediction]:
+        pixels = [item for _, item in waiting if not isinstance(item, UnusablePhoto)]
+        rows = iter(self.probabilities(np.stack(pixels)) if pixels else ())
+        for name, item in waiting:
+            if isinstance(item, UnusablePhoto):
+                yield Prediction(name, reason=item.reason, detail=item.detail)
+            else:
+                yield self.answer(name, next(rows))
+
+
+def decode(source: Path | bytes, spec: InputSpec) -> np.ndarray | UnusablePhoto:
+    """A photo as the network sees it, or why it cannot be."""
+    try:
+        return images.read(source, spec)
+    except UnusablePhoto as error:
+        return error
 
 
 def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -71,45 +95,147 @@ def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return (powered / powered.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
+def document(prediction: Prediction, top: int | None = None) -> dict[str, Any]:
+    """A prediction as programs read it, the same from every door: a label with probabilities, or a reason."""
+    if prediction.reason:
+        return {"file": prediction.file, "reason": prediction.reason, "detail": prediction.detail}
+    return {
+        "file": prediction.file,
+        "label": prediction.label if prediction.known else NEITHER,
+        "probability": round(prediction.probabilities[0][1], 6),
+        "known": prediction.known,
+        "probabilities": {label: round(p, 6) for label, p in prediction.probabilities[:top]},
+    }
+
+
+def describe(description: Bundle) -> dict[str, Any]:
+    """What a page or a caller may want to know about a model."""
+    known = ("name", "created", "labels", "arch", "fingerprint", "temperature", "threshold", "metrics", "parity")
+    return {key: value for key, value in description.to_json().items() if key in known}
+
+
 def check(folder: Path) -> Bundle:
     """The description of the model in `folder`, after every file it lists was found whole. Raises NotReadyError."""
+    path = folder / "model.json"
+    _check_sealed(path)
     description = load_bundle(folder)
+    if fault := _fault(description):
+        raise NotReadyError(f"{path}: {fault}", AGAIN)
     for name, expected in description.files.items():
-        path = folder / name
-        if Path(name).name != name or not path.is_file() or path.is_symlink():
-            raise NotReadyError(f"{path} is missing", "export the model again")
-        if sha256_file(path) != expected:
-            raise NotReadyError(f"{path} is damaged: its sha256 is not the one in model.json", "export the model again")
+        file = folder / name
+        if Path(name).name != name or not file.is_file() or file.is_symlink():
+            raise NotReadyError(f"{file} is missing", AGAIN)
+        if sha256_file(file) != expected:
+            raise NotReadyError(f"{file} is damaged: its sha256 is not the one in model.json", AGAIN)
     if "model.onnx" not in description.files:
         raise NotReadyError(f"{folder} holds no model.onnx", "run `lookalike export --format onnx`")
     return description
 
 
-def load(folder: Path, *, threads: int = 0) -> Model:
-    """Open the model in `folder`. `threads` limits onnxruntime (0: its own choice). Raises NotReadyError."""
+def _check_sealed(path: Path) -> None:
+    """Refuse a model.json with a wrong checksum or with keys we do not know. One made by hand may have no checksum."""
+    try:
+        text = path.read_bytes().decode()
+        data = json.loads(text)
+        version, checksum, unknown = data.get("version", 1), data.get("checksum", ""), data.keys() - _KEYS
+    except (OSError, ValueError, AttributeError) as error:
+        raise NotReadyError(f"{path} is damaged or not ours: {error}", AGAIN) from None
+    if version != VERSION:
+        raise NotReadyError(
+            f"{path} is of version {version!r}; this lookalike reads version {VERSION}", "update lookalike"
+        )
+    if unknown:
+        raise NotReadyError(f"{path} holds unknown keys: {', '.join(sorted(map(repr, unknown)))}", AGAIN)
+    if checksum and checksum != _checksum(text.replace(str(checksum), "")):
+        raise NotReadyError(f"{path} is damaged: it does not fit its own checksum", AGAIN)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+_KEYS = {item.name for item in dataclasses.fields(Bundle)}
+
+
+def _fault(description: Bundle) -> str:
+    """What makes a description unusable, or "" when nothing does."""
+    labels, spec = description.labels, description.input
+    if (
+        not isinstance(labels, tuple)
+        or len(labels) < 2
+        or not all(isinstance(label, str) and label for label in labels)
+    ):
+        return "labels must be two names or more"
+    if len(set(labels)) != len(labels):
+        return "two labels are the same"
+    if not isinstance(spec, InputSpec) or not isinstance(spec.size, int) or not 8 <= spec.size <= 2048:
+        return "input.size must be a number of pixels between 8 and 2048"
+    if spec.resize not in ("crop", "squish", "pad") or spec.crop not in ("none", "face"):
+        return f"input asks for {spec.resize!r} and {spec.crop!r}, which this lookalike does not know"
+    if not _number(description.temperature, 1e-3, 1e3):
+        return "temperature must be a number above 0"
+    if description.threshold is not None and not _number(description.threshold, 0, 1):
+        return "threshold must be between 0 and 1"
+    if not isinstance(description.files, dict):
+        return "files must map names to sha256"
+    return ""
+
+
+def _number(value: object, low: float, high: float) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value) and low <= value <= high
+
+
+def load(folder: Path, *, threads: int = 0, threshold: float | None = None) -> Model:
+    """Open the model in `folder`. Raises NotReadyError.
+
+    `threads` limits onnxruntime (0: its own choice); `threshold` replaces the model's own.
+    """
     description = check(folder)
-    return Model(description, open_session((folder / "model.onnx").read_bytes(), threads=threads))
+    if threshold is not None:
+        description = dataclasses.replace(description, threshold=threshold)
+    session = open_session((folder / "model.onnx").read_bytes(), threads=threads)
+    if fault := _misfit(session, description):
+        raise NotReadyError(f"{folder / 'model.onnx'} does not fit its model.json: {fault}", AGAIN)
+    return Model(description, session)
 
 
 def open_session(model: bytes, *, threads: int = 0) -> Any:
-    """An onnxruntime session over a model's bytes; given as bytes, it can refer to no other file."""
+    """An onnxruntime session over a model's bytes; given as bytes, it can refer to no other file.
+
+    Raises NotReadyError when it is not an ONNX model, or not one that only calculates.
+    """
+    onnxfile.inspect(model)
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # waiting threads leave the cores to decoders
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own kinds for each way a model can be broken
-        raise NotReadyError(f"this is not a usable ONNX model: {str(error).splitlines()[0]}", "export the model again") from None
+        raise NotReadyError(f"this is not a usable ONNX model: {str(error).splitlines()[0]}", AGAIN) from None
+
+
+def _misfit(session: Any, description: Bundle) -> str:
+    """How a model's inputs and outputs differ from what its description promises, or ""."""
+    inputs, outputs, size = session.get_inputs(), session.get_outputs(), description.input.size
+    if len(inputs) != 1 or inputs[0].type != "tensor(uint8)" or list(inputs[0].shape[1:]) != [size, size, 3]:
+        wanted = f"one input of uint8, n x {size} x {size} x 3"
+        return f"it should take {wanted}, and takes {', '.join(f'{i.type} {i.shape}' for i in inputs)}"
+    labels = len(description.labels)
+    if len(outputs) != 1 or outputs[0].type != "tensor(float)" or outputs[0].shape[1:] not in ([labels], [None]):
+        return f"it should give {labels} probabilities, and gives {', '.join(f'{o.type} {o.shape}' for o in outputs)}"
+    return ""
 
 
 def write_description(folder: Path, description: Bundle, names: Sequence[str]) -> Bundle:
-    """Write model.json, last, with the sha256 of each named file of `folder`. Returns what was written."""
-    import dataclasses
-
-    from lookalike.project import write_json
-
-    complete = dataclasses.replace(description, files={name: sha256_file(folder / name) for name in sorted(names)})
-    write_json(folder / "model.json", complete.to_json())
-    return complete
+    """Write model.json, last, with the sha256 of each named file of `folder` and its own. Returns what was written."""
+    files = {name: sha256_file(folder / name) for name in sorted(names)}
+    complete = dataclasses.replace(description, files=files, checksum="")
+    fields = {**complete.to_json(), "checksum": ""}
+    checksum = _checksum(json.dumps(fields, indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / "model.json", json.dumps({**fields, "checksum": checksum}, indent=2, ensure_ascii=False) + "\n")
+    return dataclasses.replace(complete, checksum=checksum)

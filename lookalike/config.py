@@ -92,6 +92,12 @@ class ExportSettings(Section):
     name: str | None = Field(None, description="name of the folder under models/ [default: the project's name]")
     run: str | None = Field(None, description="which run [default: the newest]")
     format: Words = Field(["onnx"], description="what to write besides model.json, e.g. onnx,learner")
+    to: Words = Field([], description="where it shall run as well: web, voila, space, docker")
+    out: Path | None = Field(None, description="folder that --to writes [default: models/NAME/TARGET]")
+    small: bool = Field(False, description="store the weights in half the bytes (fp16); shows the answers that changes")
+    single_file: bool = Field(False, description="with --to web: one HTML file that opens from disk")
+    gradio: bool = Field(False, description="with --to space: a Gradio app instead of a static page")
+    proof: int = Field(32, ge=1, le=10_000, description="validation photos that must get the same answer")
 
 
 class PredictSettings(Section):
@@ -99,15 +105,26 @@ class PredictSettings(Section):
 
     model: str | None = Field(None, description="a name under models/, or a folder [default: the newest]")
     top: int = Field(3, ge=1, le=1000, description="labels shown for each photo")
-    csv: bool = Field(False, description="print comma-separated values")
+    threshold: float | None = Field(
+        None, ge=0, le=1, description='below this probability the answer is "neither" [default: the model\'s own]'
+    )
+    csv: bool = Field(False, description="print comma-separated values, each row as soon as it is known")
+    jsonl: bool = Field(False, description="print one JSON document a line, each as soon as it is known")
+    sort_into: Path | None = Field(None, description="copy each photo into a folder of its label below this one")
+    watch: Path | None = Field(None, description="also name every photo that is dropped into this folder, until Ctrl-C")
+    jobs: int | None = Field(None, ge=1, le=64, description="photos decoded at the same time [default: one for each core]")
 
 
 class ServeSettings(Section):
     """The local page."""
 
     model: str | None = Field(None, description="a name under models/, or a folder [default: the newest]")
-    host: str = Field("127.0.0.1", description="address to listen on")
+    threshold: float | None = Field(
+        None, ge=0, le=1, description='below this probability the answer is "neither" [default: the model\'s own]'
+    )
+    host: str = Field("127.0.0.1", description="address to listen on; any but this computer's own needs a token")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    jobs: int | None = Field(None, ge=1, le=64, description="photos decoded at the same time [default: one for each core]")
 
 
 class NetworkSettings(Section):

@@ -180,23 +180,24 @@ class Bundle(Record):
     """model.json: what a model needs to answer, away from its project. `files` maps names to sha256.
 
     Probabilities of the network are raised to 1/`temperature` and normalised again; a best probability below
-    `threshold` means none of the labels.
+    `threshold` means none of the labels. `checksum` is the sha256 of model.json itself, written without it.
     """
 
-    name: str
-    created: str
     labels: tuple[str, ...]
     input: InputSpec
-    arch: str
-    run: str
-    fingerprint: str
     files: dict[str, str]
+    name: str = ""
+    created: str = ""
+    arch: str = ""
+    run: str = ""
+    fingerprint: str = ""
     temperature: float = 1.0
     threshold: float | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     parity: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     version: int = 1
+    checksum: str = ""
 
 
 @dataclass(frozen=True)
