@@ -138,14 +138,15 @@ class Client:
         return b"".join(parts)
 
     def _session(self) -> requests.Session:
-        if not hasattr(self._local, "session"):
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
             session = requests.Session()
             session.trust_env = False
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             session.mount("http://", self._adapter)
             session.mount("https://", self._adapter)
             self._local.session = session
-        return self._local.session
+        return session
 
 
 def user_agent(contact: str) -> str:
