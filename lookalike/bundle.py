@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,13 @@ import numpy as np
 
 from lookalike import images, onnxfile
 from lookalike.errors import NotReadyError, UnusablePhoto
-from lookalike.project import load_bundle, sha256_file, write_text
+from lookalike.project import Project, load_bundle, sha256_file, write_text
 from lookalike.records import Bundle, InputSpec, Prediction
 
 AGAIN = "run `lookalike export` again, or copy the model again"
 NEITHER = "neither"
 VERSION = 1
+TRIAL_SECONDS, TRIAL_MEMORY = 30.0, 3_000_000_000
 Decoded = tuple[str, "np.ndarray | UnusablePhoto"]
 
 
@@ -41,7 +43,10 @@ class Model:
 
         Raises NotReadyError when the model gives anything else than probabilities.
         """
-        raw = self.session.run(None, {self._input: batch})[0]
+        try:
+            raw = self.session.run(None, {self._input: batch})[0]
+        except Exception as error:  # whatever a model that loads can still do wrong
+            raise NotReadyError(f"the model cannot be run: {str(error).splitlines()[0]}", AGAIN) from None
         if raw.shape != (len(batch), len(self.description.labels)):
             raise NotReadyError(f"the model answers with {raw.shape} numbers for {len(batch)} photos", AGAIN)
         if not np.isfinite(raw).all() or raw.min(initial=0) < 0 or np.abs(raw.sum(axis=1) - 1).max(initial=0) > 1e-3:
@@ -79,6 +84,14 @@ class Model:
                 yield self.answer(name, next(rows))
 
 
+def read_named(item: tuple[str, Path | bytes | UnusablePhoto, InputSpec]) -> np.ndarray:
+    """The pixels of one named photo: what decode.Pool calls in its processes. Raises UnusablePhoto."""
+    _, source, spec = item
+    if isinstance(source, UnusablePhoto):
+        raise source
+    return images.read(source, spec)
+
+
 def decode(source: Path | bytes, spec: InputSpec) -> np.ndarray | UnusablePhoto:
     """A photo as the network sees it, or why it cannot be."""
     try:
@@ -97,15 +110,21 @@ def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 def document(prediction: Prediction, top: int | None = None) -> dict[str, Any]:
     """A prediction as programs read it, the same from every door: a label with probabilities, or a reason."""
+    file = unicode(prediction.file)
     if prediction.reason:
-        return {"file": prediction.file, "reason": prediction.reason, "detail": prediction.detail}
+        return {"file": file, "reason": prediction.reason, "detail": prediction.detail}
     return {
-        "file": prediction.file,
+        "file": file,
         "label": prediction.label if prediction.known else NEITHER,
         "probability": round(prediction.probabilities[0][1], 6),
         "known": prediction.known,
         "probabilities": {label: round(p, 6) for label, p in prediction.probabilities[:top]},
     }
+
+
+def unicode(name: str) -> str:
+    """A file name as text that can be written anywhere; bytes of it that are no text become \\xNN."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def describe(description: Bundle) -> dict[str, Any]:
@@ -183,6 +202,41 @@ def _fault(description: Bundle) -> str:
 
 def _number(value: object, low: float, high: float) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value) and low <= value <= high
+
+
+def locate(project: Project, name: str | None) -> Path:
+    """The folder of the model meant by `--model`. One from outside the project is tried in a limited process first.
+
+    Raises NotReadyError when there is none, when it is a file that could run code, or when the trial fails.
+    """
+    if name and (file := Path(name)).is_file():
+        onnxfile.inspect(file.read_bytes())
+        if file.name != "model.onnx":
+            raise NotReadyError(
+                f"{file} alone says nothing of labels", "give the folder with model.onnx and model.json"
+            )
+        name = str(file.parent)
+    folder = project.model_dir(name)
+    if not folder.resolve().is_relative_to(project.root.resolve()):
+        from lookalike.decode import Pool
+
+        with Pool(1, seconds=TRIAL_SECONDS, memory=TRIAL_MEMORY) as pool:
+            fault = pool.call("lookalike.bundle:trial", folder)
+        if fault:
+            detail = fault if isinstance(fault, str) else "it takes too much time or memory"
+            raise NotReadyError(f"the model in {folder} was not opened: {detail}", AGAIN)
+    return folder
+
+
+def trial(folder: Path) -> str:
+    """Load a model and run it once on nothing: what is wrong with it, or "". Runs in a limited process."""
+    try:
+        model = load(folder)
+        size = model.description.input.size
+        model.probabilities(np.zeros((16, size, size, 3), np.uint8))
+    except NotReadyError as error:
+        return error.message
+    return ""
 
 
 def load(folder: Path, *, threads: int = 0, threshold: float | None = None) -> Model:

@@ -179,12 +179,15 @@ def export(job: Job) -> Result | None:
 @command("predict")
 def predict(
     job: Job,
-    photos: Annotated[list[str], typer.Argument(help="photos or folders; - reads a list from standard input")],
+    photos: Annotated[
+        list[str] | None,
+        typer.Argument(help="photos, folders, web addresses; - reads a list or a photo", show_default=False),
+    ] = None,
 ) -> Result | None:
     """Say what is on each photo, with the newest model."""
     from lookalike import predict as stage
 
-    return stage.run(job.project, job.settings, photos, report=job.report)
+    return stage.run(job.project, job.settings, photos or [], report=job.report)
 
 
 @command("serve")

@@ -5,7 +5,8 @@
     ├── NotReadyError         3   an earlier step has not run, or there are too few photos
     ├── NetworkError          4   no provider or photo could be reached, a key was refused
     ├── QualityError          5   a bar was missed: accuracy, or an export that answers differently
-    └── MissingExtraError     6   an optional package is not installed
+    ├── MissingExtraError     6   an optional package is not installed
+    └── Interrupted         130   Ctrl-C, with what was done so far
     UnusablePhoto             –   one photo or address: always a counted row, never the end of a command
 
 Ctrl-C ends with 130.
@@ -63,6 +64,12 @@ class MissingExtraError(LookalikeError):
     """An optional package is not installed; the hint is the exact line that installs it."""
 
     exit_code = 6
+
+
+class Interrupted(LookalikeError):  # noqa: N818
+    """The user pressed Ctrl-C; the result so far is attached."""
+
+    exit_code = 130
 
 
 class UnusablePhoto(Exception):

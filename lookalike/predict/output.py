@@ -1,0 +1,181 @@
+"""What predict hands out: rows for people, documents for programs, copies sorted into label folders."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lookalike import images
+from lookalike.bundle import NEITHER, document, unicode
+from lookalike.errors import UnusablePhoto
+from lookalike.predict.photos import Source
+from lookalike.project import replacing
+from lookalike.records import Bundle, Prediction
+from lookalike.report import Block, Table
+
+
+@dataclass
+class Predictions:
+    """The answers of one command. Those that were printed already, as they came, are only counted."""
+
+    kind: ClassVar[str] = "predictions"
+    model: Bundle
+    top: int
+    kept: list[Prediction] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    printed: bool = False
+
+    def add(self, prediction: Prediction) -> None:
+        """Count one answer, and keep it unless answers are printed as they come."""
+        if prediction.reason:
+            self.reasons[prediction.reason] += 1
+        else:
+            self.counts[answer(prediction)] += 1
+        if not self.printed:
+            self.kept.append(prediction)
+
+    @property
+    def total(self) -> int:
+        """How many photos were asked about."""
+        return self.counts.total() + self.reasons.total()
+
+    def data(self) -> dict[str, Any]:
+        """Every answer, with the counts by answer and by reason."""
+        return {
+            "model": {"name": self.model.name, "labels": list(self.model.labels), "threshold": self.model.threshold},
+            "predictions": [document(prediction, self.top) for prediction in self.kept],
+            "counts": dict(self.counts.most_common()),
+            "unreadable": dict(self.reasons.most_common()),
+        }
+
+    def show(self) -> Iterable[Block]:
+        """One row for each photo, best labels first; nothing when the rows were printed already."""
+        if self.printed:
+            return
+        shown = min(self.top, len(self.model.labels))
+        columns = ("photo", "label", "probability") + (("others",) if shown > 1 else ())
+        yield Table("", columns, tuple(_row(p, shown) for p in self.kept), right=("probability",))
+        if self.total > 1:
+            yield self.summary()
+
+    def summary(self) -> str:
+        """One line: how often each answer was given, and how many photos had none."""
+        parts = [f"{label} {number}" for label, number in self.counts.most_common()]
+        parts += [f"no answer {self.reasons.total()} ({', '.join(self.reasons)})"] if self.reasons else []
+        return f"{self.total} photos: {', '.join(parts)}"
+
+
+def answer(prediction: Prediction) -> str:
+    """The label, or "neither"."""
+    return prediction.label if prediction.known else NEITHER
+
+
+def _row(prediction: Prediction, shown: int) -> tuple[str, ...]:
+    name = printable(prediction.file)
+    if prediction.reason:
+        detail = f"{prediction.reason}: {printable(prediction.detail)}" if prediction.detail else prediction.reason
+        return (name, "–", "", detail)[: 4 if shown > 1 else 3]
+    first = 1 if prediction.known else 0
+    others = ", ".join(f"{printable(label)} {p:.1%}" for label, p in prediction.probabilities[first:shown])
+    probability = f"{prediction.probabilities[0][1]:.1%}" if prediction.known else ""
+    return (name, printable(answer(prediction)), probability, others)[: 4 if shown > 1 else 3]
+
+
+def printable(text: str) -> str:
+    """A name that can neither break a line nor steer a terminal, whatever bytes it holds."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in unicode(text))
+
+
+def plain_line(prediction: Prediction) -> str:
+    """One answer as one line for a person."""
+    said = prediction.reason or f"{printable(answer(prediction))}  {prediction.probabilities[0][1]:.1%}"
+    return f"{printable(prediction.file)}: {said}"
+
+
+def jsonl_line(prediction: Prediction, top: int) -> str:
+    """One answer as one line of JSON."""
+    return json.dumps(document(prediction, top), ensure_ascii=False)
+
+
+class CsvLines:
+    """Answers as lines of CSV: file, label, probability, one column for each label, reason."""
+
+    def __init__(self, labels: tuple[str, ...]) -> None:
+        self.labels = labels
+
+    def header(self) -> str:
+        """The first line."""
+        return self._line(["file", "label", "probability", *(f"p:{label}" for label in self.labels), "reason"])
+
+    def line(self, prediction: Prediction) -> str:
+        """The line of one answer."""
+        by_label = dict(prediction.probabilities)
+        numbers = [f"{by_label[label]:.6f}" if by_label else "" for label in self.labels]
+        best = f"{prediction.probabilities[0][1]:.6f}" if by_label else ""
+        label = answer(prediction) if by_label else ""
+        return self._line([unicode(prediction.file), label, best, *numbers, prediction.reason])
+
+    @staticmethod
+    def _line(cells: list[str]) -> str:
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="").writerow(
+            os.fsencode(c).decode("utf-8", "backslashreplace") for c in cells
+        )
+        return buffer.getvalue()
+
+
+def sort_into(folder: Path, prediction: Prediction, source: Source) -> Path | None:
+    """Copy a photo into the folder of its answer; a copy that is there already is left alone. Returns where it is."""
+    if prediction.reason or isinstance(source, (str, UnusablePhoto)):
+        return None
+    target_folder = folder / folder_name(answer(prediction))
+    for name in _names(prediction.file, source):
+        target = target_folder / name
+        if not os.path.lexists(target):
+            with replacing(target) as part:
+                if isinstance(source, bytes):
+                    part.write_bytes(source)
+                else:
+                    shutil.copyfile(source, part)
+            return target
+        if _same(target, source):
+            return target
+    return None
+
+
+def folder_name(label: str) -> str:
+    """A label as the name of one folder; labels come with the model, and a model may come from a stranger."""
+    name = "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in label).strip(". ")
+    return name[:100] or "_"
+
+
+def _names(file: str, source: Path | bytes) -> Iterator[str]:
+    """File names to try: the photo's own, then the same with a number. Bytes are named by their sha256."""
+    if isinstance(source, bytes):
+        suffix = images.SUFFIXES.get(images.sniff(source[:512]), "")
+        yield hashlib.sha256(source).hexdigest()[:16] + suffix
+        return
+    path = Path(file)
+    yield path.name
+    for number in range(2, 100_000):
+        yield f"{path.stem}-{number}{path.suffix}"
+
+
+def _same(target: Path, source: Path | bytes) -> bool:
+    try:
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
+        return target.stat().st_size == size and target.read_bytes() == (
+            source if isinstance(source, bytes) else source.read_bytes()
+        )
+    except OSError:
+        return False
