@@ -28,6 +28,10 @@ def _split_commas(value: object) -> object:
     return [piece.strip() for part in parts for piece in str(part).split(",") if piece.strip()]
 
 
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 Words = Annotated[list[str], BeforeValidator(_split_commas)]
 
 
@@ -40,28 +44,53 @@ class Section(BaseModel):
 class GatherSettings(Section):
     """Where photos come from and how many."""
 
-    count: int = Field(150, ge=1, le=10_000, description="photos wanted for each name")
+    count: int | None = Field(
+        None, ge=1, le=10_000, description="photos wanted for each name [default: 150, or all of a list or folder]"
+    )
     provider: Words = Field(
         ["openverse", "commons"], description="where to search, in order; the next one tops up what the last left short"
     )
-    query: list[str] = Field(["{label}"], description='what to search for, e.g. "{label} portrait"; may be repeated')
-    source: Path | None = Field(None, description="the file of addresses or the folder that --provider urls|folder reads")
+    query: Annotated[list[str], BeforeValidator(_one_or_many)] = Field(
+        ["{label}"], description='what to search for, e.g. "{label} portrait"; may be repeated'
+    )
+    source: Path | None = Field(None, description="the file or folder that --provider urls or folder reads")
     license: Literal["any", "cc", "commercial", "modify", "public"] = Field(
         "any", description="only photos whose licence allows this"
     )
     safe: bool = Field(True, description="leave out adult content")
-    min_size: int = Field(128, ge=1, description="shortest side a photo must have, in pixels")
+    type: Literal["any", "photo"] = Field("any", description="photo leaves out drawings, where the provider can tell")
+    min_size: int = Field(128, ge=1, description="shortest side a found photo must have, in pixels")
     min_per_label: int = Field(10, ge=0, description="exit with 4 when a name ends with fewer photos than this")
+    retry_failed: bool = Field(False, description="try again what has failed before, for good or not")
+    sheet: bool = Field(False, description="write gathered.jpg: small pictures of what came")
+    opt_out: bool = Field(True, description="pass over photos whose site reserves them from learning programs")
     jobs: int = Field(16, ge=1, le=64, description="downloads at the same time")
+    per_host: int = Field(4, ge=1, le=64, description="downloads at the same time from one site")
+    pause: float = Field(0.1, ge=0, le=60, description="seconds between two starts on one site")
+    cache_hours: float = Field(24, ge=0, description="how long answers of search services are kept for a resume")
 
 
 class CleanSettings(Section):
     """What is set aside before training."""
 
     min_size: int = Field(64, ge=1, description="shortest side a photo must have, in pixels")
+    max_ratio: float = Field(6, ge=1, description="most times a photo may be as long as it is wide")
+    min_sharpness: float = Field(3, ge=0, description="edges weaker than this count as blurred")
+    aside: Words = Field(
+        ["damaged", "too-small", "extreme-shape", "one-colour", "placeholder"],
+        description="faults that set a photo aside; other faults are only shown",
+    )
+    keep_copies: bool = Field(
+        False, description="leave near copies in the set; a split still keeps them together"
+    )
     dry_run: bool = Field(False, description="only show what would be set aside")
     yes: bool = Field(False, description="do not ask, even when more than half of the photos would go")
     undo: bool = Field(False, description="bring back everything that was set aside, byte for byte")
+    undo_run: str | None = Field(None, description="bring back what one run moved: its id, or last")
+    undo_file: list[str] = Field([], description="bring back one photo, as label/file; may be repeated")
+    jobs: int | None = Field(
+        None, ge=1, le=64, description="photos decoded at the same time [default: one for each core]"
+    )
 
 
 class TrainSettings(Section):
@@ -69,7 +98,9 @@ class TrainSettings(Section):
 
     epochs: int = Field(5, ge=0, le=1000, description="fine-tuning epochs")
     arch: str = Field("efficientnet_lite0", description="any torchvision or timm network")
-    size: int | None = Field(None, ge=32, le=1024, description="side of the square the network sees, in pixels [default: chosen]")
+    size: int | None = Field(
+        None, ge=32, le=1024, description="side of the square the network sees, in pixels [default: chosen]"
+    )
     batch_size: int | None = Field(None, ge=2, le=4096, description="photos in one step [default: chosen]")
     seed: int = Field(42, ge=0, description="makes the split and the training repeatable")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
@@ -112,7 +143,9 @@ class PredictSettings(Section):
     jsonl: bool = Field(False, description="print one JSON document a line, each as soon as it is known")
     sort_into: Path | None = Field(None, description="copy each photo into a folder of its label below this one")
     watch: Path | None = Field(None, description="also name every photo that is dropped into this folder, until Ctrl-C")
-    jobs: int | None = Field(None, ge=1, le=64, description="photos decoded at the same time [default: one for each core]")
+    jobs: int | None = Field(
+        None, ge=1, le=64, description="photos decoded at the same time [default: one for each core]"
+    )
 
 
 class ServeSettings(Section):
@@ -124,7 +157,9 @@ class ServeSettings(Section):
     )
     host: str = Field("127.0.0.1", description="address to listen on; any but this computer's own needs a token")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
-    jobs: int | None = Field(None, ge=1, le=64, description="photos decoded at the same time [default: one for each core]")
+    jobs: int | None = Field(
+        None, ge=1, le=64, description="photos decoded at the same time [default: one for each core]"
+    )
 
 
 class NetworkSettings(Section):

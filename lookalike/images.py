@@ -7,8 +7,10 @@ orientation its metadata asks for is applied once; 16-bit grey is scaled, not cl
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,7 @@ MAX_PIXELS = 50_000_000
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 _SIGNATURES = (
-    (b"\xff\xd8\xff", "JPEG"), (b"\x89PNG\r\n\x1a\n", "PNG"), (b"GIF87a", "GIF"), (b"GIF89a", "GIF"), (b"BM", "BMP"),
+    (b"\xff\xd8", "JPEG"), (b"\x89PNG", "PNG"), (b"GIF87a", "GIF"), (b"GIF89a", "GIF"), (b"BM", "BMP"),
     (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"%PDF", "PDF"), (b"PK\x03\x04", "ZIP"), (b"8BPS", "PSD"),
     (b"%!PS", "EPS"), (b"\0\0\0\x0cjP  ", "JPEG2000"), (b"\xff\x4f\xff\x51", "JPEG2000"),
 )  # fmt: skip
@@ -51,12 +53,28 @@ def sniff(head: bytes) -> str:
     return "JSON" if text[:1] in (b"{", b"[") else ""
 
 
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo and what its file says: format, upright size in pixels, and whether it moves."""
+
+    image: Image.Image
+    format: str
+    width: int
+    height: int
+    animated: bool
+
+
 def open_rgb(source: Path | bytes, *, at_least: int | None = None) -> Image.Image:
     """An upright RGB image of the whole photo.
 
     With `at_least`, a JPEG may come smaller by a power of two as long as its shorter side keeps that many pixels
     (several times faster; for pixels that need not be exact). Raises UnusablePhoto with a stable reason.
     """
+    return open_photo(source, at_least=at_least).image
+
+
+def open_photo(source: Path | bytes, *, at_least: int | None = None) -> Photo:
+    """The same with the facts about the file. Raises UnusablePhoto with a stable reason."""
     head = source[:512] if isinstance(source, bytes) else _head(source)
     if not head:
         raise UnusablePhoto("empty", "the file has no bytes")
@@ -68,12 +86,7 @@ def open_rgb(source: Path | bytes, *, at_least: int | None = None) -> Image.Imag
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise UnusablePhoto("too-large", f"{image.width}x{image.height} pixels")
-                if at_least:
-                    image.draft("RGB", (at_least, at_least))
-                image.load()
-                return _upright_rgb(image)
+                return _decode(image, at_least)
     except UnusablePhoto:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -82,6 +95,28 @@ def open_rgb(source: Path | bytes, *, at_least: int | None = None) -> Image.Imag
         raise UnusablePhoto("too-large", "decoding needs too much memory") from None
     except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged files; each means the same to us
         raise UnusablePhoto(*_reason(error, kind)) from None
+
+
+def _decode(image: Image.Image, at_least: int | None) -> Photo:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise UnusablePhoto("too-large", f"{width}x{height} pixels")
+    if at_least:
+        image.draft("RGB", (at_least, at_least))
+    image.load()
+    drawn, animated = image.size, _moves(image)
+    upright = _upright_rgb(image)
+    if upright.size != drawn:  # turned by a quarter
+        width, height = height, width
+    return Photo(upright, str(image.format), width, height, animated)
+
+
+def _moves(image: Image.Image) -> bool:
+    """Whether more frames follow. A JPEG's or a TIFF's further pictures are no animation."""
+    try:
+        return image.format in ("GIF", "WEBP", "PNG", "AVIF") and bool(getattr(image, "is_animated", False))
+    except Exception:  # a broken second frame says nothing about the first
+        return True
 
 
 def _head(path: Path) -> bytes:
@@ -104,28 +139,29 @@ def _reason(error: Exception, kind: str) -> tuple[str, str]:
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
-    """Apply the orientation and bring any mode to 8-bit RGB."""
-    try:
-        image = ImageOps.exif_transpose(image)
-    except Exception:  # broken metadata must not cost the photo
-        image = image.copy()
+    """Apply the orientation and bring any mode to 8-bit RGB, in as few copies as that takes."""
+    with contextlib.suppress(Exception):  # broken metadata must not cost the photo
+        ImageOps.exif_transpose(image, in_place=True)
     if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
         image = _scaled_grey(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
     return image.convert("RGB")
 
 
 def _scaled_grey(image: Image.Image) -> Image.Image:
-    """Deep grey to 8 bits by its range: 16-bit values are divided by 257; other ranges are stretched to fit."""
-    values = np.asarray(image, dtype=np.float64)
-    if image.mode == "F" and values.size and np.nanmax(values) <= 1:
-        values = values * 255
-    elif image.mode != "F" or np.nanmax(values, initial=0) > 255:
-        values = values / 257
-    return Image.fromarray(np.nan_to_num(values).round().clip(0, 255).astype(np.uint8))
+    """Deep grey to 8 bits by its range: 16-bit values are divided by 257; floats up to 1 or up to 255 are taken so."""
+    values = np.array(image, dtype=np.float32)
+    highest = np.nanmax(values, initial=0)
+    if image.mode == "F" and highest <= 1:
+        values *= 255
+    elif image.mode != "F" or highest > 255:
+        values /= 257
+    np.nan_to_num(values, copy=False)
+    return Image.fromarray(values.round(out=values).clip(0, 255, out=values).astype(np.uint8))
 
 
 def fit(image: Image.Image, spec: InputSpec) -> np.ndarray:
@@ -148,9 +184,18 @@ def fit(image: Image.Image, spec: InputSpec) -> np.ndarray:
     return np.asarray(image.resize((spec.size, spec.size), Image.Resampling.BILINEAR))
 
 
+def framed(image: Image.Image, spec: InputSpec) -> Image.Image:
+    """The part of a photo that counts: with `crop` = `face` the main face and some room, else all of it."""
+    if spec.crop == "face":
+        from lookalike import faces
+
+        return faces.crop(image)
+    return image
+
+
 def read(source: Path | bytes, spec: InputSpec) -> np.ndarray:
-    """A photo as the network sees it: open_rgb, then fit. Raises UnusablePhoto."""
-    return fit(open_rgb(source), spec)
+    """A photo as the network sees it: open_rgb, framed, then fit. Raises UnusablePhoto."""
+    return fit(framed(open_rgb(source), spec), spec)
 
 
 def dhash(image: Image.Image) -> int:

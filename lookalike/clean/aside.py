@@ -1,0 +1,157 @@
+"""Set photos aside and bring them back, so that at every moment each of them is in exactly one place.
+
+The manifest gets its line first, then the file moves; a run that is killed in between is put right by `reconcile` at
+the start of the next. A file keeps its path: images/ants/x.jpg lies in quarantine/ants/x.jpg.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from lookalike.clean.result import Finding, Restored
+from lookalike.manifest import Manifest, State
+from lookalike.project import Project, replacing, sha256_file
+from lookalike.records import ImageRecord
+
+
+def new_run() -> str:
+    """A name for a run: the time, to the millisecond."""
+    return datetime.now(UTC).strftime("clean-%Y%m%d-%H%M%S-%f")[:-3]
+
+
+def reconcile(project: Project, manifest: Manifest, *, make_room: bool = True) -> State:
+    """Make the manifest and the folders agree again after a run that was killed, or after changes by hand.
+
+    With `make_room`, a quarantined photo whose name a new photo has taken gets another name.
+    """
+    state = manifest.fold()
+    for file, record in list(state.files.items()):
+        if record.status != "quarantined" or not (project.images / file).exists():
+            continue
+        here, aside = project.images / file, project.quarantine / file
+        if not aside.exists():
+            manifest.append([replace(record, status="ok", reason="", detail="", by="", at="", moved_from="")])
+        elif sha256_file(here) == sha256_file(aside):
+            here.unlink()  # a move between two file systems was cut off after the copy was complete
+        elif make_room:
+            _make_room(project, manifest, record)
+    return manifest.fold()
+
+
+def set_aside(project: Project, manifest: Manifest, state: State, finding: Finding, run: str) -> bool:
+    """Move one photo to the quarantine. False when it is no longer there."""
+    source, target = project.images / finding.file, project.quarantine / finding.file
+    if not source.exists():
+        return False
+    known = state.files.get(finding.file) or ImageRecord(finding.label, "ok", finding.file)
+    if target.exists():
+        _make_room(project, manifest, known)
+    detail = " ".join(part for part in (finding.detail, finding.other) if part)
+    record = replace(known, status="quarantined", reason=finding.reason, detail=detail, by=run, at="", moved_from="")
+    manifest.append([record])
+    state.files[finding.file] = record
+    move(source, target)
+    return True
+
+
+def relabel(project: Project, manifest: Manifest, state: State, file: str, label: str, *, by: str) -> str:
+    """Move one photo of the set to another label; returns its new path below images/."""
+    parts = PurePosixPath(file).parts
+    target = _free(project.images, str(PurePosixPath(*parts[:-2], label, parts[-1])))
+    known = state.files.get(file) or ImageRecord(parts[-2], "ok", file)
+    record = replace(known, file=target, label=label, status="ok", reason="kept", by=by, at="", moved_from=file)
+    manifest.append([record])
+    state.files.pop(file, None)
+    state.files[target] = record
+    move(project.images / file, project.images / target)
+    return target
+
+
+def undo(project: Project, manifest: Manifest, *, files: Iterable[str] = (), run: str | None = None) -> Restored:
+    """Bring photos back: the named ones, those of one run (`last`: the newest), or by default all of them.
+
+    A photo whose name is taken by now gets a free one.
+    """
+    state = reconcile(project, manifest, make_room=False)
+    if run == "last":
+        run = max((record.by for record in state.files.values() if record.status == "quarantined"), default="")
+    wanted = list(files) or sorted(_quarantined(project, state, run))
+    restored, renamed, missing = [], {}, []
+    for file in wanted:
+        source = project.quarantine / file
+        if not source.is_file():
+            missing.append(file)
+            continue
+        target = restore(project, manifest, state, file)
+        restored.append(target)
+        if target != file:
+            renamed[file] = target
+    _remove_empty(project.quarantine)
+    return Restored(tuple(restored), renamed, tuple(missing))
+
+
+def restore(
+    project: Project, manifest: Manifest, state: State, file: str, *, by: str = "undo", reason: str = ""
+) -> str:
+    """Bring one photo back from the quarantine; returns its path below images/."""
+    target = _free(project.images, file)
+    known = state.files.get(file) or ImageRecord(PurePosixPath(file).parts[-2], "quarantined", file)
+    record = replace(known, file=target, status="ok", reason=reason, detail="", by=by, at="", moved_from="")
+    move(project.quarantine / file, project.images / target)
+    manifest.append([replace(record, moved_from=file) if target != file else record])
+    state.files.pop(file, None)
+    state.files[target] = record
+    return target
+
+
+def _quarantined(project: Project, state: State, run: str | None) -> Iterator[str]:
+    """Files in the quarantine, those that the manifest has forgotten included when all are meant."""
+    for folder, _, names in os.walk(project.quarantine):
+        for name in names:
+            file = (Path(folder) / name).relative_to(project.quarantine).as_posix()
+            if len(PurePosixPath(file).parts) < 2 or name.endswith(".part"):
+                continue
+            record = state.files.get(file)
+            if run is None or (record and record.by == run):
+                yield file
+
+
+def _make_room(project: Project, manifest: Manifest, record: ImageRecord) -> None:
+    """Give a quarantined photo another name, because a new photo has come under its own."""
+    name = _free(project.quarantine, record.file)
+    manifest.append([replace(record, file=name, status="quarantined", moved_from=record.file, at="")])
+    move(project.quarantine / record.file, project.quarantine / name)
+
+
+def _free(root: Path, file: str) -> str:
+    """The path itself, or the first of x~2.jpg, x~3.jpg, … that is not taken below `root`."""
+    path, number, candidate = PurePosixPath(file), 1, file
+    while os.path.lexists(root / candidate):
+        number += 1
+        candidate = str(path.with_name(f"{path.stem[:200]}~{number}{path.suffix}"))
+    return candidate
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file in one step; between file systems, copy it under a temporary name first."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with replacing(target) as part:
+            shutil.copy2(source, part)
+        source.unlink()
+
+
+def _remove_empty(folder: Path) -> None:
+    for inner, _, _ in os.walk(folder, topdown=False):
+        if not os.listdir(inner):  # noqa: PTH208
+            Path(inner).rmdir()

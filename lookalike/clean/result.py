@@ -1,0 +1,140 @@
+"""What cleaning found and did, as one value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from lookalike.report import Block, Table
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about one photo: a stable reason and a few words. `other` is the photo it was compared with."""
+
+    file: str
+    label: str
+    reason: str
+    detail: str = ""
+    other: str = ""
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """The result of `clean`: per label how many photos there were, what was set aside, what is only worth a look."""
+
+    kind: ClassVar[str] = "clean"
+    run: str
+    dry_run: bool
+    before: dict[str, int]
+    aside: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
+    groups: tuple[tuple[str, ...], ...] = ()
+    suspects: tuple[dict[str, Any], ...] = ()
+    purity: dict[str, float] | None = None
+    adopted: int = 0
+    skipped: tuple[Finding, ...] = ()
+    report: str = ""
+
+    @property
+    def after(self) -> dict[str, int]:
+        """Photos left per label."""
+        gone = Counter(finding.label for finding in self.aside)
+        return {label: count - gone[label] for label, count in self.before.items()}
+
+    def data(self) -> dict[str, Any]:
+        """Everything, in JSON types."""
+        return {
+            "run": self.run,
+            "dry_run": self.dry_run,
+            "before": self.before,
+            "after": self.after,
+            "reasons": dict(Counter(finding.reason for finding in self.aside)),
+            "aside": [_short(finding) for finding in self.aside],
+            "notes": [_short(finding) for finding in self.notes],
+            "groups": [list(group) for group in self.groups],
+            "suspects": list(self.suspects),
+            "purity": self.purity,
+            "adopted": self.adopted,
+            "skipped": [_short(finding) for finding in self.skipped],
+            "report": self.report,
+        }
+
+    def show(self) -> Iterable[Block]:
+        """Counts per label and per reason, then what to do next."""
+        after = self.after
+        rows = [
+            (label, str(count), str(count - after[label]), str(after[label])) for label, count in self.before.items()
+        ]
+        title = "would be set aside (nothing was moved)" if self.dry_run else "photos"
+        yield Table(title, ("label", "before", "aside", "left"), tuple(rows), right=("before", "aside", "left"))
+        if self.aside:
+            yield _by_reason("set aside because", self.aside)
+        if self.dry_run:
+            yield _list("each of them", self.aside)
+        if self.notes:
+            yield _by_reason("only worth a look (not moved)", self.notes)
+        if self.suspects:
+            yield self._suspects()
+        if self.skipped:
+            yield f"{len(self.skipped)} entries of the label folders are no files and were passed over"
+        if self.report:
+            yield f"report: {self.report}"
+        if self.aside and not self.dry_run:
+            yield "`lookalike clean --undo` brings them back"
+
+    def _suspects(self) -> Table:
+        rows = tuple(
+            (shown(item["file"]), item["label"], item["predicted"], f"{item['score']:.2f}", item["why"])
+            for item in self.suspects[:10]
+        )
+        return Table(
+            "most suspect labels (not moved)", ("file", "label", "looks like", "score", "why"), rows, ("score",)
+        )
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The result of `clean --undo`. `renamed` maps a photo's former name to the free one it was given."""
+
+    kind: ClassVar[str] = "undo"
+    restored: tuple[str, ...]
+    renamed: dict[str, str]
+    missing: tuple[str, ...]
+
+    def data(self) -> dict[str, Any]:
+        """Everything, in JSON types."""
+        return asdict(self)
+
+    def show(self) -> Iterable[Block]:
+        """How many came back."""
+        yield f"{len(self.restored)} photos brought back"
+        for old, new in self.renamed.items():
+            yield f"{shown(old)} came back as {shown(new)}: its name was taken"
+        for name in self.missing:
+            yield f"{shown(name)} is not in the quarantine any more"
+
+
+def shown(name: str) -> str:
+    """A file name fit for a terminal: control characters escaped."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in name)
+
+
+def _short(finding: Finding) -> dict[str, str]:
+    return {key: value for key, value in asdict(finding).items() if value}
+
+
+def _by_reason(title: str, findings: tuple[Finding, ...]) -> Table:
+    counts = Counter(finding.reason for finding in findings).most_common()
+    return Table(
+        title, ("reason", "photos"), tuple((reason, str(count)) for reason, count in counts), right=("photos",)
+    )
+
+
+def _list(title: str, findings: tuple[Finding, ...], limit: int = 50) -> Table:
+    rows = [(shown(f.file), f.reason, f.detail + (f" {shown(f.other)}" if f.other else "")) for f in findings[:limit]]
+    if len(findings) > limit:
+        rows.append((f"… and {len(findings) - limit} more", "", ""))
+    return Table(title, ("file", "reason", ""), tuple(rows))
