@@ -52,6 +52,14 @@ class Guard:
         host = _plain(host)
         return host in self.allow or f"{host}:{port}" in self.allow
 
+    def lists_url(self, url: str) -> bool:
+        """Whether the user has listed the host of this address."""
+        try:
+            parts = split(url)
+        except BadAddressError:
+            return False
+        return self.lists(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+
     def check(self, url: str) -> dict[str, str]:
         """Refuse what can be refused without a look-up. Returns the proxies to use. Raises BadAddressError."""
         parts = split(url)

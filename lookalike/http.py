@@ -11,7 +11,7 @@ from __future__ import annotations
 import email.utils
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -31,6 +31,9 @@ RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 TRANSIENT = frozenset(
     {"timeout", "dns", "refused", "connection-lost", "truncated", "bad-response", "host-down", "rate-limited"}
 )
+
+
+Willing = Callable[[Mapping[str, str]], None]
 
 
 class FetchError(UnusablePhoto):
@@ -72,9 +75,12 @@ class Client:
         self._adapter = GuardedAdapter(self.guard, network.connect_timeout)
         self._local = threading.local()
 
-    def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Body:
-        """The body of a good answer, at most `max_bytes` of it decoded. Raises FetchError."""
-        body = self.send("GET", url, headers=headers)
+    def get(self, url: str, *, headers: Mapping[str, str] | None = None, willing: Willing | None = None) -> Body:
+        """The body of a good answer, at most `max_bytes` of it decoded. Raises FetchError.
+
+        `willing` sees the headers before the body is read, and may raise FetchError.
+        """
+        body = self.send("GET", url, headers=headers, willing=willing)
         if body.status >= 300:
             raise _refused(body)
         if not body.content:
@@ -91,6 +97,7 @@ class Client:
         json: Any = None,
         data: Any = None,
         redirects: int = MAX_REDIRECTS,
+        willing: Willing | None = None,
     ) -> Body:
         """One request, redirects followed, each hop checked; an answer of any status is returned. Raises FetchError.
 
@@ -99,7 +106,7 @@ class Client:
         with deadline(self.network.total_timeout, self.network.read_timeout):
             try:
                 for _ in range(redirects + 1):
-                    body = self._one(method, url, headers=headers, params=params, json=json, data=data)
+                    body = self._one(method, url, headers=headers, params=params, json=json, data=data, willing=willing)
                     target = body.headers.get("Location", "")
                     if body.status not in (301, 302, 303, 307, 308) or not target or not redirects:
                         return body
@@ -112,17 +119,21 @@ class Client:
                 raise FetchError(*_why(error)) from None
         raise FetchError("too-many-redirects", f"more than {redirects}")
 
-    def _one(self, method: str, url: str, *, headers: Mapping[str, str] | None, **more: Any) -> Body:
+    def _one(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None, willing: Willing | None, **more: Any
+    ) -> Body:
         proxies = self.guard.check(url)
         limits = (self.network.connect_timeout, self.network.read_timeout)
         sent = {"User-Agent": self.user_agent, "Accept": ACCEPT, "Accept-Encoding": "identity", **(headers or {})}
         with self._session().request(
             method, url, headers=sent, timeout=limits, stream=True, allow_redirects=False, proxies=proxies, **more
         ) as response:
-            redirect = response.is_redirect
-            content = b"" if redirect else self._read(response)
-            whole = response.headers.get("Content-Length", "").isdigit() or "Transfer-Encoding" in response.headers
-            return Body(response.url, response.status_code, merged(response), content, whole)
+            answer = merged(response)
+            if willing and response.ok and not response.is_redirect:
+                willing(answer)
+            content = b"" if response.is_redirect else self._read(response)
+            whole = answer.get("Content-Length", "").isdigit() or "Transfer-Encoding" in answer
+            return Body(response.url or url, response.status_code, answer, content, whole)
 
     def _read(self, response: requests.Response) -> bytes:
         limit = self.network.max_bytes
@@ -167,8 +178,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def merged(response: requests.Response) -> Mapping[str, str]:
-    """The headers of an answer; names compare without case, and a repeated one is joined by commas."""
-    return requests.structures.CaseInsensitiveDict(response.headers)
+    """The headers of an answer; names compare without case, and the lines of a repeated one end with \\n."""
+    lines = response.raw.headers
+    return requests.structures.CaseInsensitiveDict({name: "\n".join(lines.getlist(name)) for name in lines})
 
 
 def is_challenge(status: int, headers: Mapping[str, str]) -> bool:

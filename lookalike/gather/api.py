@@ -1,0 +1,148 @@
+"""Calls of search services: cached, counted, paced, with the key kept where it belongs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from lookalike.config import Settings
+from lookalike.gather.providers.base import Answer, Request, Stop, WebProvider, text
+from lookalike.http import RETRY_STATUS, Client, FetchError, is_challenge, retry_after
+from lookalike.project import write_json
+
+TRIES = 3
+LONGEST_WAIT = 30.0
+"""Seconds a search waits when a service asks for time; for more it gives the turn to the next provider."""
+
+
+class Api:
+    """Asks services for one run. `calls` counts requests that really went out, by provider."""
+
+    def __init__(self, settings: Settings, cache: Path, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.settings = settings
+        self.cache = cache
+        self.sleep = sleep
+        self.calls: Counter[str] = Counter()
+        self._clients: dict[str, Client] = {}
+        self._next_start: dict[str, float] = {}
+
+    def ask(self, provider: WebProvider, request: Request) -> Any:
+        """The decoded answer to a request, from the cache when it is fresh. Raises Stop."""
+        path = self.cache / f"{_name(provider.name, request)}.json"
+        if (kept := self._cached(path)) is not None:
+            return kept
+        answer = self._call(provider, request)
+        write_json(path, {"at": time.time(), "provider": provider.name, "payload": answer.payload})
+        if end := provider.spent(answer.headers):
+            path.unlink()  # so that the page is asked for again when the quota is back
+            raise end
+        return answer.payload
+
+    def _cached(self, path: Path) -> Any:
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            fresh = time.time() - kept["at"] < self.settings.gather.cache_hours * 3600
+            return kept["payload"] if fresh else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _call(self, provider: WebProvider, request: Request) -> Answer:
+        """A good answer, after a retry or two if need be. Raises Stop with what the service gave as the reason."""
+        for attempt in range(TRIES):
+            end, wait = Stop("unreachable"), 0.5 * 2**attempt
+            try:
+                answer = self._once(provider, request)
+                if answer.status == 200 and answer.payload is not None:
+                    return answer
+                end = _explain(provider, answer)
+                wait = end.retry_after or wait
+                again = answer.status in RETRY_STATUS and end.reason in ("rate-limited", "unreachable")
+            except FetchError as error:
+                end = provider.explain(Answer(0, {}, None)) or Stop("unreachable", str(error))
+                again = end.reason == "unreachable" and error.reason not in ("blocked-address", "bad-url", "tls", "dns")
+            if not again or attempt == TRIES - 1 or wait > LONGEST_WAIT:
+                raise end
+            self.sleep(wait)
+        raise end
+
+    def _once(self, provider: WebProvider, request: Request) -> Answer:
+        """One request, never redirected: a key goes to the configured host or nowhere."""
+        wait = self._next_start.get(provider.name, 0) - time.monotonic()
+        if wait > 0:
+            self.sleep(wait)
+        self._next_start[provider.name] = time.monotonic() + provider.pause
+        self.calls[provider.name] += 1
+        body = self._client(request.url).send(
+            "GET" if request.json is None else "POST",
+            request.url,
+            params={**request.params, **provider.secret_params()},
+            json=request.json,
+            headers={"Accept": "application/json", **provider.headers()},
+            redirects=0,
+        )
+        words = body.content.decode("utf-8", "replace")
+        try:
+            payload = json.loads(words)
+        except ValueError:
+            payload = None
+        return Answer(body.status, body.headers, payload, words[:500])
+
+    def _client(self, url: str) -> Client:
+        parts = urlsplit(url)
+        host = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+        if host not in self._clients:
+            self._clients[host] = Client(self.settings.network, trusted=[host])
+        return self._clients[host]
+
+
+def _name(provider: str, request: Request) -> str:
+    asked = json.dumps([request.url, dict(request.params), request.json], sort_keys=True, default=str)
+    return f"{provider}-{hashlib.sha256(asked.encode()).hexdigest()[:24]}"
+
+
+def _explain(provider: WebProvider, answer: Answer) -> Stop:
+    """The provider's own reading of a refusal, or what the status means everywhere."""
+    if end := provider.explain(answer):
+        return end
+    return general_reading(answer, needs_key=bool(provider.keys))
+
+
+def general_reading(answer: Answer, *, needs_key: bool) -> Stop:
+    """What a status means when the provider has no word of its own for it."""
+    status = f"status {answer.status}"
+    if is_challenge(answer.status, answer.headers):
+        return Stop("blocked", "it wants proof of a person")
+    if answer.status == 429:
+        wait = retry_after(answer.headers)
+        return Stop("rate-limited", until(wait), wait)
+    if answer.status in (401, 403):
+        return Stop("bad-key" if needs_key else "blocked", status)
+    if answer.status in (402, 410):
+        return Stop("quota" if answer.status == 402 else "retired", status)
+    if answer.status >= 500:
+        return Stop("unreachable", status)
+    if 300 <= answer.status < 400:
+        return Stop("changed", f"{status}: it has moved")
+    if answer.status == 200:
+        kind = "a web page" if answer.text.lstrip().startswith("<") else "something that is not JSON"
+        return Stop("blocked" if kind == "a web page" else "changed", f"{kind} instead of an answer")
+    return Stop("bad-request", text(status))
+
+
+def until(seconds: float | None, now: Callable[[], float] = time.time) -> str:
+    """When to ask again, as a local time."""
+    return "" if seconds is None else time.strftime("until %H:%M:%S", time.localtime(now() + seconds))
+
+
+def redact(value: str, secrets: Mapping[str, str]) -> str:
+    """A text without any of the secrets in it."""
+    for secret in secrets.values():
+        if len(secret) >= 4:
+            value = value.replace(secret, "…")
+    return value

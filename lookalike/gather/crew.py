@@ -1,0 +1,231 @@
+"""The threads that fetch, and the loop that keeps them busy: a label gets as many tries at once as it lacks photos."""
+
+from __future__ import annotations
+
+import errno
+import queue
+import random
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from lookalike.config import GatherSettings
+from lookalike.errors import UnusablePhoto
+from lookalike.gather.fetch import Look, Photo, from_web
+from lookalike.gather.hosts import Hosts
+from lookalike.gather.search import Candidate
+from lookalike.gather.store import Store
+from lookalike.http import Client, FetchError, may_recover
+from lookalike.records import ImageRecord
+from lookalike.report import Task as ProgressTask
+
+TRIES = {"timeout": 2, "dns": 1, "host-down": 1, "rate-limited": 1}
+USUAL_TRIES = 3
+LONGEST_WAIT = 30.0
+QUEUED = 1024
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+
+OnSaved = Callable[[Candidate, str], None]
+
+
+@dataclass
+class Wanted:
+    """One label under way. `wanted` photos in all, `had` of them before; `flying` are being fetched."""
+
+    label: str
+    wanted: int
+    had: int
+    source: Iterator[Candidate]
+    take_all: bool = False
+    saved: int = 0
+    found: int = 0
+    known: int = 0
+    flying: int = 0
+    ended: bool = False
+    reasons: Counter[str] = field(default_factory=Counter)
+    held: Candidate | None = None
+
+    @property
+    def lacking(self) -> int:
+        """How many more fetches are worth starting now."""
+        return self.wanted - self.had - self.saved - self.flying
+
+    @property
+    def total(self) -> int:
+        """Photos it has now."""
+        return self.had + self.saved
+
+
+@dataclass
+class Errand:
+    """One candidate on its way: the address being tried, those still left, and how often this one was tried."""
+
+    wanted: Wanted
+    candidate: Candidate
+    address: str
+    left: deque[str]
+    tries: int = 0
+
+
+class Crew:
+    """`settings.jobs` threads. Use once."""
+
+    def __init__(
+        self,
+        settings: GatherSettings,
+        client: Client,
+        store: Store,
+        look: Look,
+        is_settled: Callable[[str, str], bool],
+    ) -> None:
+        self.settings, self.client, self.store, self.look = settings, client, store, look
+        self.is_settled = is_settled
+        self.hosts: Hosts[Errand] = Hosts(settings.per_host, settings.pause, client.guard.lists_url)
+        self.finished: queue.SimpleQueue[tuple[Errand, ImageRecord] | BaseException] = queue.SimpleQueue()
+        self.stopping = threading.Event()
+        self.outstanding = 0
+
+    def run(self, labels: list[Wanted], progress: ProgressTask, on_saved: OnSaved) -> None:
+        """Fetch until each label has what it wants or its providers have no more. Raises OSError on a full disk."""
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.settings.jobs)]
+        for thread in threads:
+            thread.start()
+        try:
+            while True:
+                self._feed(labels)
+                if not self.outstanding:
+                    return
+                self._take_in(progress, on_saved, labels)
+        finally:
+            self.stopping.set()
+            self.hosts.close()
+            for thread in threads:
+                thread.join(0 if self.outstanding else 1)
+
+    def _feed(self, labels: list[Wanted]) -> None:
+        """Start what is lacking, one candidate of each label in turn."""
+        busy = True
+        while busy and self.outstanding < QUEUED:
+            busy = False
+            for label in labels:
+                candidate = self._next(label)
+                if candidate is not None:
+                    busy = True
+                    self._start(label, candidate)
+
+    def _next(self, label: Wanted) -> Candidate | None:
+        """The next candidate worth fetching; None when the label has enough under way, or no more are found."""
+        while not label.ended and (label.lacking > 0 or (label.take_all and label.held is None)):
+            candidate = label.held or next(label.source, None)
+            label.held = None
+            if candidate is None:
+                label.ended = True
+                return None
+            if label.lacking <= 0 and not candidate.whole:
+                label.held = candidate
+                return None
+            label.found += 1
+            if not self.is_settled(label.label, candidate.hit.address):
+                return candidate
+            label.known += 1
+        return None
+
+    def _start(self, label: Wanted, candidate: Candidate) -> None:
+        label.flying += 1
+        self.outstanding += 1
+        errand = Errand(label, candidate, candidate.hit.address, deque(candidate.hit.alternatives))
+        self.hosts.add("" if candidate.hit.content else errand.address, errand)
+
+    def _take_in(self, progress: ProgressTask, on_saved: OnSaved, labels: list[Wanted]) -> None:
+        """Wait for one errand to end and count it, then all others that have ended meanwhile."""
+        item = self.finished.get()
+        while True:
+            if isinstance(item, BaseException):
+                raise item
+            errand, record = item
+            label = errand.wanted
+            label.flying -= 1
+            self.outstanding -= 1
+            if record.status == "ok":
+                label.saved += 1
+                on_saved(errand.candidate, label.label)
+            else:
+                label.reasons[record.reason] += 1
+            progress.advance(int(record.status == "ok"), _status(labels))
+            try:
+                item = self.finished.get_nowait()
+            except queue.Empty:
+                return
+
+    def _work(self) -> None:
+        while (taken := self.hosts.take()) is not None:
+            url, errand = taken
+            try:
+                record = self._attempt(url, errand)
+            except BaseException as error:
+                self.finished.put(error)
+                return
+            if record is not None and not self.stopping.is_set():
+                self.finished.put((errand, record))
+
+    def _attempt(self, url: str, errand: Errand) -> ImageRecord | None:
+        """One try. Returns the line it ended with, or None when it is to be tried again."""
+        label, candidate = errand.wanted.label, errand.candidate
+        failed = False
+        errand.tries += 1
+        try:
+            photo = self._photo(url, candidate)
+            return self.store.keep(label, candidate, errand.address, photo)
+        except UnusablePhoto as error:
+            if self.stopping.is_set():
+                return None
+            failed = may_recover(error.reason) and error.reason not in ("rate-limited", "http-429")
+            if self._again(url, errand, error):
+                return None
+            record = self.store.miss(label, candidate, errand.address, error.reason, error.detail)
+            return None if self._elsewhere(errand) else record
+        finally:
+            self.hosts.done(url, failed=failed)
+
+    def _photo(self, url: str, candidate: Candidate) -> Photo:
+        if candidate.hit.content is not None:
+            try:
+                content = candidate.hit.content()
+            except OSError as error:
+                raise UnusablePhoto("unreadable", error.strerror or str(error)) from None
+            return Photo(content, self.look(content))
+        if reason := self.hosts.why_not(url):
+            raise FetchError(reason)
+        return from_web(
+            self.client, url, min_size=self.settings.min_size, honour_opt_out=self.settings.opt_out, look=self.look
+        )
+
+    def _again(self, url: str, errand: Errand, error: UnusablePhoto) -> bool:
+        """Queue the same address once more when that may help; a host that asks for a long pause gets it."""
+        asked = error.retry_after if isinstance(error, FetchError) else None
+        if asked is not None and asked > LONGEST_WAIT:
+            self.hosts.park(url, asked)
+            return False
+        if not may_recover(error.reason) or errand.tries >= TRIES.get(error.reason, USUAL_TRIES):
+            return False
+        delay = asked if asked is not None else random.uniform(0, min(8.0, 0.5 * 2**errand.tries))
+        if asked is not None:
+            self.hosts.hold(url, asked)
+        self.hosts.add(url, errand, delay)
+        return True
+
+    def _elsewhere(self, errand: Errand) -> bool:
+        """Go on with another address of the same photo, if there is one."""
+        if not errand.left:
+            return False
+        errand.address, errand.tries = errand.left.popleft(), 0
+        self.hosts.add(errand.address, errand)
+        return True
+
+
+def _status(labels: list[Wanted]) -> str:
+    """Where each label is, or how many are complete when there are many."""
+    if len(labels) <= 4:
+        return " · ".join(f"{label.label} {label.total}/{label.wanted}" for label in labels)
+    return f"{sum(label.lacking + label.flying <= 0 for label in labels)} of {len(labels)} names complete"

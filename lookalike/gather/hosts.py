@@ -1,0 +1,152 @@
+"""Who may be asked next: a few connections for each site, sites taken in turn, tired hosts left alone."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+
+STRAIGHT_FAILURES = 5
+"""After so many failures in a row a host is not asked again in this run."""
+
+LIMITS = {"wikimedia.org": 2, "gbif.org": 1}
+"""Connections at the same time that a site's own rules allow, over all its hosts."""
+
+Task = TypeVar("Task")
+
+
+class Hosts(Generic[Task]):
+    """A queue of tasks for many threads.
+
+    A site gets at most `per_host` connections, started at least `pause` seconds apart. `free` tells addresses of
+    hosts that need no such protection: those the user has listed.
+    """
+
+    def __init__(
+        self,
+        per_host: int,
+        pause: float,
+        free: Callable[[str], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.per_host, self.pause, self.free, self.clock = per_host, pause, free, clock
+        self._waiting: OrderedDict[str, deque[tuple[str, Task]]] = OrderedDict()
+        self._later: list[tuple[float, int, str, Task]] = []
+        self._number = itertools.count()
+        self._active: Counter[str] = Counter()
+        self._next_start: dict[str, float] = {}
+        self._failures: Counter[str] = Counter()
+        self._parked: dict[str, float] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def add(self, url: str, task: Task, delay: float = 0.0) -> None:
+        """Queue a task for an address ("" needs none), to be started no sooner than `delay` seconds from now."""
+        with self._changed:
+            if delay > 0:
+                heapq.heappush(self._later, (self.clock() + delay, next(self._number), url, task))
+            else:
+                self._waiting.setdefault(site(host(url)), deque()).append((url, task))
+            self._changed.notify()
+
+    def take(self) -> tuple[str, Task] | None:
+        """The next task that may start, with its address; waits for one. None once the queue is closed."""
+        with self._changed:
+            while not self._closed:
+                now = self.clock()
+                while self._later and self._later[0][0] <= now:
+                    _, _, url, task = heapq.heappop(self._later)
+                    self._waiting.setdefault(site(host(url)), deque()).append((url, task))
+                if (taken := self._pick(now)) is not None:
+                    return taken
+                self._changed.wait(self._until_next(now))
+        return None
+
+    def done(self, url: str, *, failed: bool) -> None:
+        """The task is over and its connection free. `failed` counts against the host, anything else clears it."""
+        name = _door(url)
+        with self._changed:
+            self._active[site(host(url))] -= 1
+            self._failures[name] = self._failures[name] + 1 if failed else 0
+            self._changed.notify_all()
+
+    def park(self, url: str, seconds: float) -> None:
+        """Leave a host alone for a while, as it asked."""
+        with self._changed:
+            self._parked[_door(url)] = self.clock() + seconds
+
+    def hold(self, url: str, seconds: float) -> None:
+        """Start nothing on a site for a while; what is queued for it waits."""
+        with self._changed:
+            self._next_start[site(host(url))] = self.clock() + seconds
+
+    def why_not(self, url: str) -> str:
+        """`host-down` or `rate-limited` when an address need not be tried now, else nothing."""
+        name = _door(url)
+        if self._parked.get(name, 0) > self.clock():
+            return "rate-limited"
+        return "host-down" if self._failures.get(name, 0) >= STRAIGHT_FAILURES else ""
+
+    def close(self) -> None:
+        """No task is given out any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _pick(self, now: float) -> tuple[str, Task] | None:
+        for name, queue in self._waiting.items():
+            url = queue[0][0]
+            given_up = bool(self.why_not(url))
+            if given_up or self._has_room(name, url, now):
+                self._active[name] += 1
+                if not given_up and not self.free(url):
+                    self._next_start[name] = now + self.pause
+                taken = queue.popleft()
+                if queue:
+                    self._waiting.move_to_end(name)
+                else:
+                    del self._waiting[name]
+                return taken
+        return None
+
+    def _has_room(self, name: str, url: str, now: float) -> bool:
+        if not name or self._next_start.get(name, 0) > now:
+            return not name
+        return self.free(url) or self._active[name] < LIMITS.get(name, self.per_host)
+
+    def _until_next(self, now: float) -> float | None:
+        """Seconds until a task may start without another one ending; None when only an ending can help."""
+        starts = [self._next_start.get(name, 0) for name in self._waiting]
+        starts += [self._later[0][0]] if self._later else []
+        coming = [start - now for start in starts if start > now]
+        return min(coming) if coming else None
+
+
+def host(url: str) -> str:
+    """The host an address names, or nothing."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _door(url: str) -> str:
+    """Host and port: what is down or asks for a pause."""
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def site(name: str) -> str:
+    """The site a host belongs to: its last two names, or three below the likes of co.uk; an IP address is its own."""
+    names = name.split(".")
+    if len(names) <= 2 or names[-1].isdigit() or ":" in name:
+        return name
+    short = len(names[-1]) == 2 and len(names[-2]) <= 3
+    return ".".join(names[-3 if short else -2 :])

@@ -1,0 +1,71 @@
+"""Names as people write them, and the folders they become."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+from lookalike.dataset import PART_FOLDERS, walk
+from lookalike.errors import ConfigError, NotReadyError
+from lookalike.project import Project
+
+RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
+LONGEST = 100
+
+
+def folder_name(label: str) -> str:
+    """The folder of a label: the label itself unless a file system could stumble over it.
+
+    Raises ConfigError when nothing is left.
+    """
+    name = unicodedata.normalize("NFC", label)
+    name = "".join("-" if letter in '/\\:*?"<>|' or ord(letter) < 32 else letter for letter in name)
+    name = " ".join(name.split()).lstrip(".").rstrip(". ")
+    while len(name.encode()) > LONGEST:
+        name = name[:-1]
+    if not name.strip("-"):
+        raise ConfigError(f"{label!r} cannot be the name of a folder", "use a name with letters or digits")
+    return f"{name}_" if name.partition(".")[0].casefold() in RESERVED else name
+
+
+def check(labels: Iterable[str]) -> dict[str, str]:
+    """Name to label, which is the folder's name, in order. Raises ConfigError for names that cannot live side by side."""
+    chosen: dict[str, str] = {}
+    owner: dict[str, str] = {}
+    for label in labels:
+        name = folder_name(label)
+        twin = owner.setdefault(name.casefold(), label)
+        if twin != label:
+            raise ConfigError(f"the names {twin!r} and {label!r} would share a folder", "write them the same way")
+        if PART_FOLDERS.get(name) == "train":
+            raise ConfigError(
+                f"a folder called {name!r} divides photos for training", f"call the label {'a ' + name!r}"
+            )
+        chosen[label] = name
+    return chosen
+
+
+def base(project: Project) -> Path:
+    """The folder that new label folders go to: images/, or images/train/ where photos are divided already."""
+    divided = any(item.part is not None for item in walk(project.images))
+    return project.images / "train" if divided else project.images
+
+
+def make_ready(project: Project, folders: Iterable[Path]) -> None:
+    """Make sure, before anything is fetched, that photos can be written. Raises NotReadyError."""
+    images = project.images
+    hint = "choose another folder with --project or --images"
+    try:
+        images.mkdir(parents=True, exist_ok=True)
+        probe = images / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except (FileExistsError, NotADirectoryError):
+        raise NotReadyError(f"{images} is not a folder", hint) from None
+    except OSError as error:
+        raise NotReadyError(f"{images} cannot be written to: {error.strerror}", hint) from None
+    for folder in folders:
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise NotReadyError(f"{folder} is a link or a file, not a folder", "move it away")

@@ -1,0 +1,10 @@
+"""Where photos can come from: one file and one line each. `lookalike providers` prints this table."""
+
+PROVIDERS: dict[str, str] = {
+    "openverse": "lookalike.gather.providers.openverse:Openverse",
+    "commons": "lookalike.gather.providers.commons:Commons",
+    "bing": "lookalike.gather.providers.bing:Bing",
+    "urls": "lookalike.gather.providers.urls:Urls",
+    "folder": "lookalike.gather.providers.folder:Folder",
+    "digits": "lookalike.gather.providers.digits:Digits",
+}

@@ -1,0 +1,249 @@
+"""What a provider is: something that turns a question into hits, a page at a time, and says why it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol
+
+from lookalike.config import Settings
+
+
+@dataclass(frozen=True)
+class Query:
+    """One question: the words to search for, for which label, and what is acceptable.
+
+    `license` is any, cc, commercial, modify or public; `min_size` is the shortest side in pixels; `want` is how many
+    photos are still missing, a hint for the page size.
+    """
+
+    label: str
+    text: str
+    want: int = 150
+    safe: bool = True
+    license: str = "any"
+    min_size: int = 1
+    type: str = "any"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A photo that may be worth fetching, and what is known about it. `address` identifies it for all time.
+
+    `alternatives` are further addresses of the same photo, tried in order. A photo that is on this machine already
+    has `content`, which reads its bytes, and may have a `place`: its path below images/.
+    """
+
+    address: str
+    alternatives: tuple[str, ...] = ()
+    page_url: str = ""
+    title: str = ""
+    license: str = ""
+    license_url: str = ""
+    creator: str = ""
+    attribution: str = ""
+    group: str = ""
+    width: int = 0
+    height: int = 0
+    content: Callable[[], bytes] | None = field(default=None, compare=False)
+    place: str = ""
+
+
+class Stop(Exception):  # noqa: N818  the end of a search is not always an error
+    """A provider gives nothing more. `reason` is one of OUTCOMES."""
+
+    def __init__(self, reason: str, detail: str = "", retry_after: float | None = None) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+OUTCOMES: dict[str, str] = {
+    "enough": "all photos wanted were found",
+    "exhausted": "it has no more",
+    "no-hits": "it knows nothing by this name",
+    "bad-request": "it did not understand the question",
+    "no-key": "it needs a key",
+    "bad-key": "it refused the key",
+    "rate-limited": "it asked us to slow down",
+    "quota": "the quota of the key or address is used up",
+    "blocked": "it refuses to answer this machine",
+    "retired": "the service has ended",
+    "unreachable": "it could not be reached",
+    "changed": "its answer has an unknown shape",
+    "no-extra": "an optional package is missing",
+}
+FOR_THIS_QUESTION = frozenset({"enough", "exhausted", "no-hits", "bad-request"})
+"""Outcomes that say nothing about the next question; after any other the provider is not asked again in this run."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of a search service, without any secret: it names the answer in the cache."""
+
+    url: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    json: Mapping[str, Any] | None = None
+
+    def with_params(self, **changes: Any) -> Request:
+        """The same request with other parameters."""
+        return replace(self, params={**self.params, **changes})
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer, understood: its hits, and whatever the provider needs to ask for the next page (None: no more)."""
+
+    hits: tuple[Hit, ...]
+    more: Any = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A service's refusal: status, headers and body, for `explain`."""
+
+    status: int
+    headers: Mapping[str, str]
+    payload: Any
+    text: str = ""
+
+
+Ask = Callable[["WebProvider", Request], Any]
+
+
+class Provider(Protocol):
+    """What gather needs of a provider. The class attributes fill the table of `lookalike providers`.
+
+    `keys` lists the environment variables that may hold the key, in order; empty when none is needed. `licenses`
+    says whether --license can be honoured; `local`, that photos come from this machine and are taken as they are;
+    `whole`, that all of it is wanted when no --count is given.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    terms: ClassVar[str]
+    docs: ClassVar[str]
+    last_verified: ClassVar[str]
+    keys: ClassVar[tuple[str, ...]]
+    licenses: ClassVar[bool]
+    local: ClassVar[bool]
+    whole: ClassVar[bool]
+
+    def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None: ...
+
+    def labels(self) -> list[str]:
+        """The labels it has by itself, for a gather without names; usually none."""
+
+    def search(self, query: Query) -> Iterator[Hit]:
+        """Hits for a question, as they are needed. Raises Stop with the reason when there are no more."""
+
+
+class LocalProvider:
+    """A provider that needs no network."""
+
+    terms: ClassVar[str] = "your own files"
+    docs: ClassVar[str] = ""
+    last_verified: ClassVar[str] = "2026-11-22"
+    keys: ClassVar[tuple[str, ...]] = ()
+    licenses: ClassVar[bool] = False
+    local: ClassVar[bool] = True
+    whole: ClassVar[bool] = True
+
+    def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None:
+        self.settings = settings
+
+    def labels(self) -> list[str]:
+        """The labels it has by itself."""
+        return []
+
+
+class WebProvider:
+    """A search service that is asked page by page. Subclasses say how to ask and how to read an answer."""
+
+    name: ClassVar[str]
+    keys: ClassVar[tuple[str, ...]] = ()
+    licenses: ClassVar[bool] = False
+    local: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
+    pause: ClassVar[float] = 0.0
+    """Seconds between the starts of two calls."""
+
+    def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None:
+        self.settings = settings
+        self.env = env
+        self.ask = ask
+
+    def labels(self) -> list[str]:
+        """A search has no labels of its own."""
+        return []
+
+    @property
+    def key(self) -> str:
+        """The key from the environment, or nothing."""
+        return next((self.env[name] for name in self.keys if self.env.get(name)), "")
+
+    def headers(self) -> dict[str, str]:
+        """Headers of every call; the only place for a key besides `secret_params`."""
+        return {}
+
+    def secret_params(self) -> dict[str, str]:
+        """Parameters that carry a key and so stay out of the cache."""
+        return {}
+
+    def first(self, query: Query) -> Request:
+        """The call for the first page."""
+        raise NotImplementedError
+
+    def read(self, payload: Any, query: Query) -> Page:
+        """An answer as a page. May raise KeyError, TypeError, ValueError or AttributeError on an unknown shape."""
+        raise NotImplementedError
+
+    def follow(self, request: Request, page: Page) -> Request | None:
+        """The call for the page after this one."""
+        return None
+
+    def explain(self, answer: Answer) -> Stop | None:
+        """Why a service refused; None leaves it to the general reading of the status."""
+        return None
+
+    def spent(self, headers: Mapping[str, str]) -> Stop | None:
+        """Whether a good answer's headers say that it was the last one allowed."""
+        return None
+
+    def search(self, query: Query) -> Iterator[Hit]:
+        """All pages, each address once; ends with Stop."""
+        if self.keys and not self.key:
+            raise Stop("no-key", f"set {' or '.join(self.keys)}")
+        request: Request | None = self.first(query)
+        seen: set[str] = set()
+        while request is not None:
+            payload = self.ask(self, request)
+            try:
+                page = self.read(payload, query)
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+                raise Stop("changed", f"{type(error).__name__} in the answer") from None
+            fresh = [hit for hit in page.hits if hit.address not in seen]
+            seen.update(hit.address for hit in fresh)
+            yield from fresh
+            # a page of known hits means that the service runs in a circle; one whose hits were all filtered does not
+            request = self.follow(request, page) if fresh or not page.hits else None
+        raise Stop("exhausted" if seen else "no-hits")
+
+
+def whole_number(value: Any) -> int:
+    """A size from an answer, where null, text and nonsense mean "not known"."""
+    try:
+        return max(0, int(value))
+    except (TypeError, ValueError):
+        return 0
+
+
+def text(value: Any, limit: int = 300) -> str:
+    """A line of text from an answer: never None, one line, not endless."""
+    return " ".join(str(value or "").split())[:limit]
+
+
+def large_enough(width: int, height: int, query: Query) -> bool:
+    """Whether a photo may be large enough; unknown sizes pass and are measured after the download."""
+    return not (width and height) or min(width, height) >= query.min_size

@@ -1,0 +1,64 @@
+"""Real handwriting that ships inside scikit-learn: something to try everything with, without a network."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, ClassVar
+
+from PIL import Image
+
+from lookalike.gather.providers.base import Hit, LocalProvider, Query, Stop
+
+SIDE = 128
+MARGIN = 16
+
+
+def png(pixels: Any) -> bytes:
+    """An 8x8 scan (0 paper to 16 ink) as a PNG of 128x128: dark ink on white, enlarged smoothly, with a margin."""
+    ink = Image.fromarray((pixels * (255 / 16)).astype("uint8"))
+    inner = SIDE - 2 * MARGIN
+    paper = Image.new("L", (SIDE, SIDE), 255)
+    black = Image.new("L", (inner, inner), 0)
+    paper.paste(black, (MARGIN, MARGIN), ink.resize((inner, inner), Image.Resampling.BICUBIC))
+    buffer = io.BytesIO()
+    paper.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class Digits(LocalProvider):
+    """About 180 scans for each of the names 0 to 9."""
+
+    name: ClassVar[str] = "digits"
+    summary: ClassVar[str] = "handwritten digits inside scikit-learn: names 0 to 9, no network"
+    terms: ClassVar[str] = "E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, CC BY 4.0"
+    docs: ClassVar[str] = "https://scikit-learn.org/stable/modules/generated/sklearn.datasets.load_digits.html"
+    licenses: ClassVar[bool] = True
+    whole: ClassVar[bool] = False
+
+    def labels(self) -> list[str]:
+        """Two that people mix up."""
+        return ["3", "8"]
+
+    def search(self, query: Query) -> Iterator[Hit]:
+        """The scans of one digit, in their order."""
+        if query.label not in set("0123456789"):
+            raise Stop("no-hits", "it knows the names 0 to 9")
+        if query.license == "public":
+            raise Stop("exhausted", "its licence is CC BY")
+        from sklearn.datasets import load_digits
+
+        scans = load_digits()
+        for number, (pixels, target) in enumerate(zip(scans.images, scans.target, strict=True)):
+            if str(target) == query.label:
+                yield Hit(
+                    f"digits:{query.label}/{number}",
+                    title=f"digit {query.label}, scan {number}",
+                    license="by 4.0",
+                    license_url="https://creativecommons.org/licenses/by/4.0/",
+                    creator="E. Alpaydin, C. Kaynak",
+                    attribution=self.terms,
+                    content=partial(png, pixels),
+                )
+        raise Stop("exhausted")

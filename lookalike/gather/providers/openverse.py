@@ -1,0 +1,112 @@
+"""Openverse: openly licensed photos from many collections; needs no key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from lookalike.gather.providers.base import (
+    Answer,
+    Hit,
+    Page,
+    Query,
+    Request,
+    Stop,
+    WebProvider,
+    large_enough,
+    text,
+    whole_number,
+)  # fmt: skip
+
+LICENSES = {
+    "cc": {"license_type": "all-cc"},
+    "commercial": {"license_type": "commercial"},
+    "modify": {"license_type": "modification"},
+    "public": {"license": "cc0,pdm"},
+}
+MAX_WORDS = 200
+
+
+def parse(payload: Mapping[str, Any]) -> Page:
+    """The hits of an answer; `more` is the number of the next page, when there is one."""
+    hits = []
+    for item in payload["results"]:
+        if address := item.get("url"):
+            hits.append(
+                Hit(
+                    address,
+                    alternatives=tuple(filter(None, [item.get("thumbnail")])),
+                    page_url=text(item.get("foreign_landing_url"), 2000),
+                    title=text(item.get("title")),
+                    license=text(f"{item.get('license') or ''} {item.get('license_version') or ''}"),
+                    license_url=text(item.get("license_url")),
+                    creator=text(item.get("creator")),
+                    attribution=text(item.get("attribution"), 600),
+                    width=whole_number(item.get("width")),
+                    height=whole_number(item.get("height")),
+                )
+            )
+    page, pages = whole_number(payload.get("page")), whole_number(payload.get("page_count"))
+    return Page(tuple(hits), page + 1 if payload["results"] and page < pages else None)
+
+
+class Openverse(WebProvider):
+    """Pages of 20, or of 50 with a token; about 240 hits for a question at most."""
+
+    name: ClassVar[str] = "openverse"
+    summary: ClassVar[str] = "openly licensed photos from Flickr, museums and more"
+    terms: ClassVar[str] = "each photo has its own open licence; stay inside the quota"
+    docs: ClassVar[str] = "https://api.openverse.org/v1/"
+    last_verified: ClassVar[str] = "2026-11-22"
+    licenses: ClassVar[bool] = True
+
+    @property
+    def token(self) -> str:
+        """An access token, which raises the quota fifty times; optional."""
+        return self.env.get("OPENVERSE_TOKEN", "")
+
+    def headers(self) -> dict[str, str]:
+        """The token, when there is one."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    def first(self, query: Query) -> Request:
+        """There is no parameter for the smallest size: `read` looks at it."""
+        params: dict[str, Any] = {
+            "q": query.text[:MAX_WORDS],
+            "page": 1,
+            "page_size": 50 if self.token else 20,
+            "mature": "false" if query.safe else "true",
+            **LICENSES.get(query.license, {}),
+        }
+        if query.type == "photo":
+            params["category"] = "photograph"
+        return Request(self.settings.openverse.endpoint, params)
+
+    def read(self, payload: Any, query: Query) -> Page:
+        """A page without the photos that are known to be too small."""
+        page = parse(payload)
+        return Page(tuple(hit for hit in page.hits if large_enough(hit.width, hit.height, query)), page.more)
+
+    def follow(self, request: Request, page: Page) -> Request | None:
+        """There is no link to the next page, only its number."""
+        return None if page.more is None else request.with_params(page=page.more)
+
+    def explain(self, answer: Answer) -> Stop | None:
+        """A 401 here is about the page size, unless a token was sent; a page beyond the last is the end."""
+        if answer.status == 401:
+            return Stop("bad-key", "the token was refused") if self.token else Stop("bad-request", _detail(answer))
+        if answer.status == 404:
+            return Stop("exhausted")
+        return Stop("bad-request", _detail(answer)) if answer.status == 400 else None
+
+    def spent(self, headers: Mapping[str, str]) -> Stop | None:
+        """Every answer tells what is left of the day."""
+        for name, value in headers.items():
+            low = name.lower()
+            if low.startswith("x-ratelimit-available-") and low.endswith("_sustained") and value.strip() == "0":
+                return Stop("quota", "no calls are left today; a free token (OPENVERSE_TOKEN) allows 50 times as many")
+        return None
+
+
+def _detail(answer: Answer) -> str:
+    return text(answer.payload.get("detail") if isinstance(answer.payload, dict) else "")

@@ -1,0 +1,98 @@
+"""What `gather` hands back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from lookalike.gather.providers.base import OUTCOMES
+from lookalike.gather.search import Outcome
+from lookalike.gather.store import Conflict
+from lookalike.report import Block, Table
+
+LISTED = 10
+
+
+@dataclass(frozen=True)
+class LabelResult:
+    """One label: photos wanted (None: all of a list or folder), found, saved in this run, and there in all; and why others were not saved.
+
+    `known` of those found were settled by an earlier run.
+    """
+
+    label: str
+    wanted: int | None
+    found: int
+    known: int
+    saved: int
+    total: int
+    reasons: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The outcome of a run."""
+
+    kind: ClassVar[str] = "gathered"
+    images: str
+    labels: tuple[LabelResult, ...]
+    outcomes: tuple[Outcome, ...]
+    calls: Mapping[str, int]
+    conflicts: tuple[Conflict, ...] = ()
+    placeholders: tuple[str, ...] = ()
+    files: Mapping[str, str] | None = None
+
+    def data(self) -> dict[str, Any]:
+        """The whole result in JSON types."""
+        return {
+            "images": self.images,
+            "saved": sum(label.saved for label in self.labels),
+            "labels": [asdict(label) | {"reasons": dict(label.reasons)} for label in self.labels],
+            "providers": [asdict(outcome) for outcome in self.outcomes],
+            "calls": dict(self.calls),
+            "conflicts": [asdict(conflict) for conflict in self.conflicts],
+            "placeholders": list(self.placeholders),
+            "files": dict(self.files or {}),
+        }
+
+    def show(self) -> Iterable[Block]:
+        """Two tables: what each name got, and what each provider gave."""
+        rows = tuple(
+            (row.label, str(row.wanted or "all"), str(row.found), str(row.saved), str(row.total), _reasons(row))
+            for row in self.labels
+        )
+        columns = ("name", "wanted", "found", "saved", "now", "not saved")
+        yield Table("", columns, rows, right=("wanted", "found", "saved", "now"))
+        if self.outcomes:
+            yield Table(
+                "", ("provider", "name", "found", "saved", "stopped because"), self._why(), right=("found", "saved")
+            )
+        if self.calls:
+            yield "calls: " + ", ".join(f"{name} {count}" for name, count in sorted(self.calls.items()))
+        yield from self._warnings()
+        yield f"{sum(label.saved for label in self.labels)} new photos in {self.images}"
+
+    def _why(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(
+            (o.provider, o.label, str(o.found), str(o.saved), f"{OUTCOMES.get(o.reason, o.reason)} {o.detail}".strip())
+            for o in self.outcomes
+        )
+
+    def _warnings(self) -> Iterable[str]:
+        for conflict in self.conflicts[:LISTED]:
+            yield f"same photo under two names: {conflict.file} ({conflict.other_label}) and {conflict.label}"
+        if len(self.conflicts) > LISTED:
+            yield f"… and {len(self.conflicts) - LISTED} more such photos"
+        for file in self.placeholders[:LISTED]:
+            yield f"probably a placeholder, served for several addresses: {file}"
+        for what, path in (self.files or {}).items():
+            yield f"{what}: {path}"
+
+
+def _reasons(row: LabelResult) -> str:
+    counted = Counter(row.reasons)
+    if row.known:
+        counted["known before"] = row.known
+    return ", ".join(f"{reason} {count}" for reason, count in counted.most_common())
