@@ -1,0 +1,259 @@
+"""What every page served from this computer needs: checks on each request, safe paths, and a running server.
+
+A page on another site can send requests to a local server, and a name on the Internet can be made to point to this
+computer. So `Guard` answers only requests that name this server as their host; changes must come from its own pages
+(Origin, Sec-Fetch-Site) and carry its token; bodies are capped in size and time. Layer: below the steps.
+
+    app = Guard(Starlette(routes=…), hosts=own_hosts(host, port), token=new_token(), max_body=20_000_000)
+    run(app, sock, report=report)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.exceptions import HTTPException
+
+from lookalike.errors import ConfigError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+TOKEN_HEADER = "x-lookalike-token"  # noqa: S105 - a header's name
+COOKIE = "lookalike"
+LOCAL = ("127.0.0.1", "localhost", "[::1]")
+READING = ("GET", "HEAD", "OPTIONS")
+BODY_SECONDS = 30.0
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
+    "script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+
+
+def new_token() -> str:
+    """A secret for one run of a server."""
+    return secrets.token_urlsafe(24)
+
+
+def own_hosts(host: str, port: int) -> frozenset[str]:
+    """The values of the Host header that mean this server."""
+    names = {*LOCAL, f"[{host}]" if ":" in host else host}
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - asked for by the user
+        names |= {socket.gethostname().lower(), *_addresses()}
+    return frozenset(
+        {f"{name}:{port}".lower() for name in names} | ({name.lower() for name in names} if port == 80 else set())
+    )
+
+
+def _addresses() -> set[str]:
+    try:
+        return {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+    except OSError:
+        return set()
+
+
+class RefusedError(HTTPException):
+    """A request that is not answered: an HTTP status and one line; also when raised inside an application."""
+
+
+class Guard:
+    """An ASGI application around another one that lets through only requests meant for it.
+
+    `hosts` are the accepted Host headers. `token` guards changes (header x-lookalike-token); with `private`, it guards
+    reading as well, and a first visit to /?token=… is remembered in a cookie that only this site gets. `max_body` is in
+    bytes; a body that is larger, or takes longer than half a minute, is refused while it arrives.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        hosts: Iterable[str],
+        token: str = "",
+        private: bool = False,
+        max_body: int = 1_000_000,
+        policy: str = POLICY,
+    ) -> None:
+        self.app = app
+        self.hosts = frozenset(hosts)
+        self.token = token
+        self.private = private
+        self.max_body = max_body
+        self.headers = [*HEADERS, (b"content-security-policy", policy.encode())]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check one request and pass it on."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def reply(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                message["headers"] = [*message.get("headers", []), *self.headers]
+            await send(message)
+
+        try:
+            headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+            self._check_sender(scope, headers)
+            if self.private and scope["path"] == "/" and self._token_in_query(scope):
+                await _remember(reply, self.token)
+                return
+            self._check_token(scope, headers)
+            await self.app(scope, self._capped(headers, receive), reply)
+        except RefusedError as refusal:
+            if not begun:
+                await _answer(reply, refusal.status_code, refusal.detail)
+
+    def _check_sender(self, scope: Scope, headers: dict[str, str]) -> None:
+        if sum(key == b"host" for key, _ in scope["headers"]) != 1 or headers["host"].lower() not in self.hosts:
+            raise RefusedError(403, "this server answers only under its own address")
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin.lower()).netloc not in self.hosts:
+            raise RefusedError(403, "requests from other sites are refused")
+        if headers.get("sec-fetch-site") == "cross-site" and scope["method"] not in READING:
+            raise RefusedError(403, "requests from other sites are refused")
+
+    def _check_token(self, scope: Scope, headers: dict[str, str]) -> None:
+        if not self.token:
+            return
+        changing = scope["method"] not in READING
+        given = headers.get(TOKEN_HEADER, "")
+        if not changing and self.private and not given:
+            given = _cookie(headers.get("cookie", ""))
+        if (changing or self.private) and not _same(given, self.token):
+            raise RefusedError(403, "the token is missing or wrong; open the address that the command printed")
+
+    def _token_in_query(self, scope: Scope) -> bool:
+        values = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])
+        return _same(values[0], self.token)
+
+    def _capped(self, headers: dict[str, str], receive: Receive) -> Receive:
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > self.max_body:
+            raise RefusedError(413, f"at most {self.max_body:,} bytes are accepted")
+        left, deadline = self.max_body, asyncio.get_running_loop().time() + BODY_SECONDS
+        complete = False
+
+        async def take() -> Message:
+            nonlocal left, complete
+            if complete:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise RefusedError(408, "the request took too long to arrive") from None
+            left -= len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            if left < 0:
+                raise RefusedError(413, f"at most {self.max_body:,} bytes are accepted")
+            return message
+
+        return take
+
+
+def _same(given: str, token: str) -> bool:
+    return hmac.compare_digest(given.encode("latin-1", "replace"), token.encode())
+
+
+def _cookie(header: str) -> str:
+    try:
+        morsel = SimpleCookie(header).get(COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel else ""
+
+
+async def _answer(send: Send, status: int, text: str) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text.encode()})
+
+
+async def _remember(send: Send, token: str) -> None:
+    """Keep the token in a cookie and take it out of the address bar."""
+    cookie = f"{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/".encode()
+    headers = [(b"location", b"/"), (b"set-cookie", cookie), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def safe_path(root: Path, name: str) -> Path | None:
+    """The regular file `name` below `root`, or None when there is none or the name tries to leave.
+
+    Refused: absolute names, "..", backslashes, NUL and drive letters, hidden files, and links anywhere on the way.
+    """
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or any(char in name for char in "\\\0"):
+        return None
+    if any(part.startswith(".") or (len(part) > 1 and part[1] == ":") for part in parts):
+        return None
+    path = root
+    try:
+        for part in parts:
+            path /= part
+            if path.is_symlink():
+                return None
+        return path if path.is_file() else None
+    except OSError:
+        return None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises ConfigError when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(128)
+    except OSError as error:
+        sock.close()
+        reason = error.strerror or str(error)
+        raise ConfigError(f"cannot listen on {host} port {port}: {reason}", "take a free one with --port 0") from None
+    return sock
+
+
+def address(sock: socket.socket) -> str:
+    """The http:// address of a listening socket, as a person would type it."""
+    host, port = sock.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - only compared
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run(app: App, sock: socket.socket) -> None:
+    """Serve until Ctrl-C or a termination signal; requests under way get a moment to end."""
+    import uvicorn
+
+    options = uvicorn.Config(
+        app, log_level="critical", access_log=False, lifespan="off", server_header=False, timeout_keep_alive=10,
+        timeout_graceful_shutdown=2, h11_max_incomplete_event_size=65_536, http="h11", ws="none", limit_concurrency=256,
+    )  # fmt: skip
+    try:
+        uvicorn.Server(options).run(sockets=[sock])
+    except KeyboardInterrupt:
+        return
+    finally:
+        sock.close()
