@@ -216,6 +216,8 @@ def locate(project: Project, name: str | None) -> Path:
                 f"{file} alone says nothing of labels", "give the folder with model.onnx and model.json"
             )
         name = str(file.parent)
+    for old in project.models.glob(".*.old"):
+        heal(project.models / old.name.removeprefix(".").removesuffix(".old"))
     folder = project.model_dir(name)
     if not folder.resolve().is_relative_to(project.root.resolve()):
         from lookalike.decode import Pool
@@ -226,6 +228,13 @@ def locate(project: Project, name: str | None) -> Path:
             detail = fault if isinstance(fault, str) else "it takes too much time or memory"
             raise NotReadyError(f"the model in {folder} was not opened: {detail}", AGAIN)
     return folder
+
+
+def heal(folder: Path) -> None:
+    """Bring back a model that was set aside by an export that was killed before it put the new one in its place."""
+    old = folder.with_name(f".{folder.name}.old")
+    if old.is_dir() and not folder.exists():
+        old.rename(folder)
 
 
 def trial(folder: Path) -> str:

@@ -51,6 +51,11 @@ class Project:
         return self.root / "models"
 
     @property
+    def apps(self) -> Path:
+        """One folder for each app that `export --to` wrote."""
+        return self.root / "apps"
+
+    @property
     def cache(self) -> Path:
         """Decoded pixels, search answers, logs; always safe to delete."""
         return self.root / ".cache"

@@ -19,6 +19,8 @@ class _Deployed(nn.Module):
     def __init__(self, network: nn.Module, spec: InputSpec) -> None:
         super().__init__()
         self.network = network
+        self.mean: torch.Tensor
+        self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(spec.mean).mul(255).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(spec.std).mul(255).view(1, 3, 1, 1))
 
@@ -40,11 +42,21 @@ def to_onnx(network: nn.Module, spec: InputSpec) -> bytes:
         torch.onnx.export(
             deployed,
             (example,),
-            buffer,
+            buffer,  # type: ignore[arg-type]  # the tracing exporter takes a file object as well
             dynamo=False,
             opset_version=OPSET,
             input_names=["image"],
             output_names=["probabilities"],
             dynamic_axes={"image": {0: "n"}, "probabilities": {0: "n"}},
         )
+    return buffer.getvalue()
+
+
+def to_torchscript(network: nn.Module, spec: InputSpec) -> bytes:
+    """The same function as `to_onnx` writes, traced for libtorch."""
+    example = torch.zeros(2, spec.size, spec.size, 3, dtype=torch.uint8)
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.trace(_Deployed(network, spec).eval().cpu(), example), buffer)
     return buffer.getvalue()

@@ -1,0 +1,143 @@
+"""Take a trained model away: in forms that need no torch, proven to answer the same, and as apps ready to publish."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lookalike import __version__, bundle, plugins
+from lookalike.config import ExportSettings, Settings
+from lookalike.errors import ConfigError
+from lookalike.export import card, proof
+from lookalike.export.formats import Trained, open_run
+from lookalike.export.staging import staged
+from lookalike.project import Project, load_evaluation, write_text
+from lookalike.records import Bundle
+from lookalike.report import SILENT, Block, Reporter, Table, Task
+
+FORMATS: dict[str, str] = {
+    "onnx": "lookalike.export.formats:onnx",
+    "learner": "lookalike.export.formats:learner",
+    "safetensors": "lookalike.export.formats:safetensors",
+    "torchscript": "lookalike.export.formats:torchscript",
+}
+TARGETS: dict[str, str] = {}
+STANDALONE = Path(__file__).parent / "standalone" / "predict.py"
+Writer = Callable[[Path, Trained], list[str]]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written and how it was proven."""
+
+    kind: ClassVar[str] = "export"
+    folder: Path
+    model: Bundle
+    bytes: dict[str, int]
+    targets: dict[str, Path] = field(default_factory=dict)
+
+    def data(self) -> dict[str, Any]:
+        """Folder, files with their sizes, the whole model.json, and where each target lies."""
+        return {
+            "folder": str(self.folder),
+            "bytes": self.bytes,
+            "model": self.model.to_json(),
+            "targets": {name: str(path) for name, path in self.targets.items()},
+        }
+
+    def show(self) -> Iterable[Block]:
+        """The files, the proof, and what to do next."""
+        rows = tuple((name, f"{size:,}") for name, size in self.bytes.items())
+        yield Table(str(self.folder), ("file", "bytes"), rows, right=("bytes",))
+        yield _proof_line(self.model.parity)
+        yield from (f"{name}: {path} (its README.md says how to publish it)" for name, path in self.targets.items())
+        if not self.targets:
+            yield f"next: lookalike predict PHOTO --model {self.model.name}"
+
+
+def _proof_line(parity: dict[str, Any]) -> str:
+    difference = f"largest difference {parity['largest']:.1e}, {parity['flips']} labels differ"
+    line = f"proof: {parity['photos']} photo files, {difference}"
+    if less := parity.get("small"):
+        line += f"; halving the weights moved probabilities by up to {less['largest']:.1e} and {less['flips']} labels"
+    return line
+
+
+def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> Exported:
+    """Write the model folder, and after it each target.
+
+    Raises NotReadyError without a finished run, QualityError when a written model answers differently; whatever was
+    there before is then still there.
+    """
+    wanted = settings.export
+    writers = {name: plugins.find("format", FORMATS, name) for name in dict.fromkeys(["onnx", *wanted.format])}
+    targets = {name: plugins.find("target", TARGETS, name) for name in wanted.to}
+    if wanted.out and len(targets) != 1:
+        raise ConfigError("--out is the folder of one target", "give one --to with it")
+    wanted = wanted.model_copy(update={"name": _name(project, wanted.name)})
+    folder = project.models / str(wanted.name)
+    with report.task("export", len(writers) + len(targets) + 1) as task:
+        trained = open_run(project, wanted.run)
+        with staged(folder) as part:
+            description = _write(part, trained, writers, wanted, task)
+        places = {}
+        for name, target in targets.items():
+            places[name] = wanted.out or project.apps / f"{folder.name}-{name}"
+            with staged(places[name]) as part:
+                target(part, folder, description, wanted)
+            task.advance()
+    sizes = {name: (folder / name).stat().st_size for name in (*description.files, "model.json")}
+    return Exported(folder, description, sizes, places)
+
+
+def _name(project: Project, wanted: str | None) -> str:
+    """The name of the model's folder: as asked for, or the project folder's own. Raises ConfigError."""
+    if wanted is None:
+        own = "".join(c if c.isalnum() or c in "-_" else "-" for c in project.root.resolve().name)
+        return own.strip("-") or "model"
+    if Path(wanted).name != wanted or wanted.startswith("."):
+        raise ConfigError(f"{wanted!r} cannot name a folder under models/", "use letters, digits and dashes")
+    return wanted
+
+
+def _write(part: Path, trained: Trained, writers: Mapping[str, Writer], wanted: ExportSettings, task: Task) -> Bundle:
+    files = ["predict.py"]
+    for writer in writers.values():
+        files += writer(part, trained)
+        task.advance()
+    shutil.copyfile(STANDALONE, part / "predict.py")
+    parity = proof.prove(part, trained, wanted, learner="learner" in writers)
+    task.advance()
+    described = _describe(str(wanted.name), trained, parity)
+    write_text(part / "README.md", card.card(bundle.write_description(part, described, files), trained.run))
+    return bundle.write_description(part, described, [*files, "README.md"])
+
+
+def _describe(name: str, trained: Trained, parity: dict[str, Any]) -> Bundle:
+    import onnxruntime
+
+    run, evaluation = trained.run, load_evaluation(trained.folder)
+    metrics: dict[str, Any] = {}
+    if evaluation:
+        accuracy = dataclasses.asdict(evaluation.accuracy)
+        metrics = {"part": evaluation.part, "accuracy": accuracy, "per_label": evaluation.per_label}
+    return Bundle(
+        labels=run.labels,
+        input=run.input,
+        files={},
+        name=name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        arch=run.arch,
+        run=run.id,
+        fingerprint=run.fingerprint,
+        temperature=evaluation.temperature if evaluation else 1.0,
+        threshold=evaluation.threshold if evaluation else None,
+        metrics=metrics,
+        parity=parity,
+        versions={"lookalike": __version__, "onnxruntime": onnxruntime.__version__, **run.versions},
+    )

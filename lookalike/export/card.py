@@ -1,0 +1,76 @@
+"""The model card: what somebody who finds this folder wants to know, as its README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lookalike.records import Bundle, TrainedRun
+
+WHAT = {
+    "model.onnx": "the network: uint8 pixels (n, {size}, {size}, 3) in, probabilities (n, {labels}) out",
+    "predict.py": "names photos with nothing but onnxruntime, numpy and Pillow",
+    "learner.pkl": "a fastai Learner. A pickle runs code when it is opened: open it only if you trust its maker",
+    "weights.safetensors": "the weights alone",
+    "model.torchscript": "the network for libtorch",
+    "face.onnx": "finds the face that the network looks at",
+}
+
+
+def card(bundle: Bundle, run: TrainedRun) -> str:
+    """The text of README.md."""
+    return "\n".join(_lines(bundle, run)) + "\n"
+
+
+def _lines(bundle: Bundle, run: TrainedRun) -> Iterable[str]:
+    yield from (f"# {bundle.name}", "", f"Tells apart: {', '.join(f'**{label}**' for label in bundle.labels)}.", "")
+    yield from _accuracy(bundle.metrics)
+    yield from (
+        "## Use it",
+        "",
+        "```",
+        "pip install onnxruntime numpy pillow",
+        "python predict.py photo.jpg",
+        "```",
+        "",
+    )
+    yield "The numbers mean something only for photos of these kinds of things."
+    if bundle.threshold is None:
+        yield "The model always answers with one of its labels, whatever the photo shows."
+    else:
+        yield f'A photo whose best label has less than {bundle.threshold:.0%} is answered with "neither".'
+    yield from ("", "## Files", "", "| file | what it is | sha256 |", "|---|---|---|")
+    for name, sha256 in bundle.files.items():
+        what = WHAT.get(name, "").format(size=bundle.input.size, labels=len(bundle.labels))
+        yield f"| {name} | {what} | `{sha256[:16]}…` |"
+    yield "| model.json | labels, input, temperature, threshold, measurements and the sha256 of every file | |"
+    yield from ("", "## How it was made", "")
+    yield f"- network: {bundle.arch}, input {bundle.input.size} px, {bundle.input.resize}; recipe: {run.recipe}"
+    yield f"- data: fingerprint {bundle.fingerprint}; {_counts(run)}"
+    yield f"- made with: {', '.join(f'{name} {version}' for name, version in bundle.versions.items())}"
+    yield from _parity(bundle.parity)
+
+
+def _accuracy(metrics: dict[str, Any]) -> Iterable[str]:
+    if not (rate := metrics.get("accuracy")):
+        yield from ("Its accuracy was not measured; run `lookalike evaluate` before exporting.", "")
+        return
+    yield f"Accuracy {rate['value']:.1%} (95 % interval {rate['low']:.1%} to {rate['high']:.1%}):"
+    yield from (
+        f"{rate['right']} of {rate['total']} {metrics.get('part', 'valid')} photos that it did not learn from.",
+        "",
+    )
+
+
+def _counts(run: TrainedRun) -> str:
+    counts = [f"{label} {sum(parts.values())}" for label, parts in run.counts.items() if isinstance(parts, dict)]
+    return ", ".join(counts) or "counts not recorded"
+
+
+def _parity(parity: dict[str, Any]) -> Iterable[str]:
+    if not parity:
+        return
+    yield (
+        f"- proof: {parity['photos']} photo files were named by the trained network and by model.onnx; the largest "
+        f"difference of a probability is {parity['largest']:.1e}, {parity['flips']} labels differ"
+    )

@@ -1,0 +1,233 @@
+"""export, through the front door: what is written, what is proven, what is refused."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lookalike import bundle, images, plugins
+from lookalike.errors import NotReadyError
+from lookalike.export import FORMATS, STANDALONE, proof
+from lookalike.export.staging import staged
+from lookalike.project import write_json
+from lookalike.records import InputSpec
+from tests import draw, models, runs
+from tests.conftest import Cli
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a finished run, made once."""
+    root = tmp_path_factory.mktemp("made")
+    runs.untrained(root)
+    return root
+
+
+@pytest.fixture
+def here(made: Path, tmp_path: Path) -> Path:
+    """A copy of it in the current folder; its photos stay where they were."""
+    shutil.copytree(made / "runs", tmp_path / "runs")
+    return tmp_path
+
+
+def test_a_bundle_holds_model_description_card_and_a_program(cli: Cli, here: Path) -> None:
+    answer = cli("export", "--name", "pets", "--json")
+    assert answer.code == 0
+    folder, model = here / answer.data["folder"], answer.data["model"]
+    assert folder == here / "models" / "pets"
+    assert set(model["files"]) == {"README.md", "model.onnx", "predict.py"}
+    assert model["labels"] == ["circles", "stripes"] and model["input"]["size"] == 64
+    assert model["parity"]["photos"] == 11 and model["parity"]["largest"] <= 1e-3 and model["parity"]["flips"] == 0
+    assert (
+        "circles" in (folder / "README.md").read_text()
+        and model["files"]["model.onnx"][:16] in (folder / "README.md").read_text()
+    )
+    assert cli("predict", "--model", "pets", runs_photo(here)).code == 0
+
+
+def test_accuracy_temperature_and_threshold_come_from_the_evaluation(cli: Cli, here: Path) -> None:
+    rate = {"value": 0.9, "low": 0.8, "high": 0.95, "right": 9, "total": 10}
+    evaluation = {
+        "run": "r1", "part": "valid", "accuracy": rate, "labels": ["circles", "stripes"], "per_label": {},
+        "confusion": [[5, 0], [1, 4]], "temperature": 1.7, "threshold": 0.6,
+    }  # fmt: skip
+    write_json(here / "runs" / "r1" / "evaluation.json", evaluation)
+    model = cli("export", "--json").data["model"]
+    assert (model["temperature"], model["threshold"], model["metrics"]["accuracy"]["low"]) == (1.7, 0.6, 0.8)
+    card = next((here / "models").glob("*/README.md")).read_text()
+    assert "90.0%" in card and "80.0% to 95.0%" in card and "neither" in card
+
+
+def test_a_model_that_answers_differently_is_refused_and_the_old_one_stays(
+    cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("export", "--name", "m")
+    before = (here / "models" / "m" / "model.json").read_bytes()
+    ask = proof.ask_onnx
+    monkeypatch.setattr(proof, "ask_onnx", lambda *given: ask(*given) + 0.002)
+    answer = cli("export", "--name", "m")
+    assert answer.code == 5 and "0.002" in answer.err and "0.001" in answer.err
+    assert (here / "models" / "m" / "model.json").read_bytes() == before
+    assert [path.name for path in (here / "models").iterdir() if not path.name.endswith(".lock")] == ["m"]
+
+
+def test_every_format_is_written_and_answers_alike(cli: Cli, here: Path) -> None:
+    answer = cli("export", "--name", "m", "--format", ",".join(FORMATS), "--json")
+    folder = here / answer.data["folder"]
+    assert set(answer.data["model"]["files"]) >= {"learner.pkl", "weights.safetensors", "model.torchscript"}
+    import torch
+
+    pixels = np.stack([images.read(draw.jpeg("circles", seed), InputSpec(64)) for seed in range(3)])
+    expected = bundle.load(folder).probabilities(pixels)
+    scripted = torch.jit.load(str(folder / "model.torchscript"))(torch.from_numpy(pixels)).detach().numpy()
+    assert np.abs(scripted - expected).max() < 1e-4
+    with zipfile.ZipFile(folder / "learner.pkl") as archive:
+        pickled = b"".join(archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
+    assert b"lookalike" not in pickled  # opens where only fastai and timm are installed
+
+
+def test_the_learner_opens_in_fastai_and_names_a_file_as_the_bundle_does(cli: Cli, here: Path) -> None:
+    folder = here / cli("export", "--format", "learner", "--json").data["folder"]
+    from fastai.learner import load_learner
+
+    photo = runs_photo(here)
+    learner = load_learner(folder / "learner.pkl")
+    with learner.no_bar():
+        label, _, probabilities = learner.predict(photo)
+    ours = next(iter(bundle.load(folder).predict([("photo", photo)])))
+    assert label == ours.label and list(learner.dls.vocab) == list(runs.LABELS)
+    assert float(probabilities.max()) == pytest.approx(ours.probabilities[0][1], abs=1e-5)
+
+
+def test_small_halves_the_weights_and_says_what_that_costs(cli: Cli, here: Path) -> None:
+    full = cli("export", "--name", "full", "--json").data
+    less = cli("export", "--name", "less", "--small", "--json").data
+    assert less["bytes"]["model.onnx"] < 0.6 * full["bytes"]["model.onnx"]
+    assert less["model"]["parity"]["small"]["flips"] == 0 and less["model"]["parity"]["small"]["largest"] > 0
+    assert "halving the weights" in cli("export", "--name", "less", "--small").out
+
+
+def test_an_unknown_format_or_name_is_a_usage_error(cli: Cli, here: Path) -> None:
+    answer = cli("export", "--format", "onx")
+    assert answer.code == 2 and "onnx" in answer.err
+    assert cli("export", "--name", "../up").code == 2
+
+
+def test_without_a_run_the_hint_is_to_train(cli: Cli) -> None:
+    answer = cli("export")
+    assert answer.code == 3 and "lookalike train" in answer.err
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_entry_of_the_table_can_be_found_and_says_what_it_writes(name: str) -> None:
+    writer = plugins.find("format", FORMATS, name)
+    assert writer.__doc__ and ":" in writer.__doc__
+
+
+def test_labels_of_any_kind_make_the_round_trip(tmp_path: Path) -> None:
+    labels = tuple(f'{i} "quoted" ü 漢字 🐻 <b>' for i in range(1000))
+    folder = models.bundle(tmp_path / "m", labels=labels)
+    model = bundle.load(folder)
+    assert model.description.labels == labels
+    (answer,) = model.predict([("x", draw.jpeg("circles", 1))])
+    assert {label for label, _ in answer.probabilities} == set(labels)
+
+
+def test_every_single_flipped_bit_is_refused(tmp_path: Path) -> None:
+    folder = models.bundle(tmp_path / "m", metrics={"accuracy": 1e-05}, threshold=0.5)
+    random.seed(1)
+    refused = 0
+    for number in range(1000):
+        path = folder / ("model.onnx", "model.json")[number % 2]
+        whole = path.read_bytes()
+        damaged = bytearray(whole)
+        damaged[random.randrange(len(whole))] ^= 1 << random.randrange(8)
+        path.write_bytes(damaged)
+        with pytest.raises(NotReadyError):
+            bundle.check(folder)
+        refused += 1
+        path.write_bytes(whole)
+    assert refused == 1000 and bundle.check(folder)
+
+
+def test_the_program_in_the_bundle_answers_as_predict_does(cli: Cli, here: Path) -> None:
+    folder = here / cli("export", "--json").data["folder"]
+    photo = runs_photo(here)
+    done = subprocess.run([sys.executable, folder / "predict.py", photo], capture_output=True, text=True, check=True)
+    ours = cli("predict", photo, "--json").data["predictions"][0]
+    assert done.stdout == f"{photo}: {ours['label']} {ours['probability']:.1%}\n"
+
+
+def test_the_program_in_the_bundle_sees_the_same_pixels() -> None:
+    alone = load_standalone()
+    named = [("upright", draw.jpeg("circles", 1)), *proof.odd_copies(draw.photo("stripes", 2, (150, 201)))]
+    for size, resize in ((64, "crop"), (50, "squish"), (61, "pad")):
+        spec = InputSpec(size, resize)
+        for name, data in named:
+            got = alone.fit(alone.upright(data), spec.to_json())  # type: ignore[attr-defined]
+            assert np.array_equal(got, images.read(data, spec)), (name, resize)
+
+
+def test_the_proof_includes_the_kinds_of_file_that_are_read_wrongly_most_often() -> None:
+    photo = draw.photo("circles", 3)
+    kinds = dict(proof.odd_copies(photo))
+    assert set(kinds) == {"turned JPEG", "CMYK JPEG", "grey JPEG", "palette PNG", "transparent PNG"}
+    upright = images.open_rgb(kinds["turned JPEG"])
+    assert upright.size == photo.size and np.abs(np.asarray(upright, int) - np.asarray(photo, int)).mean() < 10
+
+
+def test_an_export_that_fails_midway_leaves_the_old_folder(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "old").write_text("old")
+    with pytest.raises(NotReadyError, match="No space"), staged(tmp_path / "m") as part:
+        (part / "new").write_text("half")
+        raise OSError(28, "No space left on device")
+    assert [path.name for path in tmp_path.glob("[!.]*/*")] == ["old"]
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_kill_9_at_any_moment_leaves_the_old_or_the_new_folder(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from lookalike.export.staging import staged\n"
+        "folder, turn = Path(sys.argv[1]), 0\n"
+        "while True:\n"
+        "    turn += 1\n"
+        "    with staged(folder) as part:\n"
+        "        for name in ('a', 'b'): (part / name).write_text(str(turn) * 50_000)\n"
+        "    print(turn, flush=True)\n"
+    )
+    folder = tmp_path / "models" / "m"
+    for delay in range(12):
+        with subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE) as process:
+            assert process.stdout and process.stdout.readline()
+            time.sleep(delay / 400)
+            process.send_signal(signal.SIGKILL)
+        bundle.heal(folder)
+        assert (folder / "a").read_text() == (folder / "b").read_text() != ""
+
+
+def runs_photo(here: Path) -> Path:
+    """A photo of the run's data set."""
+    run = json.loads((here / "runs" / "r1" / "run.json").read_text())
+    return Path(run["images"]) / "circles" / "001.jpg"
+
+
+def load_standalone() -> object:
+    """The program that goes into every bundle, as a module."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("standalone", STANDALONE)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
