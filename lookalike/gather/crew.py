@@ -45,6 +45,7 @@ class Wanted:
     ended: bool = False
     reasons: Counter[str] = field(default_factory=Counter)
     held: Candidate | None = None
+    started: set[str] = field(default_factory=set)
 
     @property
     def lacking(self) -> int:
@@ -125,6 +126,9 @@ class Crew:
             if label.lacking <= 0 and not candidate.whole:
                 label.held = candidate
                 return None
+            if candidate.hit.address in label.started:
+                continue
+            label.started.add(candidate.hit.address)
             label.found += 1
             if not self.is_settled(label.label, candidate.hit.address):
                 return candidate

@@ -31,7 +31,7 @@ def folder_name(label: str) -> str:
 
 
 def check(labels: Iterable[str]) -> dict[str, str]:
-    """Name to label, which is the folder's name, in order. Raises ConfigError for names that cannot live side by side."""
+    """Name to label, which is the folder's name, in order. Raises ConfigError for names that cannot share images/."""
     chosen: dict[str, str] = {}
     owner: dict[str, str] = {}
     for label in labels:

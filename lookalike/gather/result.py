@@ -17,9 +17,9 @@ LISTED = 10
 
 @dataclass(frozen=True)
 class LabelResult:
-    """One label: photos wanted (None: all of a list or folder), found, saved in this run, and there in all; and why others were not saved.
+    """One label: photos wanted (None: all of a list or folder), found, saved now, and there in all.
 
-    `known` of those found were settled by an earlier run.
+    `reasons` counts why others were not saved; `known` of those found were settled by an earlier run.
     """
 
     label: str

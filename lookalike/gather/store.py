@@ -56,11 +56,12 @@ class Store:
             final_url="" if photo.final_url == address else photo.final_url,
         )
         with self._guard:
-            known = self.files.setdefault(sha256, (file, label))
-            first = known == (file, label)
-            if not first:
+            known = self.files.get(sha256)
+            if known is None:
+                self.files[sha256] = (file, label)
+            else:
                 record = self._repeated(record, known, address)
-        if first:
+        if known is None:
             write_bytes(path, photo.content)
             record = replace(record, status="ok", file=file)
         self.manifest.append([record])
