@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lookalike.project import write_json, write_rows
-from lookalike.records import InputSpec, TrainedRun
+from lookalike.dataset import write_split
+from lookalike.project import sha256_file, write_json
+from lookalike.records import Dataset, Example, InputSpec, TrainedRun
 from tests import draw
 
 LABELS = ("circles", "stripes")
@@ -24,8 +25,11 @@ def untrained(project: Path, *, arch: str = "mobilenetv3_small_050", size: int =
     network, _ = model.build(arch, 2, head=head)
     model.save(network, folder / "weights.safetensors")
     files = sorted(path.relative_to(images).as_posix() for path in images.glob("*/*.jpg"))
-    rows = [(file, file.split("/")[0], "valid" if index % 2 else "train") for index, file in enumerate(files)]
-    write_rows(folder / "split.csv", ("file", "label", "part"), rows)
+    examples = tuple(
+        Example(file, file.split("/")[0], sha256_file(images / file), file, "valid" if index % 2 else "train")
+        for index, file in enumerate(files)
+    )
+    write_split(folder / "split.csv", Dataset(str(images), LABELS, examples, ""), seed=42, valid=0.5)
     spec = InputSpec(size, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     run = TrainedRun("r1", "2026-01-01", LABELS, arch, "auto", spec, head, {}, "f" * 16, 42, str(images))
     write_json(folder / "run.json", run.to_json())

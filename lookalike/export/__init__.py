@@ -16,8 +16,8 @@ from lookalike.errors import ConfigError
 from lookalike.export import card, proof
 from lookalike.export.formats import Trained, open_run
 from lookalike.export.staging import staged
-from lookalike.project import Project, load_evaluation, write_text
-from lookalike.records import Bundle
+from lookalike.project import Project, load_bundle, load_evaluation, write_text
+from lookalike.records import Bundle, Evaluation
 from lookalike.report import SILENT, Block, Reporter, Table, Task
 
 FORMATS: dict[str, str] = {
@@ -122,8 +122,11 @@ def _describe(name: str, trained: Trained, parity: dict[str, Any]) -> Bundle:
     import onnxruntime
 
     run, evaluation = trained.run, load_evaluation(trained.folder)
-    metrics: dict[str, Any] = {}
+    first = trained.folder / "model"  # what `train` left: its temperature and accuracy stand until `evaluate` has run
+    before: Bundle | Evaluation | None = load_bundle(first) if (first / "model.json").is_file() else None
+    metrics: dict[str, Any] = before.metrics if isinstance(before, Bundle) else {}
     if evaluation:
+        before = evaluation
         accuracy = dataclasses.asdict(evaluation.accuracy)
         metrics = {"part": evaluation.part, "accuracy": accuracy, "per_label": evaluation.per_label}
     return Bundle(
@@ -135,8 +138,8 @@ def _describe(name: str, trained: Trained, parity: dict[str, Any]) -> Bundle:
         arch=run.arch,
         run=run.id,
         fingerprint=run.fingerprint,
-        temperature=evaluation.temperature if evaluation else 1.0,
-        threshold=evaluation.threshold if evaluation else None,
+        temperature=before.temperature if before else 1.0,
+        threshold=before.threshold if before else None,
         metrics=metrics,
         parity=parity,
         versions={"lookalike": __version__, "onnxruntime": onnxruntime.__version__, **run.versions},

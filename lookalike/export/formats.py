@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +31,8 @@ def open_run(project: Project, name: str | None) -> Trained:
 
     folder = project.run_dir(name)
     run, network = load_run(folder)
-    root, split = Path(run.images), folder / "split.csv"
-    held: list[Path] = []
-    if split.is_file():
-        with split.open(newline="", encoding="utf-8") as file:
-            held = [root / row["file"] for row in csv.DictReader(file) if row.get("part") != "train"]
-    return Trained(folder, run, network, tuple(held or (root / found.file for found in dataset.walk(root))))
+    held = [example for example in dataset.read_examples(folder / "split.csv") if example.part != "train"]
+    return Trained(folder, run, network, tuple(Path(run.images) / example.file for example in held))
 
 
 def onnx(folder: Path, trained: Trained) -> list[str]:
