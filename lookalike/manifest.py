@@ -10,7 +10,7 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,6 +63,18 @@ class Manifest:
                     yield ImageRecord.from_json(json.loads(line))
                 except (ValueError, TypeError):
                     continue
+
+    def last(self, file: str) -> ImageRecord | None:
+        """The last word about one photo. Reads the whole file, and parses only the lines that name the photo."""
+        name, found = json.dumps(file, ensure_ascii=False), None
+        if self.path.exists():
+            with self.path.open(encoding="utf-8", errors="replace") as lines:
+                for line in lines:
+                    if name in line:
+                        with suppress(ValueError, TypeError):
+                            record = ImageRecord.from_json(json.loads(line))
+                            found = record if record.file == file and record.status != "duplicate" else found
+        return found
 
     def fold(self) -> State:
         """The last word about each photo."""

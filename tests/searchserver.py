@@ -1,7 +1,7 @@
 """Search services in their own dialects on this machine, whose answers point to the fault server's photos.
 
-`server.results[words]` lists the addresses a question finds, `server.results["commons:words"]` only there; `server.script[dialect]` may hold answers to give first:
-(status, body, headers), each used once.
+`server.results[words]` lists the addresses a question finds, `server.results["commons:words"]` only there;
+`server.script[dialect]` may hold answers to give first: (status, body, headers), each used once.
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ class Wanted:
     source: Iterator[Candidate]
     take_all: bool = False
     saved: int = 0
+    withdrawn: int = 0
     found: int = 0
     known: int = 0
     flying: int = 0
@@ -48,14 +49,14 @@ class Wanted:
     started: set[str] = field(default_factory=set)
 
     @property
-    def lacking(self) -> int:
-        """How many more fetches are worth starting now."""
-        return self.wanted - self.had - self.saved - self.flying
-
-    @property
     def total(self) -> int:
         """Photos it has now."""
-        return self.had + self.saved
+        return self.had + self.saved - self.withdrawn
+
+    @property
+    def lacking(self) -> int:
+        """How many more fetches are worth starting now."""
+        return self.wanted - self.total - self.flying
 
 
 @dataclass
@@ -160,7 +161,10 @@ class Crew:
             try:
                 item = self.finished.get_nowait()
             except queue.Empty:
-                return
+                break
+        for name, count in self.store.take_withdrawn().items():
+            for label in labels:
+                label.withdrawn += count if label.label == name else 0
 
     def _work(self) -> None:
         while (taken := self.hosts.take()) is not None:

@@ -39,8 +39,8 @@ def read(project: Project, manifest: Manifest, *, retry_failed: bool = False) ->
         if record.label not in history.had:
             history.had[record.label] = 0
             history.labels.append(record.label)
-        if record.moved_from:
-            last.pop(record.moved_from, None)
+        if record.moved_from and (moved := last.pop(record.moved_from, None)):
+            history.settled[moved[1], moved[2]] = "moved"
         if record.file and record.status in ("ok", "quarantined"):
             before = last.get(record.file)
             address = record.image_url or (before[2] if before else "")

@@ -82,11 +82,11 @@ class Gathered:
 
     def _warnings(self) -> Iterable[str]:
         for conflict in self.conflicts[:LISTED]:
-            yield f"same photo under two names: {conflict.file} ({conflict.other_label}) and {conflict.label}"
+            yield f"set aside, the same photo was found for {conflict.label}: {conflict.file}"
         if len(self.conflicts) > LISTED:
             yield f"… and {len(self.conflicts) - LISTED} more such photos"
         for file in self.placeholders[:LISTED]:
-            yield f"probably a placeholder, served for several addresses: {file}"
+            yield f"set aside, one site serves it for several addresses: {file}"
         for what, path in (self.files or {}).items():
             yield f"{what}: {path}"
 

@@ -98,7 +98,7 @@ class Gathering:
             outcomes=tuple(self.search.outcomes.values()),
             calls=dict(self.api.calls),
             conflicts=tuple(self.store.conflicts),
-            placeholders=tuple(sorted(self.store.placeholders)),
+            placeholders=tuple(self.store.placeholders),
         )
 
     def judge(self, result: Gathered) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import threading
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,21 +34,25 @@ class Conflict:
 
 
 class Store:
-    """Writes into the data set. Safe from several threads."""
+    """Writes into the data set. Safe from several threads.
+
+    A photo that turns up under a second label, or that one host serves for several addresses (a placeholder), is set
+    aside: which label is right, or whether it is a photo at all, cannot be known here. `withdrawn` counts those by
+    label until `take_withdrawn` is called.
+    """
 
     def __init__(self, project: Project, manifest: Manifest, history: History, folders: dict[str, Path]) -> None:
         self.project, self.manifest, self.folders = project, manifest, folders
         self.files = history.files
         self.conflicts: list[Conflict] = []
-        self.placeholders: set[str] = set()
-        self._copies: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self.placeholders: list[str] = []
+        self.withdrawn: Counter[str] = Counter()
+        self._copies: Counter[tuple[str, str]] = Counter()
         self._guard = threading.Lock()
 
     def keep(self, label: str, candidate: Candidate, address: str, photo: Photo) -> ImageRecord:
         """Keep a photo, unless its bytes are here already. Returns the line that was written."""
         sha256 = hashlib.sha256(photo.content).hexdigest()
-        path = self._path(label, candidate, sha256, photo)
-        file = path.relative_to(self.project.images).as_posix()
         record = replace(
             describe(label, candidate, address),
             sha256=sha256,
@@ -56,16 +61,23 @@ class Store:
             final_url="" if photo.final_url == address else photo.final_url,
         )
         with self._guard:
-            known = self.files.get(sha256)
-            if known is None:
-                self.files[sha256] = (file, label)
+            self._copies[sha256, host(address)] += 1
+            if known := self.files.get(sha256):
+                record = self._repeated(record, *known)
             else:
-                record = self._repeated(record, known, address)
-        if known is None:
-            write_bytes(path, photo.content)
-            record = replace(record, status="ok", file=file)
-        self.manifest.append([record])
+                path = self._path(label, candidate, sha256, photo)
+                write_bytes(path, photo.content)
+                record = replace(record, status="ok", file=path.relative_to(self.project.images).as_posix())
+                self.files[sha256] = (record.file, label)
+            self.manifest.append([record])
         return record
+
+    def take_withdrawn(self) -> dict[str, int]:
+        """How many photos of each label were set aside since the last call."""
+        with self._guard:
+            taken = dict(self.withdrawn)
+            self.withdrawn.clear()
+        return taken
 
     def miss(self, label: str, candidate: Candidate, address: str, reason: str, detail: str) -> ImageRecord:
         """Write down an address that gave no photo."""
@@ -73,16 +85,28 @@ class Store:
         self.manifest.append([record])
         return record
 
-    def _repeated(self, record: ImageRecord, known: tuple[str, str], address: str) -> ImageRecord:
-        file, label = known
-        copies = self._copies[record.sha256, host(address)]
-        copies.add(address)
-        if len(copies) + 1 >= COPIES_OF_A_PLACEHOLDER and host(address):
-            self.placeholders.add(file)
+    def _repeated(self, record: ImageRecord, file: str, label: str) -> ImageRecord:
+        if host(record.image_url) and self._copies[record.sha256, host(record.image_url)] >= COPIES_OF_A_PLACEHOLDER:
+            if file not in self.placeholders:
+                self.placeholders.append(file)
+                self._set_aside(file, label, record.sha256, "placeholder", "served for several addresses")
+            return replace(record, reason="placeholder", detail=f"the same bytes are {file}")
         if label == record.label:
             return replace(record, status="duplicate", file=file, reason="duplicate")
-        self.conflicts.append(Conflict(record.label, address, label, file))
-        return replace(record, status="failed", reason="two-labels", detail=f"the same bytes are {file}")
+        self.conflicts.append(Conflict(record.label, record.image_url, label, file))
+        self._set_aside(file, label, record.sha256, "two-labels", f"also found for {record.label}")
+        return replace(record, reason="two-labels", detail=f"the same bytes are {file}")
+
+    def _set_aside(self, file: str, label: str, sha256: str, reason: str, detail: str) -> None:
+        """Move a photo to the quarantine: line first, as `clean` does, which can bring it back."""
+        here, there = self.project.images / file, self.project.quarantine / file
+        if not here.is_file() or there.exists():
+            return
+        known = self.manifest.last(file) or ImageRecord(label, "ok", file, sha256=sha256)
+        self.manifest.append([replace(known, status="quarantined", reason=reason, detail=detail, by="gather", at="")])
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(here, there)
+        self.withdrawn[label] += 1
 
     def _path(self, label: str, candidate: Candidate, sha256: str, photo: Photo) -> Path:
         """Ours, from the bytes; a photo from the user's own folder keeps its name when that is safe."""
