@@ -107,6 +107,7 @@ class TrainSettings(Section):
     weights: str = Field("auto", description="pretrained weights: a file, none, or auto")
     recipe: str = Field("auto", description="how to train: auto, or book (the fastai book's own recipe)")
     valid: float = Field(0.2, gt=0, lt=0.9, description="share of the photos held back to measure accuracy")
+    cache_limit: int = Field(10_000, ge=0, description="megabytes of decoded photos to keep between runs")
 
 
 class EvaluateSettings(Section):

@@ -6,14 +6,17 @@ Two layouts work as they are: label folders (`ants/x.jpg`), and label folders in
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from lookalike.errors import NotReadyError
+from lookalike.project import write_rows
 from lookalike.records import Dataset, Example, Part
 
 PART_FOLDERS: dict[str, Part] = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
@@ -108,3 +111,28 @@ def split(examples: Iterable[Example], *, seed: int, valid: float, before: Mappi
 
 def _order(seed: int, sha256: str) -> str:
     return hashlib.sha256(f"{seed}:{sha256}".encode()).hexdigest()
+
+
+def write_split(path: Path, dataset: Dataset, *, seed: int, valid: float) -> None:
+    """Keep who was on which side, in split.csv beside the run."""
+    rows = ((e.file, e.label, e.part, e.sha256, e.group, seed, valid) for e in dataset.examples)
+    write_rows(path, ("file", "label", "part", "sha256", "group", "seed", "valid"), rows)
+
+
+def read_split(path: Path, *, seed: int, valid: float) -> dict[str, Part]:
+    """The side of each photo (by sha256) in an earlier split with the same seed and share; empty for any other."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if (row.get("seed"), row.get("valid")) == (str(seed), str(valid))]
+    return {row["sha256"]: cast(Part, row["part"]) for row in rows}
+
+
+def read_examples(path: Path) -> tuple[Example, ...]:
+    """The examples of a run, as split.csv names them. Raises NotReadyError when it is missing or damaged."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return tuple(Example(r["file"], r["label"], r["sha256"], r["group"], cast(Part, r["part"])) for r in rows)
+    except (OSError, KeyError, csv.Error) as error:
+        raise NotReadyError(f"{path} is missing or damaged: {error}", "run `lookalike train` again") from None

@@ -18,7 +18,6 @@ from fastai.vision.data import ImageBlock
 from torch import nn
 
 from lookalike.records import TrainedRun
-from lookalike.vision.model import LinearHead
 
 METHODS = {"crop": ResizeMethod.Crop, "squish": ResizeMethod.Squish, "pad": ResizeMethod.Pad}
 
@@ -34,8 +33,7 @@ def save_learner(network: nn.Module, run: TrainedRun, photos: Sequence[Path], pa
     )
     loaders = block.dataloaders([*photos[:2], *photos[:2]], bs=1, num_workers=0, verbose=False)
     network = copy.deepcopy(network).cpu()
-    children = [nn.Sequential(*part) if isinstance(part, LinearHead) else part for part in network.children()]
-    learner = Learner(loaders, nn.Sequential(*children), loss_func=CrossEntropyLossFlat(), path=path.parent.resolve())
+    learner = Learner(loaders, network, loss_func=CrossEntropyLossFlat(), path=path.parent.resolve())
     learner.export(path.name)
 
 

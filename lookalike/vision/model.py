@@ -21,12 +21,10 @@ from lookalike.vision import weights
 WEIGHTS_FILE = "weights.safetensors"
 
 
-class LinearHead(nn.Sequential):
+def linear_head(features: int, labels: int, *, pool: bool = True, dropout: float = 0.0) -> nn.Sequential:
     """Average over the picture, dropout, one linear layer: the smallest head, and one a linear probe can fill."""
-
-    def __init__(self, features: int, labels: int, *, pool: bool = True, dropout: float = 0.0) -> None:
-        average = nn.AdaptiveAvgPool2d(1) if pool else nn.Identity()
-        super().__init__(average, nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, labels))
+    average = nn.AdaptiveAvgPool2d(1) if pool else nn.Identity()
+    return nn.Sequential(average, nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, labels))
 
 
 def build(arch: str, labels: int, *, head: str, source: str = "none") -> tuple[nn.Module, bool]:
@@ -46,7 +44,7 @@ def build(arch: str, labels: int, *, head: str, source: str = "none") -> tuple[n
         body = create_body(whole, pretrained=False)
         features = num_features_model(body)
     if head == "linear":
-        return nn.Sequential(body, LinearHead(features, labels, pool=pool)), pretrained
+        return nn.Sequential(body, linear_head(features, labels, pool=pool)), pretrained
     top = create_head(features, labels, pool=pool)
     apply_init(top, nn.init.kaiming_normal_)
     return nn.Sequential(body, top), pretrained

@@ -1,0 +1,278 @@
+"""Fine-tune a network on the photos of a project. The run's folder is complete when its run.json is there."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lookalike import dataset as datasets
+from lookalike import plugins, similar
+from lookalike.bundle import write_description
+from lookalike.config import Settings, TrainSettings
+from lookalike.errors import ConfigError, NotReadyError
+from lookalike.manifest import Manifest
+from lookalike.pixels import PixelCache, Pixels, exact, roomy
+from lookalike.project import Project, sha256_file, write_bytes, write_json, write_rows
+from lookalike.records import Bundle, Dataset, Example, InputSpec, Part, TrainedRun
+from lookalike.report import SILENT, Block, Reporter, Table
+
+if TYPE_CHECKING:
+    from lookalike.vision.recipes import Material, Trained
+
+DEFAULT_SIZE = 224
+ROOM = 1.15  # training squares are cut from pixels this much larger
+VERSIONS = ("torch", "torchvision", "fastai", "timm", "onnxruntime", "pillow", "numpy")
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished run: where it is, what it learnt from and how well it does on the photos held back."""
+
+    kind: ClassVar[str] = "train"
+    run: TrainedRun
+    folder: Path
+    model: Path
+    accuracy: dict[str, float]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def data(self) -> dict[str, Any]:
+        """The run, its folder and the accuracy of the kept epoch."""
+        return {
+            "run": self.run.to_json(),
+            "folder": str(self.folder),
+            "model": str(self.model),
+            "accuracy": self.accuracy,
+            "skipped": [{"file": file, "reason": reason} for file, reason in self.skipped],
+        }
+
+    def show(self) -> Iterable[Block]:
+        """The learning curve and what to do next."""
+        rows = []
+        for row in self.run.history:
+            kept = "kept" if row["epoch"] == self.run.best_epoch else ""
+            train_loss = f"{row['train_loss']:.3f}" if "train_loss" in row else "probe"
+            rows.append((f"{row['epoch']:.0f}", train_loss, f"{row['valid_loss']:.3f}", f"{row['accuracy']:.3f}", kept))
+        columns = ("epoch", "train loss", "valid loss", "accuracy", "")
+        yield Table(f"run {self.run.id}: {self.run.arch}, {self.run.input.size} px", columns, tuple(rows), columns[:4])
+        if self.skipped:
+            yield f"{len(self.skipped)} photos could not be read and were left out; `lookalike clean` sets them aside."
+        a = self.accuracy
+        yield (
+            f"accuracy {a['value']:.3f} on {a['total']:.0f} photos held back (95 % interval {a['low']:.3f} to"
+            f" {a['high']:.3f}), in {self.run.seconds['total']:.0f} s"
+        )
+        yield "next: lookalike evaluate, or lookalike predict PHOTO"
+
+
+def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> TrainResult:
+    """Train on the project's photos and leave runs/<id>/ with a model that `predict` and `serve` find.
+
+    Raises NotReadyError when there is too little to learn from, ConfigError for a network or file that does not
+    fit, NetworkError when pretrained weights would have to be fetched and can't.
+    """
+    started = time.perf_counter()
+    wanted = settings.train
+    if wanted.recipe not in ("auto", "book", "probe"):
+        raise ConfigError(f"there is no recipe called {wanted.recipe!r}", "choose auto, book or probe")
+    found = list(datasets.walk(project.images))
+    datasets.require_labels(project.images, found)
+    report.note(f"{len(found)} photos in {len({item.label for item in found})} labels; loading torch")
+    from lookalike.vision import model, onnx, recipes
+    from lookalike.vision.device import choose
+
+    device = choose(wanted.device)
+    spec = _input_spec(wanted, found, project.images)
+    prepared = _prepare(project, wanted, spec, found, report)
+    folder = _new_folder(project.runs)
+    material = recipes.Material(
+        **prepared.columns(), spec=spec, arch=wanted.arch, weights=wanted.weights, epochs=wanted.epochs,
+        batch_size=wanted.batch_size, device=device, seed=wanted.seed, report=report, on_epoch=lambda row: None,
+    )  # fmt: skip
+    _seed(wanted.seed)
+    ready = time.perf_counter()
+    trained: Trained = plugins.find("recipe", recipes.RECIPES, wanted.recipe)(material)
+    fitted = time.perf_counter()
+    model.save(trained.network, folder / model.WEIGHTS_FILE)
+    accuracy = _accuracy(trained, material)
+    done = TrainedRun(
+        id=folder.name, created=datetime.now(UTC).isoformat(timespec="seconds"), labels=prepared.dataset.labels,
+        arch=wanted.arch, recipe=wanted.recipe, input=spec, head=trained.head, settings=wanted.model_dump(mode="json"),
+        fingerprint=prepared.dataset.fingerprint, seed=wanted.seed, images=str(project.images.resolve()),
+        versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+        history=trained.history, best_epoch=trained.best_epoch, counts=_counts(prepared.dataset),
+        seconds={"prepare": ready - started, "fit": fitted - ready, "total": time.perf_counter() - started},
+    )  # fmt: skip
+    _write(folder, done, prepared.dataset, onnx.to_onnx(trained.network, spec), trained, accuracy)
+    skipped = tuple((str(path.relative_to(project.images)), str(fault)) for path, fault in prepared.faults.items())
+    return TrainResult(done, folder, folder / "model", accuracy, skipped)
+
+
+def _input_spec(wanted: TrainSettings, found: list[datasets.Found], images: Path) -> InputSpec:
+    from lookalike.vision import weights
+
+    mean, std = weights.normalisation(wanted.arch)
+    return InputSpec(wanted.size or _fitting_size([images / item.file for item in found[:: max(1, len(found) // 50)]]), "crop", mean, std)
+
+
+def _fitting_size(sample: list[Path]) -> int:
+    """224 pixels, or less when most photos are smaller: enlarging them would only cost time."""
+    from PIL import Image, UnidentifiedImageError
+
+    sides = []
+    for path in sample:
+        try:
+            with Image.open(path) as image:  # reads the header only
+                sides.append(min(image.size))
+        except (OSError, UnidentifiedImageError, ValueError, SyntaxError):
+            continue
+    median = sorted(sides)[len(sides) // 2] if sides else DEFAULT_SIZE
+    return max(64, min(DEFAULT_SIZE, median // 32 * 32))
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """The data set with the pixels of each side, in the order of the examples."""
+
+    dataset: Dataset
+    side: int
+    pixels: dict[str, Pixels]
+    exact: dict[str, Pixels]
+    faults: dict[Path, Exception]
+
+    def columns(self) -> dict[str, Any]:
+        """What a recipe's Material takes from here."""
+        train, valid = self.dataset.part("train"), self.dataset.part("valid")
+        index = {label: number for number, label in enumerate(self.dataset.labels)}
+        return {
+            "dataset": self.dataset,
+            "side": self.side,
+            "train": [self.pixels[example.file] for example in train],
+            "train_targets": [index[example.label] for example in train],
+            "train_groups": [example.group for example in train],
+            "valid": [self.exact[example.file] for example in valid],
+            "valid_targets": [index[example.label] for example in valid],
+        }
+
+
+def _prepare(
+    project: Project, wanted: TrainSettings, spec: InputSpec, found: list[datasets.Found], report: Reporter
+) -> _Prepared:
+    """Hash, decode, group and split; photos that can't be read are left out with a reason."""
+    images = project.images
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        hashes = list(pool.map(lambda item: sha256_file(images / item.file), found))
+    side = round(spec.size * ROOM)
+    cache = PixelCache(project.cache / "pixels", wanted.cache_limit * 1_000_000)
+    photos = [(images / item.file, sha256) for item, sha256 in zip(found, hashes, strict=True)]
+    pixels, faults = cache.get(photos, roomy(spec, side), report=report)
+    usable = [(item, sha256, seen) for item, sha256, seen in zip(found, hashes, pixels, strict=True) if seen is not None]
+    datasets.require_labels(images, [item for item, _, _ in usable])
+    groups = _groups(project, [(item.file, sha256) for item, sha256, _ in usable], [seen for _, _, seen in usable])
+    examples = [
+        Example(item.file, item.label, sha256, group, item.part or "train")
+        for (item, sha256, _), group in zip(usable, groups, strict=True)
+    ]
+    split = _split(project, wanted, examples, divided=any(item.part == "valid" for item, _, _ in usable))
+    labels = tuple(sorted({example.label for example in split}))
+    dataset = Dataset(str(images), labels, split, datasets.fingerprint(split))
+    _require_enough(dataset)
+    held = [(images / example.file, example.sha256) for example in split if example.part != "train"]
+    measured, _ = cache.get(held, exact(spec), report=report)
+    by_file = {item.file: seen for item, _, seen in usable}
+    names = [example.file for example in split if example.part != "train"]
+    return _Prepared(dataset, side, by_file, {n: p for n, p in zip(names, measured, strict=True) if p is not None}, faults)
+
+
+def _groups(project: Project, photos: list[tuple[str, str]], pixels: list[Pixels]) -> list[str]:
+    """One name for all copies of a photo: what the manifest says, or hashes that differ in a few bits."""
+    known = Manifest(project.images).fold().files
+    joined = similar.join([similar.hashes(seen) for seen in pixels])
+    names: dict[int, str] = {}
+    for number, (file, sha256) in zip(joined, photos, strict=True):
+        told = known[file].group if file in known else ""
+        names.setdefault(number, told or sha256)
+    told_to_joined: dict[str, str] = {}
+    groups = []
+    for number, (file, _) in zip(joined, photos, strict=True):
+        told = known[file].group if file in known else ""
+        groups.append(told_to_joined.setdefault(told, names[number]) if told else names[number])
+    return groups
+
+
+def _split(
+    project: Project, wanted: TrainSettings, examples: list[Example], *, divided: bool
+) -> tuple[Example, ...]:
+    """The folders' own division where there is one; else ours, in which no photo changes sides between runs."""
+    if divided:
+        return tuple(examples)
+    tests = [example for example in examples if example.part == "test"]
+    rest = [example for example in examples if example.part != "test"]
+    before: dict[str, Part] = {}
+    for path in sorted(project.runs.glob("*/run.json")):
+        before |= datasets.read_split(path.with_name("split.csv"), seed=wanted.seed, valid=wanted.valid)
+    return (*datasets.split(rest, seed=wanted.seed, valid=wanted.valid, before=before), *tests)
+
+
+def _require_enough(dataset: Dataset) -> None:
+    for label in dataset.labels:
+        if dataset.count(label, "train") < 1 or dataset.count(label, "valid") < 1:
+            raise NotReadyError(
+                f"{label!r} has {dataset.count(label)} photos; each label needs at least 2, and better 50",
+                f'gather more: lookalike gather "{label}"',
+            )
+
+
+def _seed(seed: int) -> None:
+    """The same seed, data and machine give the same network."""
+    from fastai.torch_core import set_seed
+
+    set_seed(seed, reproducible=True)
+
+
+def _new_folder(runs: Path) -> Path:
+    runs.mkdir(parents=True, exist_ok=True)
+    folder = runs / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    folder.mkdir()
+    return folder
+
+
+def _accuracy(trained: Trained, material: Material) -> dict[str, float]:
+    """Accuracy of the kept network on the photos held back, with its interval."""
+    from lookalike import metrics
+    from lookalike.vision import model
+
+    answers = model.predict(trained.network, material.spec, material.valid)
+    right = int((answers.argmax(axis=1) == material.valid_targets).sum())
+    return metrics.rate(right, len(material.valid)).to_json()
+
+
+def _counts(dataset: Dataset) -> dict[str, dict[str, int]]:
+    parts: tuple[Part, ...] = ("train", "valid", "test")
+    return {label: {part: dataset.count(label, part) for part in parts} for label in dataset.labels}
+
+
+def _write(
+    folder: Path, done: TrainedRun, dataset: Dataset, onnx: bytes, trained: Trained, accuracy: dict[str, float]
+) -> None:
+    """Everything of a run but its weights, run.json last."""
+    columns = ["epoch", "train_loss", "valid_loss", "accuracy", "seconds"]
+    write_rows(folder / "history.csv", columns, ([row.get(name, "") for name in columns] for row in done.history))
+    datasets.write_split(folder / "split.csv", dataset, seed=done.seed, valid=done.settings["valid"])
+    write_bytes(folder / "model" / "model.onnx", onnx)
+    bundle = Bundle(
+        name=done.id, created=done.created, labels=done.labels, input=done.input, arch=done.arch, run=done.id,
+        fingerprint=done.fingerprint, files={}, temperature=trained.temperature if trained.best_epoch == 0 else 1.0,
+        metrics={"accuracy": accuracy}, versions=done.versions,
+    )  # fmt: skip
+    write_description(folder / "model", bundle, ["model.onnx"])
+    write_json(folder / "plan.json", trained.plan)
+    write_json(folder / "run.json", done.to_json())

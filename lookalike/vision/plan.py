@@ -1,0 +1,90 @@
+"""A plan before the work: which precision, memory format and batch size are fastest here, and how long it will take."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from lookalike.vision.recipes import Material
+
+TRIAL_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was chosen. `step_ms` is one photo's share of a training step in milliseconds, `tried` all timings."""
+
+    precision: str
+    channels_last: bool
+    batch_size: int
+    step_ms: float
+    tried: dict[str, float]
+
+    def describe(self, photos: int, epochs: int) -> str:
+        """One line for the user."""
+        seconds = photos * epochs * self.step_ms / 1000
+        form = "channels last" if self.channels_last else "contiguous"
+        return f"plan: {self.precision}, {form}, batches of {self.batch_size}; about {_time(seconds)} of training"
+
+    def to_json(self) -> dict[str, Any]:
+        """As kept in run.json."""
+        return asdict(self)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def choose(network: nn.Module, early: list[nn.Module], material: Material) -> Plan:
+    """Time a few steps each way and take the fastest. On CUDA half precision and channels last are taken as given."""
+    batch = material.batch_size or _batch_size(len(material.train))
+    if material.device.type == "cuda":
+        precision = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+        return Plan(precision, True, batch, 0.0, {})
+    torch.set_num_threads(os.cpu_count() or 1)
+    frozen = {id(p) for layer in early for p in layer.parameters()}
+    tried: dict[str, float] = {}
+    for precision in ("fp32", "bf16"):
+        for form in (torch.channels_last, torch.contiguous_format):
+            name = f"{precision} {'channels_last' if form is torch.channels_last else 'contiguous'}"
+            tried[name] = _time_step(network, frozen, material.spec.size, precision, form)
+    best = min(tried, key=tried.__getitem__)
+    network.to(memory_format=torch.channels_last)
+    return Plan(best.split()[0], best.endswith("last"), batch, tried[best], tried)
+
+
+def _batch_size(photos: int) -> int:
+    """Sixteen steps an epoch at least, as far as that leaves batches of 8; no more than 64 photos."""
+    return max(8, min(64, 2 ** int(math.log2(max(1, photos / 16)))))
+
+
+def _time_step(network: nn.Module, frozen: set[int], size: int, precision: str, form: torch.memory_format) -> float:
+    """Milliseconds a photo of one forward and backward pass: the better of two after one to warm up."""
+    network.to(memory_format=form).train()
+    was = [parameter.requires_grad for parameter in network.parameters()]
+    for parameter in network.parameters():
+        parameter.requires_grad_(id(parameter) not in frozen)
+    for layer in network.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.eval()
+    photos = torch.randn(TRIAL_BATCH, 3, size, size).contiguous(memory_format=form)
+    targets = torch.zeros(TRIAL_BATCH, dtype=torch.long)
+    best = math.inf
+    for _ in range(3):
+        started = time.perf_counter()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
+            answers = network(photos)
+        functional.cross_entropy(answers.float(), targets).backward()
+        best = min(best, time.perf_counter() - started)
+        network.zero_grad()
+    for parameter, wanted in zip(network.parameters(), was, strict=True):
+        parameter.requires_grad_(wanted)
+    return best * 1000 / TRIAL_BATCH

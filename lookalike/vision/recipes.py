@@ -1,0 +1,204 @@
+"""How a network learns. A recipe takes the material of a training and gives back a trained network.
+
+RECIPES is the table of them; a new one is one function and one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import fastai.callback.schedule  # noqa: F401  gives Learner fit_one_cycle and fine_tune
+from fastai.callback.progress import ProgressCallback
+from fastai.learner import AvgMetric, Learner
+from fastai.losses import CrossEntropyLossFlat, LabelSmoothingCrossEntropyFlat
+from fastai.metrics import accuracy, error_rate
+from fastai.optimizer import OptimWrapper
+from fastai.vision.learner import vision_learner
+from torch import nn
+from torch.nn import functional
+
+from lookalike.pixels import Pixels
+from lookalike.records import Dataset, InputSpec
+from lookalike.report import Reporter
+from lookalike.vision import data, model, plan, probe, weights
+from lookalike.vision.callbacks import Averaged, Best, Quicker, Steps
+
+RECIPES = {
+    "auto": "lookalike.vision.recipes:auto",
+    "book": "lookalike.vision.recipes:book",
+    "probe": "lookalike.vision.recipes:linear_probe",
+}
+
+EARLY_SHARE = 0.10
+FINE_TUNING_RATE = 3e-4
+SCRATCH_RATE = 2e-3
+
+
+@dataclass(frozen=True)
+class Material:
+    """All a recipe works with. Pixels and targets run in parallel; `train` pixels are roomy, `valid` exact."""
+
+    dataset: Dataset
+    spec: InputSpec
+    side: int
+    train: Sequence[Pixels]
+    train_targets: Sequence[int]
+    train_groups: Sequence[str]
+    valid: Sequence[Pixels]
+    valid_targets: Sequence[int]
+    arch: str
+    weights: str
+    epochs: int
+    batch_size: int | None
+    device: torch.device
+    seed: int
+    report: Reporter
+    on_epoch: Callable[[dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network ready to answer, how it came about, and the plan it was trained by."""
+
+    network: nn.Module
+    head: str
+    history: tuple[dict[str, float], ...]
+    best_epoch: int
+    temperature: float = 1.0
+    plan: dict[str, Any] = field(default_factory=dict)
+
+
+def linear_probe(material: Material) -> Trained:
+    """The pretrained network as it is and one fitted linear layer: seconds."""
+    network, _ = model.build(material.arch, len(material.dataset.labels), head="linear", source=material.weights)
+    network.to(material.device).to(memory_format=torch.channels_last)
+    fitted = _fit_probe(network, material)
+    loss, right = _measure(network, material)
+    row = {"epoch": 0, "valid_loss": loss, "accuracy": right}
+    material.on_epoch(row)
+    return Trained(network.cpu().eval(), "linear", (row,), 0, fitted.temperature)
+
+
+def auto(material: Material) -> Trained:
+    """A linear probe first, then all but the earliest layers fine-tuned from there, gently.
+
+    What each part is worth was measured on small sets of web photos (see README, "How it learns"): starting from the
+    probe means no epoch is spent on a random head; the earliest layers, with a tenth of the parameters and most of
+    the arithmetic, stay as they are; batch statistics stay as they are; the weights are averaged.
+    """
+    network, pretrained = model.build(material.arch, len(material.dataset.labels), head="linear", source=material.weights)
+    network.to(material.device)
+    best = Best(material.on_epoch)
+    temperature = 1.0
+    if pretrained:
+        network.to(memory_format=torch.channels_last)
+        temperature = _fit_probe(network, material).temperature
+        best.seed(network, *_measure(network, material))
+        material.on_epoch(best.history[0])
+    early = _early_layers(network[0]) if pretrained else []
+    chosen = plan.choose(network, early, material)
+    material.report.note(chosen.describe(len(material.train), material.epochs))
+    if material.epochs:
+        _fit_gently(network, early, material, chosen, best)
+    if best.broke:
+        material.report.warn(f"the loss stopped being a number; the weights of epoch {best.best_epoch} are kept")
+    if best.state:
+        network.load_state_dict(best.state)
+    history = tuple(best.history)
+    return Trained(network.cpu().eval(), "linear", history, best.best_epoch, temperature, chosen.to_json())
+
+
+def _fit_gently(network: nn.Module, early: list[nn.Module], material: Material, chosen: plan.Plan, best: Best) -> None:
+    pretrained = bool(early)
+    early_ids = {id(p) for layer in early for p in layer.parameters()}
+
+    def groups(whole: nn.Module) -> list[list[nn.Parameter]]:
+        kept = [p for p in whole.parameters() if id(p) in early_ids]
+        rest = [p for p in whole.parameters() if id(p) not in early_ids]
+        return [kept, rest] if kept else [rest]
+
+    dls = data.cached_loaders(
+        (material.train, material.train_targets), (material.valid, material.valid_targets),
+        labels=material.dataset.labels, spec=material.spec, side=material.side, batch_size=chosen.batch_size,
+        device=material.device,
+    )  # fmt: skip
+    quick = Quicker(bfloat16=chosen.precision == "bf16", channels_last=chosen.channels_last, freeze_norms=pretrained)
+    learner = Learner(
+        dls, network, loss_func=LabelSmoothingCrossEntropyFlat(eps=0.1), splitter=groups, train_bn=not pretrained,
+        opt_func=partial(OptimWrapper, opt=torch.optim.AdamW), wd=0.05,
+        metrics=[AvgMetric(functional.cross_entropy), accuracy], cbs=[quick, Averaged(), best],
+    )  # fmt: skip
+    if pretrained:
+        learner.freeze_to(1)
+    with material.report.task("training", len(dls.train) * material.epochs) as task, _quiet(learner):
+        rate = FINE_TUNING_RATE if pretrained else SCRATCH_RATE
+        learner.fit_one_cycle(material.epochs, rate, pct_start=0.25, cbs=[Steps(task)])
+
+
+def book(material: Material) -> Trained:
+    """The fastai book's own recipe: DataBlock, vision_learner, fine_tune. Every number is fastai's default."""
+    dls = data.book_loaders(material.dataset, material.spec, batch_size=material.batch_size or 64, device=material.device)
+    learner = vision_learner(
+        dls, weights.resolve(material.arch), pretrained=False, normalize=False, n_out=len(material.dataset.labels),
+        loss_func=CrossEntropyLossFlat(), metrics=error_rate,
+    )  # fmt: skip
+    filled, pretrained = model.build(
+        material.arch, len(material.dataset.labels), head="book", source=material.weights
+    )
+    learner.model[0].load_state_dict(filled[0].state_dict())
+    best = Best(material.on_epoch)
+    learner.metrics = [AvgMetric(functional.cross_entropy), accuracy]
+    with material.report.task("training", len(dls.train) * (material.epochs + 1)) as task, _quiet(learner):
+        learner.fine_tune(material.epochs, cbs=[best, Steps(task)])
+    learner.model.load_state_dict(best.state)
+    return Trained(learner.model.cpu().eval(), "book", tuple(best.history), best.best_epoch)
+
+
+def _quiet(learner: Learner) -> AbstractContextManager[Any]:
+    """Without fastai's own bars and printed rows: the Reporter shows what there is to see."""
+    learner.remove_cbs([callback for callback in learner.cbs if isinstance(callback, ProgressCallback)])
+    return learner.no_logging()
+
+
+def _fit_probe(network: nn.Sequential, material: Material) -> probe.Probe:
+    seen = probe.features(network, material.spec, list(material.train))
+    groups = np.unique(np.array(material.train_groups), return_inverse=True)[1]
+    fitted = probe.fit(seen, np.array(material.train_targets), groups, len(material.dataset.labels))
+    fitted.into(network[1])
+    return fitted
+
+
+def _measure(network: nn.Module, material: Material) -> tuple[float, float]:
+    """Mean loss and accuracy on the held-back photos."""
+    from lookalike import metrics
+
+    answers = model.predict(network, material.spec, material.valid)
+    targets = np.array(material.valid_targets)
+    return float(metrics.losses(answers, targets).mean()), float((answers.argmax(axis=1) == targets).mean())
+
+
+def _early_layers(body: nn.Module) -> list[nn.Module]:
+    """The leading layers that together hold at most EARLY_SHARE of the body's parameters."""
+    total = sum(p.numel() for p in body.parameters())
+    early, held = [], 0
+    for layer in _in_order(body):
+        held += sum(p.numel() for p in layer.parameters())
+        if held > EARLY_SHARE * total:
+            break
+        early.append(layer)
+    return early
+
+
+def _in_order(module: nn.Module) -> list[nn.Module]:
+    """The layers of a body in the order of the data, containers opened."""
+    layers: list[nn.Module] = []
+    for child in module.children():
+        containers = isinstance(child, (nn.Sequential, nn.ModuleList)) or child is getattr(module, "model", None)
+        layers += _in_order(child) if containers else [child]
+    return layers
