@@ -1,0 +1,100 @@
+"""How good a run is on photos it did not learn from, what it confuses, and how far to trust the number."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from lookalike import bundle, metrics
+from lookalike.config import Settings
+from lookalike.errors import QualityError
+from lookalike.evaluate import honesty
+from lookalike.evaluate.answers import Answers, collect
+from lookalike.evaluate.result import EvaluateResult
+from lookalike.project import Project, load_run, write_json
+from lookalike.records import Evaluation, TrainedRun
+from lookalike.report import SILENT, Reporter
+
+
+def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> EvaluateResult:
+    """Measure a run, write evaluation.json and report/ beside it, and calibrate the model it left.
+
+    Raises NotReadyError without a finished run or without its photos, QualityError (with the result) when the
+    accuracy is below `--at-least`.
+    """
+    wanted = settings.evaluate
+    folder = project.run_dir(wanted.run)
+    trained = load_run(folder)
+    model = bundle.load(folder / "model")
+    plain = bundle.Model(dataclasses.replace(model.description, temperature=1.0, threshold=None), model.session)
+    answers = collect(folder, trained, plain, report=report)
+    evaluation = _evaluation(trained, answers, top=wanted.top)
+    extra = honesty.examine(folder, trained, answers, plain, others=wanted.others, report=report)
+    if wanted.folds:
+        from lookalike.evaluate.folds import cross_validate
+
+        extra["folds"] = cross_validate(project, trained, wanted.folds, report=report)
+    evaluation = dataclasses.replace(evaluation, extra=extra)
+    write_json(folder / "evaluation.json", evaluation.to_json())
+    _calibrate(folder / "model", evaluation)
+    pages = _write_report(folder, trained, evaluation, answers, heat=wanted.heat, report=report)
+    result = EvaluateResult(evaluation, folder, pages)
+    if wanted.at_least is not None and evaluation.accuracy.value < wanted.at_least:
+        raise QualityError(
+            f"accuracy {evaluation.accuracy.value:.3f} is below {wanted.at_least:g}",
+            "look at the mistakes with `lookalike clean --review`, or gather more photos",
+            result=result,
+        )
+    return result
+
+
+def _evaluation(trained: TrainedRun, answers: Answers, *, top: int) -> Evaluation:
+    """All that follows from the answers alone."""
+    found, actual = answers.probabilities, answers.actual
+    table = metrics.confusion(actual, found.argmax(axis=1), len(trained.labels))
+    temperature = metrics.fit_temperature(found, actual)
+    losses = metrics.losses(found, actual)
+    worst = np.argsort(-losses, kind="stable")[:top]
+    return Evaluation(
+        run=trained.id,
+        part=answers.part,
+        accuracy=metrics.rate(int(np.trace(table)), len(actual)),
+        labels=trained.labels,
+        per_label=metrics.per_label(table, trained.labels),
+        confusion=tuple(tuple(int(count) for count in row) for row in table),
+        top_losses=tuple(answers.describe(int(index), trained.labels, float(losses[index])) for index in worst),
+        unreadable=answers.unreadable,
+        temperature=temperature,
+        threshold=honesty.threshold(metrics.at_temperature(found, temperature)),
+    )
+
+
+def _calibrate(folder: Path, evaluation: Evaluation) -> None:
+    """Put the fitted temperature, the threshold and the measured accuracy into the run's own model."""
+    description = bundle.check(folder)
+    known = dataclasses.replace(
+        description,
+        temperature=evaluation.temperature,
+        threshold=evaluation.threshold,
+        metrics={**description.metrics, "accuracy": evaluation.accuracy.to_json(), "part": evaluation.part},
+    )
+    bundle.write_description(folder, known, list(description.files))
+
+
+def _write_report(
+    folder: Path, trained: TrainedRun, evaluation: Evaluation, answers: Answers, *, heat: bool, report: Reporter
+) -> Path:
+    from lookalike.evaluate import page, plots
+
+    target = folder / "report"
+    drawn = plots.draw(target, trained, evaluation)
+    heats: dict[str, bytes] = {}
+    wrong = [row["file"] for row in evaluation.top_losses if row["predicted"] != row["actual"]]
+    if heat and wrong:
+        from lookalike.vision.heat import overlays
+
+        report.note("finding out what the network looked at")
+        heats = overlays(folder, {file: answers.pixels[file] for file in wrong})
+    return page.write(target, trained, evaluation, answers, drawn, heats)

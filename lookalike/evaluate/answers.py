@@ -1,0 +1,77 @@
+"""What the network says about the photos that were held back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lookalike import dataset as datasets
+from lookalike.bundle import Model
+from lookalike.errors import NotReadyError
+from lookalike.pixels import PixelCache, Pixels, exact
+from lookalike.records import Example, TrainedRun
+from lookalike.report import Reporter
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Held-back photos with their probabilities (n, labels) and right labels (n,), at temperature 1.
+
+    `part` is `test` when photos were kept for nothing but this, else `valid`. `root` is the folder of the photos.
+    """
+
+    part: str
+    root: Path
+    examples: tuple[Example, ...]
+    probabilities: np.ndarray
+    actual: np.ndarray
+    pixels: dict[str, Pixels]
+    unreadable: tuple[dict[str, str], ...] = ()
+
+    def describe(self, index: int, labels: tuple[str, ...], loss: float) -> dict[str, Any]:
+        """One photo as a row of the report."""
+        row = self.probabilities[index]
+        return {
+            "file": self.examples[index].file,
+            "path": str(self.root / self.examples[index].file),
+            "actual": labels[int(self.actual[index])],
+            "predicted": labels[int(row.argmax())],
+            "probability": float(row.max()),
+            "loss": loss,
+        }
+
+
+def collect(folder: Path, trained: TrainedRun, model: Model, *, report: Reporter) -> Answers:
+    """Ask the model about every held-back photo. Labels are matched by name, never by position.
+
+    Raises NotReadyError when none of the photos is there any more.
+    """
+    examples = datasets.read_examples(folder / "split.csv")
+    part = "test" if any(example.part == "test" for example in examples) else "valid"
+    held = [example for example in examples if example.part == part]
+    root = Path(trained.images)
+    cache = PixelCache(folder.parent.parent / ".cache" / "pixels", 10_000_000_000)
+    places = [(root / example.file, example.sha256) for example in held]
+    seen, faults = cache.get(places, exact(trained.input), report=report)
+    gone = {path: "missing" for path, _ in places if not path.is_file()}
+    usable = [(e, p) for e, p in zip(held, seen, strict=True) if p is not None and root / e.file not in gone]
+    if not usable:
+        raise NotReadyError(f"none of the {len(held)} held-back photos is in {root}", "run `lookalike train` again")
+    index = {label: number for number, label in enumerate(trained.labels)}
+    answers = [
+        model.probabilities(np.stack([pixels for _, pixels in usable[start : start + 32]]))
+        for start in range(0, len(usable), 32)
+    ]
+    reasons = {**{path: str(fault) for path, fault in faults.items()}, **gone}
+    return Answers(
+        part=part,
+        root=root,
+        examples=tuple(example for example, _ in usable),
+        probabilities=np.concatenate(answers),
+        actual=np.array([index[example.label] for example, _ in usable]),
+        pixels={example.file: pixels for example, pixels in usable},
+        unreadable=tuple({"file": str(path), "reason": reason} for path, reason in reasons.items()),
+    )

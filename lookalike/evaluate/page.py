@@ -1,0 +1,135 @@
+"""The report: one HTML file that needs nothing else, and the same content as Markdown."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from lookalike.evaluate.answers import Answers
+from lookalike.evaluate.result import confusion_table, headline, label_table, losses_table, warnings
+from lookalike.project import write_text
+from lookalike.records import Evaluation, TrainedRun
+from lookalike.report import Table
+
+STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
+h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}.big{font-size:2.4rem;font-weight:600}
+table{border-collapse:collapse;margin:.5rem 0}td,th{padding:.2rem .7rem;border-bottom:1px solid #ddd;text-align:left}
+td.n{text-align:right;font-variant-numeric:tabular-nums}.plots img{max-width:100%;vertical-align:top}
+.photos{display:flex;flex-wrap:wrap;gap:1rem}.photos figure{margin:0;width:14rem}.photos img{max-width:49%}
+figcaption{font-size:.85rem;overflow-wrap:anywhere}.warn{background:#fff4d6;padding:.4rem .8rem}code{background:#eee}
+"""
+
+
+def write(
+    folder: Path, trained: TrainedRun, evaluation: Evaluation, answers: Answers, plots: dict[str, bytes],
+    heats: dict[str, bytes],
+) -> Path:  # fmt: skip
+    """Write index.html and report.md into `folder`. `heats` are pictures of what the network looked at, by file."""
+    page = folder / "index.html"
+    write_text(page, _html(trained, evaluation, answers, plots, heats))
+    write_text(folder / "report.md", _markdown(trained, evaluation))
+    return page
+
+
+def _html(
+    trained: TrainedRun, evaluation: Evaluation, answers: Answers, plots: dict[str, bytes], heats: dict[str, bytes]
+) -> str:
+    a = evaluation.accuracy
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
+        f"<title>{escape(' or '.join(trained.labels[:4]))}</title><style>{STYLE}</style>",
+        f"<h1>{escape(' · '.join(trained.labels))}</h1>",
+        f"<p><span class=big>{a.value:.1%}</span> right, and very likely between {a.low:.1%} and {a.high:.1%}.</p>",
+        f"<p>{escape(headline(evaluation))}</p>",
+        *(f"<p class=warn>{escape(line)}</p>" for line in warnings(evaluation)),
+        "<h2>What it confuses</h2><div class=plots>",
+        *(f"<img alt='{name}' src='{_data(data, 'png')}'>" for name, data in plots.items()),
+        "</div>",
+        _table(label_table(evaluation)),
+        "<h2>Worst photos</h2>",
+        "<p>Mistakes come with what the network looked at, brightest where it counted most. To move or set aside a"
+        " photo: <code>lookalike clean --review</code>.</p>",
+        "<div class=photos>",
+        *(_figure(row, answers, heats) for row in evaluation.top_losses),
+        "</div>",
+        "<h2>How it was made</h2>",
+        _table(_facts(trained, evaluation)),
+    ]
+    return "\n".join(part for part in parts if part) + "</html>\n"
+
+
+def _figure(row: dict[str, Any], answers: Answers, heats: dict[str, bytes]) -> str:
+    pictures = [_jpeg(answers.pixels[row["file"]])]
+    if row["file"] in heats:
+        pictures.append(heats[row["file"]])
+    shown = "".join(f"<img alt='' src='{_data(picture, 'jpeg')}'>" for picture in pictures)
+    wrong = row["predicted"] != row["actual"]
+    said = f"taken for {row['predicted']}" if wrong else "right, but unsure"
+    return (
+        f"<figure>{shown}<figcaption><b>{escape(row['actual'])}</b> {escape(said)} ({row['probability']:.0%}), loss"
+        f" {row['loss']:.2f}<br>{escape(row['file'])}</figcaption></figure>"
+    )
+
+
+def _facts(trained: TrainedRun, evaluation: Evaluation) -> Table:
+    """Data, settings and versions, for whoever wants to repeat it."""
+    calibration = evaluation.extra.get("calibration", {})
+    rows = [
+        ("run", trained.id),
+        ("made", trained.created),
+        ("network", f"{trained.arch}, recipe {trained.recipe}, {trained.input.size} px, seed {trained.seed}"),
+        ("data", f"fingerprint {trained.fingerprint}, from {trained.images}"),
+        *((f"photos of {label}", _counted(counts)) for label, counts in trained.counts.items()),
+        ("kept epoch", f"{trained.best_epoch} of {len(trained.history) - 1}, chosen on the photos held back"),
+    ]
+    if calibration:
+        rows.append(("calibration error", f"{calibration['ece_before']:.3f}, scaled {calibration['ece_after']:.3f}"))
+    for name, score in evaluation.extra.get("shortcuts", {}).items():
+        rows.append((f"guessing by {name}" if name != "chance" else "always the same label", f"{score:.2f}"))
+    rows.append(("versions", ", ".join(f"{name} {version}" for name, version in trained.versions.items())))
+    return Table("", ("", ""), tuple(rows))
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {part}" for part, count in counts.items() if count)
+
+
+def _markdown(trained: TrainedRun, evaluation: Evaluation) -> str:
+    tables = [confusion_table(evaluation), label_table(evaluation), losses_table(evaluation), _facts(trained, evaluation)]
+    lines = [f"# {' · '.join(trained.labels)}", "", headline(evaluation), ""]
+    lines += [f"> {line}\n" for line in warnings(evaluation)]
+    for table in tables:
+        lines += [f"## {table.title}" if table.title else "## how it was made", ""]
+        for number, row in enumerate([table.columns, *table.rows]):
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
+            if number == 0:
+                lines.append("|" + " --- |" * len(row))
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _table(table: Table) -> str:
+    head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
+    body = "".join("<tr>" + "".join(_cell(table, *pair) for pair in zip(table.columns, row, strict=True)) + "</tr>"
+                   for row in table.rows)  # fmt: skip
+    return f"<table>{f'<tr>{head}</tr>' if any(table.columns) else ''}{body}</table>"
+
+
+def _cell(table: Table, column: str, text: str) -> str:
+    return f"<td class=n>{escape(text)}</td>" if column in table.right else f"<td>{escape(text)}</td>"
+
+
+def _jpeg(pixels: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def _data(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,101 @@
+"""What `evaluate` returns and how it reads on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lookalike.evaluate.honesty import suspicious
+from lookalike.records import Evaluation
+from lookalike.report import Block, Table
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """The evaluation, the run's folder and the page to open."""
+
+    kind: ClassVar[str] = "evaluate"
+    evaluation: Evaluation
+    folder: Path
+    page: Path
+
+    def data(self) -> dict[str, Any]:
+        """The evaluation with the places of its files."""
+        return {**self.evaluation.to_json(), "folder": str(self.folder), "report": str(self.page)}
+
+    def show(self) -> Iterable[Block]:
+        """Headline, confusion matrix, labels, worst photos, warnings."""
+        evaluation = self.evaluation
+        yield headline(evaluation)
+        yield from warnings(evaluation)
+        yield confusion_table(evaluation)
+        yield label_table(evaluation)
+        if evaluation.top_losses:
+            yield losses_table(evaluation)
+        yield f"report: {self.page}"
+        if any(row["predicted"] != row["actual"] for row in evaluation.top_losses):
+            yield "next: lookalike clean --review to look at the mistakes, or lookalike export"
+        else:
+            yield "next: lookalike export"
+
+
+def headline(evaluation: Evaluation) -> str:
+    """The number, with how sure it is."""
+    a = evaluation.accuracy
+    where = "kept for testing only" if evaluation.part == "test" else "held back from training"
+    return (
+        f"accuracy {a.value:.3f} (95 % interval {a.low:.3f} to {a.high:.3f}): {a.right} of {a.total} photos {where}"
+    )
+
+
+def warnings(evaluation: Evaluation) -> list[str]:
+    """What to know before believing the number."""
+    lines = []
+    checks = evaluation.extra
+    if copies := checks.get("leak", {}).get("copies"):
+        without = checks["leak"]["without_copies"]
+        lines.append(
+            f"warning: {copies} of them are copies of photos it learnt from; without these it is {without['value']:.3f}"
+        )
+    for name in suspicious(checks, evaluation.accuracy.value):
+        lines.append(f"warning: {name} alone tells the labels apart {checks['shortcuts'][name]:.2f} of the time")
+    if evaluation.unreadable:
+        lines.append(f"warning: {len(evaluation.unreadable)} held-back photos could not be read")
+    if folds := checks.get("folds"):
+        lines.append(
+            f"cross-validated: {folds['value']:.3f} (95 % interval {folds['low']:.3f} to {folds['high']:.3f})"
+            f" over {folds['folds']} folds"
+        )
+    if others := checks.get("others"):
+        lines.append(f'photos of other things: {others["rejected"]} of {others["photos"]} answered with "neither"')
+    return lines
+
+
+def confusion_table(evaluation: Evaluation) -> Table:
+    """Rows are what is on the photo, columns what the network said."""
+    rows = tuple(
+        (label, *(str(count) if count else "·" for count in row))
+        for label, row in zip(evaluation.labels, evaluation.confusion, strict=True)
+    )
+    return Table("actual (rows) taken for (columns)", ("", *evaluation.labels), rows, evaluation.labels)
+
+
+def label_table(evaluation: Evaluation) -> Table:
+    """Precision and recall of each label."""
+    rows = tuple(
+        (label, f"{s['photos']:.0f}", f"{s['precision']:.3f}", f"{s['recall']:.3f}", f"{s['f1']:.3f}")
+        for label, s in evaluation.per_label.items()
+    )
+    columns = ("label", "photos", "precision", "recall", "F1")
+    return Table("labels", columns, rows, columns[1:])
+
+
+def losses_table(evaluation: Evaluation) -> Table:
+    """The photos the network names worst, mistakes and shaky hits alike."""
+    rows = tuple(
+        (row["file"], row["actual"], row["predicted"], f"{row['loss']:.2f}", f"{row['probability']:.2f}")
+        for row in evaluation.top_losses
+    )
+    return Table("top losses", ("file", "actual", "predicted", "loss", "probability"), rows, ("loss", "probability"))
