@@ -1,8 +1,6 @@
 """`python -m lookalike` is the `lookalike` command."""
 
-import sys
-
-from lookalike.cli import main
+from lookalike.cli import _script
 
 if __name__ == "__main__":
-    sys.exit(main())
+    _script()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+STOPPED = 130
+"""The exit code after Ctrl-C. Typer turns the interrupt into it before we see the exception."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         result = app(args=arguments, prog_name="lookalike", standalone_mode=False, obj=console)
         if isinstance(result, int):
-            return result  # --help and --version end here
+            return _stopped(console) if result == STOPPED else result  # --help and --version end here
         console.result(result)
         return 0
     except LookalikeError as error:
@@ -215,8 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TyperException as error:
         return _usage(console, error)
     except (KeyboardInterrupt, typer.Abort):
-        console.error(LookalikeError("stopped", "what was done is kept; run the same command to go on"), code=130)
-        return 130
+        return _stopped(console)
     except BrokenPipeError:
         sys.stderr.close()  # the reader (head, less) has gone; there is nobody to tell
         return 0
@@ -224,6 +228,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if console.debug:
             raise
         return _our_fault(console, error)
+
+
+def _stopped(console: Console) -> int:
+    console.error(LookalikeError("stopped", "what was done is kept; run the same command to go on"), code=STOPPED)
+    return STOPPED
 
 
 def _usage(console: Console, error: TyperException) -> int:
@@ -246,4 +255,8 @@ def _our_fault(console: Console, error: Exception) -> int:
 
 
 def _script() -> None:
-    sys.exit(main())
+    """What the console script runs. After Ctrl-C, another one must not disturb the end."""
+    code = main()
+    if code == STOPPED:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)

@@ -19,7 +19,13 @@ from lookalike.errors import NotReadyError
 from lookalike.project import write_rows
 from lookalike.records import Dataset, Example, Part
 
-PART_FOLDERS: dict[str, Part] = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
+PART_FOLDERS: dict[str, Part] = {
+    "train": "train",
+    "valid": "valid",
+    "val": "valid",
+    "validation": "valid",
+    "test": "test",
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,9 @@ def require_labels(images: Path, found: Iterable[Found]) -> dict[str, int]:
     for label in counts:
         twin = folded.setdefault(" ".join(label.casefold().split()), label)
         if twin != label:
-            raise NotReadyError(f"the labels {twin!r} and {label!r} differ only in case or spaces", "merge the two folders")
+            raise NotReadyError(
+                f"the labels {twin!r} and {label!r} differ only in case or spaces", "merge the two folders"
+            )
     return dict(counts)
 
 

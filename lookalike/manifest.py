@@ -90,7 +90,7 @@ class Manifest:
 
     @contextmanager
     def lock(self, wait: float = 0) -> Iterator[None]:
-        """Hold the data set for one writing command. Raises NotReadyError when another holds it after `wait` seconds."""
+        """Hold the data set for one writing command. Raises NotReadyError if another does after `wait` seconds."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path.with_name(".manifest.lock"))
         try:

@@ -99,7 +99,7 @@ def prepare(
 def _groups(project: Project, photos: list[tuple[str, str]], pixels: list[Pixels]) -> list[str]:
     """One name for all copies of a photo: what the manifest says, or hashes that differ in a few bits."""
     known = Manifest(project.images).fold().files
-    joined = similar.join([similar.hashes(seen) for seen in pixels])
+    joined = similar.join([similar.look(seen) for seen in pixels])
     names: dict[int, str] = {}
     for number, (file, sha256) in zip(joined, photos, strict=True):
         told = known[file].group if file in known else ""

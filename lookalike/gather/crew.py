@@ -68,6 +68,7 @@ class Errand:
     address: str
     left: deque[str]
     tries: int = 0
+    fault: UnusablePhoto | None = None
 
 
 class Crew:
@@ -191,7 +192,8 @@ class Crew:
             failed = may_recover(error.reason) and error.reason not in ("rate-limited", "http-429")
             if self._again(url, errand, error):
                 return None
-            record = self.store.miss(label, candidate, errand.address, error.reason, error.detail)
+            why = errand.fault if errand.fault and error.reason == "host-down" else error
+            record = self.store.miss(label, candidate, errand.address, why.reason, why.detail)
             return None if self._elsewhere(errand) else record
         finally:
             self.hosts.done(url, failed=failed)
@@ -217,6 +219,7 @@ class Crew:
             return False
         if not may_recover(error.reason) or errand.tries >= TRIES.get(error.reason, USUAL_TRIES):
             return False
+        errand.fault = error
         delay = asked if asked is not None else random.uniform(0, min(8.0, 0.5 * 2**errand.tries))
         if asked is not None:
             self.hosts.hold(url, asked)
@@ -227,7 +230,7 @@ class Crew:
         """Go on with another address of the same photo, if there is one."""
         if not errand.left:
             return False
-        errand.address, errand.tries = errand.left.popleft(), 0
+        errand.address, errand.tries, errand.fault = errand.left.popleft(), 0, None
         self.hosts.add(errand.address, errand)
         return True
 

@@ -96,5 +96,3 @@ def book_loaders(dataset: Dataset, spec: InputSpec, *, batch_size: int, device: 
         batch_tfms=[*aug_transforms(mult=2), Normalize.from_stats(spec.mean, spec.std, cuda=device.type == "cuda")],
     )
     return block.dataloaders(examples, bs=batch_size, device=device)
-
-

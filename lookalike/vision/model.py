@@ -78,7 +78,9 @@ def normalise(pixels: torch.Tensor, spec: InputSpec) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, spec: InputSpec, pixels: np.ndarray | Sequence[np.ndarray], batch: int = 32) -> np.ndarray:
+def predict(
+    network: nn.Module, spec: InputSpec, pixels: np.ndarray | Sequence[np.ndarray], batch: int = 32
+) -> np.ndarray:
     """Probabilities (n, labels), float32, of uint8 photos (n, size, size, 3)."""
     device = next(network.parameters()).device
     rows = []

@@ -92,7 +92,9 @@ def auto(material: Material) -> Trained:
     probe means no epoch is spent on a random head; the earliest layers, with a tenth of the parameters and most of
     the arithmetic, stay as they are; batch statistics stay as they are; the weights are averaged.
     """
-    network, pretrained = model.build(material.arch, len(material.dataset.labels), head="linear", source=material.weights)
+    network, pretrained = model.build(
+        material.arch, len(material.dataset.labels), head="linear", source=material.weights
+    )
     network.to(material.device)
     best = Best(material.on_epoch)
     temperature = 1.0
@@ -143,14 +145,14 @@ def _fit_gently(network: nn.Module, early: list[nn.Module], material: Material, 
 
 def book(material: Material) -> Trained:
     """The fastai book's own recipe: DataBlock, vision_learner, fine_tune. Every number is fastai's default."""
-    dls = data.book_loaders(material.dataset, material.spec, batch_size=material.batch_size or 64, device=material.device)
+    dls = data.book_loaders(
+        material.dataset, material.spec, batch_size=material.batch_size or 64, device=material.device
+    )
     learner = vision_learner(
         dls, weights.resolve(material.arch), pretrained=False, normalize=False, n_out=len(material.dataset.labels),
         loss_func=CrossEntropyLossFlat(), metrics=error_rate,
     )  # fmt: skip
-    filled, pretrained = model.build(
-        material.arch, len(material.dataset.labels), head="book", source=material.weights
-    )
+    filled, pretrained = model.build(material.arch, len(material.dataset.labels), head="book", source=material.weights)
     learner.model[0].load_state_dict(filled[0].state_dict())
     best = Best(material.on_epoch)
     learner.metrics = [AvgMetric(functional.cross_entropy), accuracy]

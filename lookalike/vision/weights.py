@@ -94,7 +94,9 @@ def _read_file(path: Path) -> dict[str, torch.Tensor]:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # each format has its own kinds for "not what it says it is"
-        raise ConfigError(f"{path} is not a file of plain weights: {error}".splitlines()[0], "save a state dict") from None
+        raise ConfigError(
+            f"{path} is not a file of plain weights: {error}".splitlines()[0], "save a state dict"
+        ) from None
     return state.get("state_dict", state)
 
 

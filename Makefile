@@ -1,0 +1,41 @@
+# Every recipe uses .venv, made on first use. Only Python 3.11+ and make are needed.
+PYTHON ?= python3
+BIN := .venv/bin
+LOOKALIKE := $(BIN)/lookalike --project demo
+
+.PHONY: help demo test check bench config clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: .venv/installed  ## handwriting from scikit-learn through every command, with no network
+	$(LOOKALIKE) gather 3 8 --provider digits
+	$(LOOKALIKE) clean --yes
+	$(LOOKALIKE) train --epochs 3
+	$(LOOKALIKE) evaluate
+	$(LOOKALIKE) export --name digits
+	$(LOOKALIKE) predict "$$(ls demo/images/8/* | head -n 1)"
+
+test: .venv/installed  ## all tests that need no network
+	$(BIN)/python -m pytest
+
+check: .venv/installed  ## style, types and architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_architecture.py
+
+bench: .venv/installed  ## our speed and quality beside the alternatives'; ONLY=train picks one
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m tests.bench $(ONLY)
+
+config: .venv/installed  ## write config.example.toml from the settings
+	$(BIN)/python -c "from lookalike.config import example_toml; print(example_toml(), end='')" > config.example.toml
+
+clean:  ## remove what these recipes made
+	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,116 @@
+// The page: choose a photo, ask the engine, show the answer. engine.js is either remote.js (a server answers) or
+// local.js (this browser answers); both give the same answers in the same form.
+import { open } from './engine.js';
+
+const find = (id) => document.getElementById(id);
+let photo = null;
+let engine = null;
+let stream = null;
+
+function choose(blob) {
+  if (!blob) return;
+  photo = blob;
+  URL.revokeObjectURL(find('thumbnail').src);
+  find('thumbnail').src = URL.createObjectURL(blob);
+  find('thumbnail').hidden = false;
+  find('invitation').hidden = true;
+  find('answer').hidden = true;
+  find('classify').disabled = !engine;
+}
+
+async function classify() {
+  const asked = photo;
+  find('classify').disabled = true;
+  find('classify').textContent = 'Looking…';
+  try {
+    const answer = await engine.classify(asked);
+    if (asked === photo) show(answer);
+  } catch (error) {
+    show({ reason: 'failed', detail: error.message });
+  }
+  find('classify').textContent = 'Classify';
+  find('classify').disabled = false;
+}
+
+function show(answer) {
+  find('answer').hidden = false;
+  find('bars').replaceChildren();
+  if (answer.reason) {
+    find('label').textContent = 'No answer';
+    find('remark').textContent = [answer.reason, answer.detail].filter(Boolean).join(': ');
+    return;
+  }
+  find('label').textContent = answer.label;
+  find('remark').textContent = answer.known ? '' : 'It looks like none of these enough to say so.';
+  find('bars').replaceChildren(...Object.entries(answer.probabilities).slice(0, 8).map(bar));
+}
+
+function bar([label, probability]) {
+  const row = document.createElement('li');
+  const name = row.appendChild(document.createElement('div'));
+  name.className = 'name';
+  name.appendChild(document.createElement('span')).textContent = label;
+  name.appendChild(document.createElement('span')).textContent = `${(probability * 100).toFixed(1)} %`;
+  const whole = row.appendChild(document.createElement('div'));
+  whole.className = 'bar';
+  whole.appendChild(document.createElement('div')).style.width = `${probability * 100}%`;
+  return row;
+}
+
+async function camera() {
+  if (stream) {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [find('video').videoWidth, find('video').videoHeight];
+    canvas.getContext('2d').drawImage(find('video'), 0, 0);
+    canvas.toBlob(choose, 'image/png');
+    stream.getTracks().forEach((track) => track.stop());
+    stream = null;
+  } else {
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
+      find('video').srcObject = stream;
+    } catch (error) {
+      show({ reason: 'no camera', detail: error.message });
+    }
+  }
+  find('video').hidden = !stream;
+  find('camera').textContent = stream ? 'Use this picture' : 'Take a photo';
+}
+
+function listen() {
+  find('file').addEventListener('change', () => choose(find('file').files[0]));
+  find('classify').addEventListener('click', classify);
+  find('camera').addEventListener('click', camera);
+  find('camera').hidden = !(navigator.mediaDevices && navigator.mediaDevices.getUserMedia);
+  find('thumbnail').addEventListener('error', () => {
+    find('thumbnail').hidden = true;
+    find('invitation').hidden = false;
+    find('invitation').textContent = `${photo.name || 'this file'} (no preview)`;
+  });
+  document.addEventListener('paste', (event) => choose(event.clipboardData.files[0]));
+  for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop']) {
+    document.addEventListener(kind, (event) => {
+      event.preventDefault();
+      find('drop').classList.toggle('over', kind === 'dragenter' || kind === 'dragover');
+      if (kind === 'drop') choose(event.dataTransfer.files[0]);
+    });
+  }
+}
+
+listen();
+try {
+  engine = await open();
+  const { name, labels, metrics } = engine.about;
+  document.title = name;
+  find('title').textContent = labels.length <= 4 ? `${labels.join(' or ')}?` : name;
+  const accuracy = metrics && metrics.accuracy;
+  find('about').textContent = accuracy
+    ? `Right for ${accuracy.right} of ${accuracy.total} photos it had not seen before.`
+    : `Tells ${labels.length} things apart.`;
+  find('privacy').textContent = engine.privacy;
+  find('classify').disabled = !photo;
+  document.documentElement.dataset.ready = 'yes';
+} catch (error) {
+  find('about').textContent = `The model did not open: ${error.message}`;
+  document.documentElement.dataset.ready = 'failed';
+}

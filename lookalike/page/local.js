@@ -1,0 +1,31 @@
+// The engine of the exported page: the model runs in this browser, and photos never leave it.
+import { asset, module } from './assets.js';
+import { readPixels } from './pixels.js';
+
+export async function open() {
+  const about = JSON.parse(new TextDecoder().decode(await asset('model.json')));
+  const [ort, runtime, model] = await Promise.all([module('ort.js'), asset('ort.wasm.gz'), asset('model.onnx.gz')]);
+  ort.env.wasm.wasmBinary = runtime;
+  ort.env.wasm.numThreads = 1;
+  ort.env.logLevel = 'error';
+  const session = await ort.InferenceSession.create(model, { executionProviders: ['wasm'] });
+  const classify = async (blob) => {
+    const pixels = await readPixels(blob, about.input);
+    if (pixels.reason) return pixels;
+    const size = about.input.size;
+    const image = new ort.Tensor('uint8', pixels, [1, size, size, 3]);
+    const output = await session.run({ [session.inputNames[0]]: image });
+    return answer(about, Array.from(output[session.outputNames[0]].data));
+  };
+  return { about, classify, privacy: 'Photos stay in this browser: the page cannot send them anywhere.' };
+}
+
+// The same arithmetic as in Python: p^(1/T), normalised; below the threshold the answer is "neither".
+export function answer(about, raw) {
+  const powered = raw.map((p) => Math.max(p, 1e-30) ** (1 / (about.temperature || 1)));
+  const total = powered.reduce((sum, p) => sum + p, 0);
+  const ranked = powered.map((p, i) => [about.labels[i], p / total]).sort((a, b) => b[1] - a[1]);
+  const known = about.threshold == null || ranked[0][1] >= about.threshold;
+  const probabilities = Object.fromEntries(ranked);
+  return { label: known ? ranked[0][0] : 'neither', probability: ranked[0][1], known, probabilities };
+}
