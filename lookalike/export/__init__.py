@@ -26,7 +26,9 @@ FORMATS: dict[str, str] = {
     "safetensors": "lookalike.export.formats:safetensors",
     "torchscript": "lookalike.export.formats:torchscript",
 }
-TARGETS: dict[str, str] = {}
+TARGETS: dict[str, str] = {
+    "web": "lookalike.export.web:write",
+}
 STANDALONE = Path(__file__).parent / "standalone" / "predict.py"
 Writer = Callable[[Path, Trained], list[str]]
 

@@ -1,0 +1,102 @@
+"""onnxruntime for browsers: fetched once with npm, checked against pinned hashes, kept in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from lookalike.errors import MissingExtraError, NetworkError
+from lookalike.project import write_bytes
+
+PACKAGE = "onnxruntime-web@1.30.0"
+SHA256 = {
+    "ort.wasm.bundle.min.mjs": "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",
+    "ort-wasm-simd-threaded.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
+}
+NOTICE = """\
+onnxruntime-web 1.30.0 (ort.js, ort.wasm.gz)
+Copyright (c) Microsoft Corporation. MIT License:
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
+persons to whom the Software is furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
+Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+"""
+NPM_SECONDS = 300
+
+
+def files() -> tuple[bytes, bytes]:
+    """The runtime as JavaScript and as WebAssembly.
+
+    Raises MissingExtraError without npm, NetworkError when npm cannot fetch it or it is not what was pinned.
+    """
+    folder = cache_folder() / PACKAGE.replace("@", "-")
+    if not all(_sound(folder / name) for name in SHA256):
+        _fetch(folder)
+    script, wasm = ((folder / name).read_bytes() for name in SHA256)
+    return script, wasm
+
+
+def cache_folder() -> Path:
+    """Where this user's programs keep what can be fetched again."""
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local")) / "lookalike" / "cache"
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "lookalike"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "lookalike"
+
+
+def _sound(path: Path) -> bool:
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256[path.name]
+
+
+def _fetch(folder: Path) -> None:
+    npm = shutil.which("npm")
+    with tempfile.TemporaryDirectory() as temporary:
+        packed = sorted(folder.glob("*.tgz"))
+        if not packed:
+            if not npm:
+                raise MissingExtraError(
+                    "the page needs onnxruntime for browsers, and npm is not installed to fetch it",
+                    f"install npm, or run `npm pack {PACKAGE}` elsewhere and put the .tgz file into {folder}",
+                )
+            _pack(npm, Path(temporary))
+            packed = sorted(Path(temporary).glob("*.tgz"))
+        _unpack(packed[0], folder)
+
+
+def _pack(npm: str, folder: Path) -> None:
+    command = [npm, "pack", PACKAGE, "--silent", "--pack-destination", str(folder)]
+    try:
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=NPM_SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NetworkError(f"npm could not fetch {PACKAGE}: {error}", "check the network and run this again") from None
+
+
+def _unpack(tarball: Path, folder: Path) -> None:
+    """Take the pinned files out of the package, and nothing else. Raises NetworkError when they are not those."""
+    try:
+        with tarfile.open(tarball) as archive:
+            found = {name: archive.extractfile(f"package/dist/{name}") for name in SHA256}
+            contents = {name: file.read() for name, file in found.items() if file}
+    except (OSError, KeyError, tarfile.TarError) as error:
+        raise NetworkError(f"{tarball.name} is damaged: {error}", "run this again") from None
+    for name, content in contents.items():
+        if hashlib.sha256(content).hexdigest() != SHA256[name]:
+            raise NetworkError(f"{name} of {PACKAGE} is not the file that was pinned", "it was not used")
+        write_bytes(folder / name, content)

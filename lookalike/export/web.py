@@ -1,0 +1,120 @@
+"""A page that classifies in the visitor's own browser: a folder for any static host, or one HTML file."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from lookalike.config import ExportSettings
+from lookalike.errors import ConfigError
+from lookalike.export import runtime
+from lookalike.project import write_bytes, write_text
+from lookalike.records import Bundle
+
+PAGE = Path(__file__).parents[1] / "page"
+MODULES = ("pixels.js", "assets.js", "local.js", "app.js")
+SHOWN = ("name", "labels", "input", "temperature", "threshold", "metrics", "created")
+
+
+def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> None:
+    """Fill `part` with the page for the model in folder `model`. Raises ConfigError for a model it cannot run."""
+    if bundle.input.crop != "none":
+        raise ConfigError(
+            "the page cannot find faces, which this model needs", "train with --crop none, or use `lookalike serve`"
+        )
+    script, wasm = runtime.files()
+    about = {key: value for key, value in bundle.to_json().items() if key in SHOWN}
+    assets = {
+        "ort.js": script,
+        "ort.wasm.gz": packed(wasm),
+        "model.onnx.gz": packed((model / "model.onnx").read_bytes()),
+        "model.json": (json.dumps(about, ensure_ascii=False) + "\n").encode(),
+    }
+    if wanted.single_file:
+        name = f"{bundle.name}.html"
+        write_text(part / name, single_file(assets))
+        write_text(part / "README.md", SINGLE_README.format(name=bundle.name, file=name))
+    else:
+        for name in ("index.html", "style.css", "app.js", "assets.js", "pixels.js"):
+            write_bytes(part / name, (PAGE / name).read_bytes())
+        write_bytes(part / "engine.js", (PAGE / "local.js").read_bytes())
+        for name, content in assets.items():
+            write_bytes(part / name, content)
+        write_text(part / ".nojekyll", "")
+        write_text(part / "README.md", README.format(name=bundle.name))
+    write_text(part / "THIRD-PARTY.txt", runtime.NOTICE)
+
+
+def packed(data: bytes) -> bytes:
+    """gzip that gives the same bytes for the same data. Its checksum lets the page notice a damaged download."""
+    return gzip.compress(data, 9, mtime=0)
+
+
+def single_file(assets: Mapping[str, bytes]) -> str:
+    """The whole page as one HTML document that opens from disk and can reach nothing at all."""
+    html = (PAGE / "index.html").read_text(encoding="utf-8")
+    style = (PAGE / "style.css").read_text(encoding="utf-8")
+    script = "\n".join(_plain((PAGE / name).read_text(encoding="utf-8")) for name in MODULES)
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}' blob: 'wasm-unsafe-eval'; style-src '{_hash(style)}'; "
+        "img-src blob: data:; media-src blob:; base-uri 'none'; form-action 'none'"
+    )
+    embedded = "\n".join(
+        f'<script type="application/octet-stream" id="asset:{name}">{base64.b64encode(content).decode()}</script>'
+        for name, content in assets.items()
+    )
+    html = re.sub(r'(Content-Security-Policy" content=)"[^"]*"', lambda m: f'{m[1]}"{policy}"', html)
+    html = html.replace('<link rel="stylesheet" href="style.css">', f"<style>{style}</style>")
+    return html.replace(
+        '<script type="module" src="app.js"></script>', f'{embedded}\n<script type="module">{script}</script>'
+    )
+
+
+def _plain(module: str) -> str:
+    """A module's text with its imports of the others and its export marks taken off, to stand in one script."""
+    module = re.sub(r"^import .* from '\./.*';\n", "", module, flags=re.MULTILINE)
+    return re.sub(r"^export ", "", module, flags=re.MULTILINE)
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+README = """\
+# {name}
+
+A page that names photos in the visitor's own browser. Photos never leave it: the page's Content-Security-Policy forbids
+every connection but to the host it came from, and nothing is ever sent there.
+
+Look at it first: `python -m http.server 8080` in this folder, then open http://127.0.0.1:8080/.
+
+Publish it, for example with GitHub Pages (an empty repository YOU/{name} must exist):
+
+```
+git init -b gh-pages && git add . && git commit -m "{name}"
+git remote add origin https://github.com/YOU/{name}.git
+git push -u origin gh-pages
+```
+
+It then answers at https://YOU.github.io/{name}/. Any other host of plain files works as well, in any sub-folder; no
+special headers are needed. Browsers that disguise what a canvas holds (Brave, Firefox with resistFingerprinting) may
+give slightly different answers.
+"""
+
+SINGLE_README = """\
+# {name}
+
+`{file}` is the whole classifier: open it from disk, send it by e-mail, or put it on any web host. It connects to nothing;
+photos stay in the browser.
+
+```
+cp {file} SOMEWHERE
+cd SOMEWHERE
+python -m webbrowser {file}
+```
+"""
