@@ -96,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(float(seconds))
         self.answer(body=jpeg("circles", int(seed)))
 
-    def do_format(self, format: str, seed: str = "1") -> None:
+    def do_format(self, format: str, seed: str = "1", *more: str) -> None:
         self.answer(body=picture(format, int(seed)))
 
     def do_same(self, number: str) -> None:
