@@ -80,14 +80,19 @@ class CleanSettings(Section):
         ["damaged", "too-small", "extreme-shape", "one-colour", "placeholder"],
         description="faults that set a photo aside; other faults are only shown",
     )
-    keep_copies: bool = Field(
-        False, description="leave near copies in the set; a split still keeps them together"
-    )
+    keep_copies: bool = Field(False, description="leave copies in the set; a split still keeps them together")
+    suspects: int = Field(20, ge=0, description="how many probably wrong labels to show; 0 does not look for them")
+    apply_suspects: int | None = Field(None, ge=0, description="also set aside this many of the most suspect photos")
     dry_run: bool = Field(False, description="only show what would be set aside")
     yes: bool = Field(False, description="do not ask, even when more than half of the photos would go")
     undo: bool = Field(False, description="bring back everything that was set aside, byte for byte")
     undo_run: str | None = Field(None, description="bring back what one run moved: its id, or last")
     undo_file: list[str] = Field([], description="bring back one photo, as label/file; may be repeated")
+    review: bool = Field(False, description="open a local page to look at every photo and decide")
+    host: str = Field("127.0.0.1", description="address the review page listens on")
+    port: int = Field(8001, ge=0, le=65535, description="port of the review page; 0 takes a free one")
+    export_marks: Path | None = Field(None, description="write every photo and what is known about it to this CSV file")
+    apply: Path | None = Field(None, description="carry out the decisions in this CSV file")
     jobs: int | None = Field(
         None, ge=1, le=64, description="photos decoded at the same time [default: one for each core]"
     )
@@ -206,6 +211,38 @@ class CommonsSettings(Section):
     endpoint: str = Field("https://commons.wikimedia.org/w/api.php", description="address of the search")
 
 
+class WebIQSettings(Section):
+    """Microsoft Web IQ, the successor of Bing's API."""
+
+    endpoint: str = Field("https://api.microsoft.ai/v3/search/images", description="address of the search")
+    region: str = Field("US", description="country to search in")
+
+
+class BraveSettings(Section):
+    """Brave Search."""
+
+    endpoint: str = Field("https://api.search.brave.com/res/v1/images/search", description="address of the search")
+    country: str = Field("US", description="country to search in, or ALL")
+
+
+class INaturalistSettings(Section):
+    """iNaturalist, for species."""
+
+    endpoint: str = Field("https://api.inaturalist.org/v1", description="address of the service")
+
+
+class SearXNGSettings(Section):
+    """Your own SearXNG instance."""
+
+    endpoint: str = Field("", description="address of the instance, e.g. http://localhost:8888")
+
+
+class SerpApiSettings(Section):
+    """SerpApi, a paid door to Google Images."""
+
+    endpoint: str = Field("https://serpapi.com/search.json", description="address of the search")
+
+
 class Settings(Section):
     """All settings, one field for each table of lookalike.toml."""
 
@@ -220,6 +257,11 @@ class Settings(Section):
     bing: BingSettings = BingSettings()
     openverse: OpenverseSettings = OpenverseSettings()
     commons: CommonsSettings = CommonsSettings()
+    webiq: WebIQSettings = WebIQSettings()
+    brave: BraveSettings = BraveSettings()
+    inat: INaturalistSettings = INaturalistSettings()
+    searxng: SearXNGSettings = SearXNGSettings()
+    serpapi: SerpApiSettings = SerpApiSettings()
 
 
 SECTIONS: dict[str, type[Section]] = {

@@ -6,6 +6,7 @@ It only measures; lookalike.clean.checks judges. Light enough to be imported in 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,10 @@ from PIL import Image
 
 from lookalike import images
 from lookalike.errors import UnusablePhoto
+from lookalike.records import InputSpec
 
 SIDE = 256
+PICTURE = 64
 MAX_FILE = 200_000_000
 _DAMAGE = ("Corrupt JPEG data", "Premature end", "Invalid JPEG file structure", "Inconsistent progression")
 
@@ -47,15 +50,18 @@ class Facts:
     colours: int
 
 
-def measure(path: Path) -> Facts:
-    """Read and fully decode one photo. Raises UnusablePhoto."""
+def measure(path: Path) -> tuple[Facts, bytes]:
+    """Read and fully decode one photo: its facts, and a grey picture of 64 x 64 bytes to compare it by.
+
+    Raises UnusablePhoto.
+    """
     data = read_file(path)
     photo = images.open_photo(data, at_least=SIDE)
     thumbnail = _shrink(photo.image)
     grey = np.asarray(thumbnail.convert("L"), dtype=np.float32)
     low, high = np.percentile(grey, (1, 99))
     flat, colours = _colours(thumbnail)
-    return Facts(
+    facts = Facts(
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
         format=photo.format,
@@ -71,6 +77,22 @@ def measure(path: Path) -> Facts:
         flat=round(flat, 4),
         colours=colours,
     )
+    return facts, thumbnail.convert("L").resize((PICTURE, PICTURE), Image.Resampling.BOX).tobytes()
+
+
+def square(request: tuple[Path, InputSpec]) -> np.ndarray:
+    """A photo as a network sees it, uint8 (size, size, 3). Raises UnusablePhoto."""
+    path, spec = request
+    return images.fit(images.open_rgb(path, at_least=spec.size), spec)
+
+
+def thumbnail(path: Path) -> bytes:
+    """A small JPEG of a photo, upright and without its metadata. Raises UnusablePhoto."""
+    image = images.open_rgb(path, at_least=SIDE)
+    image.thumbnail((SIDE, SIDE))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
 
 
 def read_file(path: Path) -> bytes:

@@ -24,8 +24,9 @@ def photos(tmp_path: Path) -> Path:
 
 
 def _tree(root: Path) -> dict[str, str]:
-    """The content of every visible file but the manifest, by path."""
-    files = (path for path in root.rglob("*") if path.is_file() and not path.name.startswith((".", "manifest")))
+    """The content of every photo, by path."""
+    ours = (".", "manifest", "report")
+    files = (path for path in root.rglob("*") if path.is_file() and not path.name.startswith(ours))
     return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

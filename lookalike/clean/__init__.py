@@ -1,77 +1,77 @@
 """Clean a set of photos: find what would spoil the training, set it aside, lose nothing.
 
 scan         decode and measure every file          checks      what can be wrong with one photo
-duplicates   copies of one photo                    suspects    labels that are probably wrong
-aside        quarantine and undo                    review      the page where a person decides
+duplicates   copies of one photo (near: how)        suspects    labels that are probably wrong
+survey       all of these together                  aside       quarantine and undo
+review       the page where a person decides        marks       decisions as a file
+sheet        the report                             memory      what was seen before
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 
-from lookalike.clean import aside, checks, duplicates
-from lookalike.clean.result import Cleaning, Finding, Restored, shown
-from lookalike.clean.scan import Seen, Stamp, look, passed_over, stamp_of
+from lookalike.clean import aside, sheet
+from lookalike.clean.memory import Memory, Stamp, stamp_of
+from lookalike.clean.result import Cleaning, Restored, shown
+from lookalike.clean.scan import Seen, passed_over
+from lookalike.clean.survey import Survey, survey
 from lookalike.config import CleanSettings, Settings
 from lookalike.errors import NotReadyError
 from lookalike.manifest import Manifest, State
 from lookalike.project import Project
 from lookalike.records import ImageRecord
-from lookalike.report import SILENT, Reporter
+from lookalike.report import SILENT, Reporter, Result
 
 
-def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> Cleaning | Restored:
-    """Clean the set of `project`, or undo that.
+def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> Result | None:
+    """Clean the set of `project`, or undo that, or open the review page.
 
     Raises NotReadyError when there is nothing to clean, or when more than half would go and nobody agreed.
     """
     wishes, manifest = settings.clean, Manifest(project.images)
     if not project.images.is_dir():
         raise NotReadyError(f"there is no folder {project.images}", "run `lookalike gather NAME NAME` first")
+    if wishes.review:
+        from lookalike.clean.review import serve
+
+        return serve(project, wishes, report=report)
     with nullcontext() if wishes.dry_run else manifest.lock():
         if wishes.undo or wishes.undo_run or wishes.undo_file:
             return aside.undo(project, manifest, files=wishes.undo_file, run=wishes.undo_run)
-        return _clean(project, manifest, wishes, report)
+        if wishes.apply or wishes.export_marks:
+            from lookalike.clean import marks
+
+            return marks.apply(project, manifest, wishes) if wishes.apply else marks.export(project, manifest, wishes)
+        with Memory(project.cache) as memory:
+            return _clean(project, manifest, wishes, memory, report=report)
 
 
-def _clean(project: Project, manifest: Manifest, settings: CleanSettings, report: Reporter) -> Cleaning:
+def _clean(
+    project: Project, manifest: Manifest, settings: CleanSettings, memory: Memory, *, report: Reporter
+) -> Cleaning:
     state = manifest.fold() if settings.dry_run else aside.reconcile(project, manifest)
-    photos = look(project, jobs=settings.jobs, report=report)
-    if not photos:
-        raise NotReadyError(f"there are no photos in {project.images}", "run `lookalike gather NAME NAME` first")
-    decided = {file for file, record in state.files.items() if record.by == "review" and record.status == "ok"}
-    away, notes = _judge([photo for photo in photos if photo.file not in decided], settings)
+    found = survey(project, state, settings, memory, report=report)
     result = Cleaning(
         run=aside.new_run(),
         dry_run=settings.dry_run,
-        before=dict(Counter(photo.label for photo in photos)),
-        aside=tuple(sorted(away, key=lambda finding: finding.file)),
-        notes=tuple(notes),
+        before=dict(Counter(photo.label for photo in found.photos)),
+        aside=tuple(found.away),
+        notes=tuple(found.notes),
+        groups=tuple(tuple(photo.file for photo in group) for group in found.groups),
+        suspects=tuple(asdict(item) for item in found.most_suspect[: settings.suspects]),
+        purity=found.suspects.purity,
         skipped=tuple(passed_over(project.images)),
     )
     if settings.dry_run:
         return result
     _ask(result, settings, report)
-    adopted = _adopt(manifest, state, photos, result.run)
-    stamps = {photo.file: photo.stamp for photo in photos}
-    return replace(_move(project, manifest, state, stamps, result=result, report=report), adopted=adopted)
-
-
-def _judge(photos: list[Seen], settings: CleanSettings) -> tuple[list[Finding], list[Finding]]:
-    """What is to be set aside, and what is only worth a look."""
-    away: dict[str, Finding] = {}
-    notes: list[Finding] = []
-    for finding in checks.faults(photos, settings):
-        if checks.moves(finding.reason, settings):
-            away.setdefault(finding.file, finding)
-        else:
-            notes.append(finding)
-    for group in duplicates.exact(photo for photo in photos if photo.file not in away):
-        for finding in duplicates.findings(group, "duplicate"):
-            away.setdefault(finding.file, finding)
-    return list(away.values()), [finding for finding in notes if finding.file not in away]
+    adopted = _register(manifest, state, found, result.run)
+    stamps = {photo.file: photo.stamp for photo in found.photos}
+    done = replace(_move(project, manifest, state, stamps, result=result, report=report), adopted=adopted)
+    return replace(done, report=str(sheet.write(project, done)))
 
 
 def _ask(result: Cleaning, settings: CleanSettings, report: Reporter) -> None:
@@ -86,18 +86,40 @@ def _ask(result: Cleaning, settings: CleanSettings, report: Reporter) -> None:
         raise NotReadyError(f"{question}, more than half; nothing was moved", hint, result=shown_only)
 
 
-def _adopt(manifest: Manifest, state: State, photos: list[Seen], by: str) -> int:
-    """Write a first line for every photo that the manifest does not know, or knows with other bytes."""
-    records = []
-    for photo in photos:
+def _register(manifest: Manifest, state: State, found: Survey, by: str) -> int:
+    """Bring the manifest up to date: photos it does not know, or knows with other bytes, and groups of copies.
+
+    Returns how many photos were new.
+    """
+    groups = _group_names(state, found.groups)
+    records, adopted = [], 0
+    for photo in found.photos:
         known = state.files.get(photo.file)
-        if photo.facts and not (known and known.sha256 == photo.facts.sha256):
-            facts = photo.facts
-            record = ImageRecord(photo.label, "ok", photo.file, provider="by-hand", by=by, sha256=facts.sha256)
-            records.append(replace(record, width=facts.width, height=facts.height))
+        if not photo.facts:
+            continue
+        if not (known and known.sha256 == photo.facts.sha256 and known.status == "ok"):
+            known = ImageRecord(photo.label, "ok", photo.file, provider="by-hand", sha256=photo.facts.sha256)
+            record = replace(known, width=photo.facts.width, height=photo.facts.height, by=by)
+            adopted += 1
+        else:
+            record = known
+        record = replace(record, group=groups.get(photo.file, record.group))
+        if record != known:
+            records.append(replace(record, at="", moved_from=""))
             state.files[photo.file] = records[-1]
     manifest.append(records)
-    return len(records)
+    return adopted
+
+
+def _group_names(state: State, groups: list[list[Seen]]) -> dict[str, str]:
+    """A name for each group by file: the one it had before, or the start of its best copy's sha256."""
+    names = {}
+    for group in groups:
+        before = [state.files[photo.file].group for photo in group if photo.file in state.files]
+        best = group[0].facts
+        name = next(filter(None, before), best.sha256[:16] if best else group[0].file)
+        names.update({photo.file: name for photo in group})
+    return names
 
 
 def _move(
@@ -113,3 +135,6 @@ def _move(
                 moved.append(finding)
             task.advance()
     return replace(result, aside=tuple(moved))
+
+
+__all__ = ["Cleaning", "Restored", "run"]

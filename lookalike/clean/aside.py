@@ -19,6 +19,8 @@ from lookalike.manifest import Manifest, State
 from lookalike.project import Project, replacing, sha256_file
 from lookalike.records import ImageRecord
 
+REPORT = "report.html"
+
 
 def new_run() -> str:
     """A name for a run: the time, to the millisecond."""
@@ -71,6 +73,17 @@ def relabel(project: Project, manifest: Manifest, state: State, file: str, label
     state.files[target] = record
     move(project.images / file, project.images / target)
     return target
+
+
+def mark(manifest: Manifest, state: State, file: str, reason: str, *, by: str) -> bool:
+    """Write a decision that moves nothing (`kept`, or none). False when the manifest says so already."""
+    known = state.files.get(file) or ImageRecord(PurePosixPath(file).parts[-2], "ok", file)
+    if file in state.files and known.status == "ok" and known.reason == reason:
+        return False
+    record = replace(known, status="ok", reason=reason, detail="", by=by, at="", moved_from="")
+    manifest.append([record])
+    state.files[file] = record
+    return True
 
 
 def undo(project: Project, manifest: Manifest, *, files: Iterable[str] = (), run: str | None = None) -> Restored:
@@ -152,6 +165,9 @@ def move(source: Path, target: Path) -> None:
 
 
 def _remove_empty(folder: Path) -> None:
+    """Remove folders that hold nothing any more; a report of photos that have all come back goes too."""
+    if folder.is_dir() and all(path.name == REPORT for path in folder.rglob("*") if not path.is_dir()):
+        (folder / REPORT).unlink(missing_ok=True)
     for inner, _, _ in os.walk(folder, topdown=False):
         if not os.listdir(inner):  # noqa: PTH208
             Path(inner).rmdir()

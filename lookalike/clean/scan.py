@@ -1,20 +1,17 @@
 """Look at every photo of the set: decode it in a limited child, measure it, remember the facts.
 
-Facts are kept in .cache/ by path, size and time of change, so that a second run, and one that was stopped, decode only
-what is new.
+What was seen is kept in .cache/, so that a second run, and one that was stopped, decode only what is new.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import sqlite3
 import stat
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
+from lookalike.clean.memory import Memory, Stamp, stamp_of
 from lookalike.clean.result import Finding
 from lookalike.dataset import Found, walk
 from lookalike.decode import Pool
@@ -23,9 +20,6 @@ from lookalike.measure import Facts
 from lookalike.project import Project
 from lookalike.records import Part
 from lookalike.report import Reporter
-
-Stamp = tuple[int, int]
-_AGAIN = ("too-slow", "decoder-died", "stopped", "missing", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +35,43 @@ class Seen:
     detail: str = ""
 
 
-def look(project: Project, *, jobs: int | None, report: Reporter) -> list[Seen]:
+def look(project: Project, memory: Memory, *, jobs: int | None, report: Reporter) -> list[Seen]:
     """Every file in the label folders with its facts."""
     found = list(walk(project.images))
-    with contextlib.closing(_Memory(project.cache)) as memory, report.task("looking at photos", len(found)) as task:
+    shared: dict[str, Facts] = {}  # files with the same bytes share their facts
+    with report.task("looking at photos", len(found)) as task:
         seen, unknown = [], []
         for item in found:
-            path = project.images / item.file
-            if known := memory.recall(item, path):
-                seen.append(known)
-                task.advance()
-            else:
+            stamp, answer = memory.recall(project.images / item.file)
+            if answer is None:
                 unknown.append(item)
-        for photo in _measure(project.images, unknown, jobs):
-            memory.keep(project.images / photo.file, photo)
-            seen.append(photo)
+            else:
+                seen.append(_seen(item, stamp, answer, shared))
+                task.advance()
+        for item, stamp, answer in _measure(project.images, unknown, memory, jobs):
+            seen.append(_seen(item, stamp, answer, shared))
             task.advance()
     return sorted(seen, key=lambda item: item.file)
 
 
-def _measure(images: Path, items: list[Found], jobs: int | None) -> Iterator[Seen]:
+def _seen(item: Found, stamp: Stamp, answer: Facts | UnusablePhoto, shared: dict[str, Facts]) -> Seen:
+    if isinstance(answer, UnusablePhoto):
+        return Seen(item.file, item.label, item.part, stamp, None, answer.reason, answer.detail)
+    return Seen(item.file, item.label, item.part, stamp, shared.setdefault(answer.sha256, answer))
+
+
+def _measure(
+    images: Path, items: list[Found], memory: Memory, jobs: int | None
+) -> Iterator[tuple[Found, Stamp, Facts | UnusablePhoto]]:
     if not items:
         return
     with Pool(jobs) as pool:
         answers = pool.map("lookalike.measure:measure", (images / item.file for item in items))
         for item, (path, answer) in zip(items, answers, strict=True):
             stamp = stamp_of(path) or (0, 0)
-            if isinstance(answer, UnusablePhoto):
-                yield Seen(item.file, item.label, item.part, stamp, None, answer.reason, answer.detail)
-            else:
-                yield Seen(item.file, item.label, item.part, stamp, answer)
-
-
-def stamp_of(path: Path) -> Stamp | None:
-    """Size and time of change of a file, or None when it is not there."""
-    try:
-        status = path.lstat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
+            facts, picture = (answer, b"") if isinstance(answer, UnusablePhoto) else answer
+            memory.keep(path, stamp, facts, picture)
+            yield item, stamp, facts
 
 
 def passed_over(images: Path) -> Iterator[Finding]:
@@ -106,57 +98,3 @@ def _kind(entry: os.DirEntry[str]) -> str:
     if stat.S_ISLNK(mode):
         return "link"
     return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "special-file"
-
-
-class _Memory:
-    """Facts of earlier runs. A damaged store is thrown away: it only saves time."""
-
-    VERSION = 1
-
-    def __init__(self, cache: Path) -> None:
-        cache.mkdir(parents=True, exist_ok=True)
-        self._path = cache / f"photos-{self.VERSION}.sqlite"
-        try:
-            self._open()
-        except sqlite3.DatabaseError:
-            self._path.unlink(missing_ok=True)
-            self._open()
-        self._new = 0
-
-    def _open(self) -> None:
-        self._store = sqlite3.connect(self._path, isolation_level="DEFERRED", timeout=30)
-        columns = "path TEXT PRIMARY KEY, size INT, changed INT, facts TEXT"
-        self._store.execute(f"CREATE TABLE IF NOT EXISTS photos ({columns})")
-
-    def recall(self, item: Found, path: Path) -> Seen | None:
-        """What was found before, if the file is still the same."""
-        stamp = stamp_of(path)
-        row = self._store.execute("SELECT size, changed, facts FROM photos WHERE path = ?", (_key(path),)).fetchone()
-        if not row or stamp != (row[0], row[1]):
-            return None
-        values = json.loads(row[2])
-        if "reason" in values:
-            return Seen(item.file, item.label, item.part, stamp, None, values["reason"], values["detail"])
-        if set(values) != {field.name for field in fields(Facts)}:
-            return None
-        return Seen(item.file, item.label, item.part, stamp, Facts(**values))
-
-    def keep(self, path: Path, seen: Seen) -> None:
-        """Remember; what may go better another time is not remembered."""
-        if seen.reason in _AGAIN:
-            return
-        values = asdict(seen.facts) if seen.facts else {"reason": seen.reason, "detail": seen.detail}
-        row = (_key(path), *seen.stamp, json.dumps(values))
-        self._store.execute("INSERT OR REPLACE INTO photos VALUES (?, ?, ?, ?)", row)
-        self._new += 1
-        if self._new % 500 == 0:
-            self._store.commit()
-
-    def close(self) -> None:
-        """Write what is new."""
-        self._store.commit()
-        self._store.close()
-
-
-def _key(path: Path) -> str:
-    return os.fsencode(path.absolute()).decode("utf-8", "backslashreplace")

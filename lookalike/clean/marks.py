@@ -1,0 +1,83 @@
+"""Decisions as a file, for people who review elsewhere: one CSV row for each photo, and the same file read back.
+
+Columns: file, label, status, reason, detail, group, decision. A decision is empty, `keep`, `aside`, or `label: NAME`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lookalike.clean import aside, decide
+from lookalike.clean.result import shown
+from lookalike.config import CleanSettings
+from lookalike.errors import ConfigError
+from lookalike.manifest import Manifest
+from lookalike.project import Project, write_rows
+from lookalike.report import Block, Table
+
+COLUMNS = ("file", "label", "status", "reason", "detail", "group", "decision")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The result of writing or carrying out decisions."""
+
+    kind: ClassVar[str] = "marks"
+    path: str
+    done: dict[str, int]
+    refused: tuple[tuple[str, str], ...] = ()
+
+    def data(self) -> dict[str, Any]:
+        """Everything, in JSON types."""
+        refused = [{"file": file, "why": why} for file, why in self.refused]
+        return {"path": self.path, "done": self.done, "refused": refused}
+
+    def show(self) -> Iterator[Block]:
+        """How many of each, and what could not be done."""
+        yield ", ".join(f"{count} {what}" for what, count in self.done.items()) + f" ({self.path})"
+        if self.refused:
+            yield Table("not done", ("file", "why"), tuple((shown(file), why) for file, why in self.refused))
+
+
+def export(project: Project, manifest: Manifest, settings: CleanSettings) -> Marks:
+    """Write what the manifest says about every photo, with the decisions taken so far."""
+    assert settings.export_marks
+    state = aside.reconcile(project, manifest)
+    rows = [
+        (r.file, r.label, r.status, r.reason, r.detail, r.group, decide.decision_of(r))
+        for r in sorted(state.files.values(), key=lambda record: record.file)
+        if (project.images / r.file).exists() or (project.quarantine / r.file).exists()
+    ]
+    write_rows(settings.export_marks, COLUMNS, rows)
+    return Marks(str(settings.export_marks), {"photos written": len(rows)})
+
+
+def apply(project: Project, manifest: Manifest, settings: CleanSettings) -> Marks:
+    """Carry out the decisions of a file. A row that cannot be done is listed; the others are. Raises ConfigError."""
+    assert settings.apply
+    state, run = aside.reconcile(project, manifest), aside.new_run()
+    done, refused = {"kept": 0, "set aside": 0, "moved": 0}, []
+    for file, decision in _read(settings.apply):
+        action, _, label = (part.strip() for part in decision.partition(":"))
+        try:
+            what = decide.decide(project, manifest, state, decide.Wish(file, action, label), by=run)
+            done[what.done] += what.changed
+        except decide.RefusedError as error:
+            refused.append((file, str(error)))
+    return Marks(str(settings.apply), done, tuple(refused))
+
+
+def _read(path: Path) -> list[tuple[str, str]]:
+    """File and decision of each decided row. Raises ConfigError when the file cannot be used."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if not {"file", "decision"} <= set(rows.fieldnames or ()):
+                raise ConfigError(f"{path} has no columns file and decision", "write one with `clean --export-marks FILE`")
+            return [(row["file"], row["decision"].strip()) for row in rows if (row["decision"] or "").strip()]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "write one with `clean --export-marks FILE`") from None

@@ -1,0 +1,128 @@
+"""What was seen of photos before, so that nothing is decoded twice: facts by path, pictures and features by content.
+
+It lies in .cache/ and only saves time: a damaged store is thrown away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from lookalike.errors import UnusablePhoto
+from lookalike.measure import PICTURE, Facts
+
+Stamp = tuple[int, int]
+
+_VERSION = 1
+_TABLES = """
+CREATE TABLE IF NOT EXISTS photos (path TEXT PRIMARY KEY, size INT, changed INT, facts TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pictures (sha256 TEXT PRIMARY KEY, picture BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS features (sha256 TEXT PRIMARY KEY, features BLOB) WITHOUT ROWID;
+"""
+_PASSING = ("too-slow", "decoder-died", "stopped", "missing", "unreadable")
+_COMMIT_EVERY = 500
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """Size and time of change of a file, or None when it is not there."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+class Memory:
+    """The store of one project; a context manager that writes what is new when it ends."""
+
+    def __init__(self, cache: Path) -> None:
+        cache.mkdir(parents=True, exist_ok=True)
+        path = cache / f"photos-{_VERSION}.sqlite"
+        try:
+            self._store = _open(path)
+        except sqlite3.DatabaseError:
+            path.unlink(missing_ok=True)
+            self._store = _open(path)
+        self._new = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._store.commit()
+        self._store.close()
+
+    def recall(self, path: Path) -> tuple[Stamp, Facts | UnusablePhoto | None]:
+        """The file's stamp now, and what was found when it last had that stamp."""
+        stamp = stamp_of(path) or (0, 0)
+        row = self._store.execute("SELECT size, changed, facts FROM photos WHERE path = ?", (_key(path),)).fetchone()
+        if not row or stamp != (row[0], row[1]):
+            return stamp, None
+        values = json.loads(row[2])
+        if "reason" in values:
+            return stamp, UnusablePhoto(values["reason"], values["detail"])
+        known = set(values) == {field.name for field in fields(Facts)}
+        return stamp, Facts(**values) if known else None
+
+    def keep(self, path: Path, stamp: Stamp, facts: Facts | UnusablePhoto, picture: bytes) -> None:
+        """Remember one photo; a fault that may pass is not remembered."""
+        if isinstance(facts, UnusablePhoto):
+            if facts.reason in _PASSING:
+                return
+            values = {"reason": facts.reason, "detail": facts.detail}
+        else:
+            values = asdict(facts)
+            self._store.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?)", (facts.sha256, picture))
+        self._store.execute(
+            "INSERT OR REPLACE INTO photos VALUES (?, ?, ?, ?)", (_key(path), *stamp, json.dumps(values))
+        )
+        self._count()
+
+    def pictures(self, contents: Sequence[str]) -> np.ndarray:
+        """The grey pictures (n, 64, 64), uint8, of photos by their sha256; black where there is none."""
+        found = np.zeros((len(contents), PICTURE, PICTURE), np.uint8)
+        for number, content in enumerate(contents):
+            row = self._store.execute("SELECT picture FROM pictures WHERE sha256 = ?", (content,)).fetchone()
+            if row:
+                found[number] = np.frombuffer(row[0], np.uint8).reshape(PICTURE, PICTURE)
+        return found
+
+    def features(self, content: str) -> np.ndarray | None:
+        """What the packaged network saw in a photo, if that is known: float32, length 1."""
+        row = self._store.execute("SELECT features FROM features WHERE sha256 = ?", (content,)).fetchone()
+        return np.frombuffer(row[0], np.float16).astype(np.float32) if row else None
+
+    def keep_features(self, content: str, features: np.ndarray) -> None:
+        """Remember them, in half precision."""
+        blob = features.astype(np.float16).tobytes()
+        self._store.execute("INSERT OR REPLACE INTO features VALUES (?, ?)", (content, blob))
+        self._count()
+
+    def _count(self) -> None:
+        self._new += 1
+        if self._new % _COMMIT_EVERY == 0:
+            self._store.commit()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    store = sqlite3.connect(path, timeout=30)
+    store.execute("PRAGMA journal_mode = WAL")
+    store.execute("PRAGMA synchronous = NORMAL")
+    store.executescript(_TABLES)
+    return store
+
+
+def _key(path: Path) -> str:
+    return os.fsencode(path.absolute()).decode("utf-8", "backslashreplace")

@@ -1,0 +1,87 @@
+"""Everything known about a set before anything is moved: faults, copies, suspects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lookalike.clean import checks, duplicates
+from lookalike.clean.memory import Memory
+from lookalike.clean.result import Finding
+from lookalike.clean.scan import Seen, look
+from lookalike.clean.suspects import LEAST, Suspects, Suspicion, rank
+from lookalike.config import CleanSettings
+from lookalike.errors import NotReadyError
+from lookalike.manifest import State
+from lookalike.project import Project
+from lookalike.report import Reporter
+
+
+@dataclass(frozen=True)
+class Survey:
+    """`away` is to be set aside, `notes` are only worth a look; `groups` are copies of one photo, the best first."""
+
+    photos: list[Seen]
+    away: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    groups: list[list[Seen]] = field(default_factory=list)
+    suspects: Suspects = field(default_factory=Suspects)
+
+    @property
+    def most_suspect(self) -> tuple[Suspicion, ...]:
+        """Photos whose label the probe does not believe, or that are far from their label, most suspect first."""
+        return tuple(item for item in self.suspects.ranked if item.score >= 0.5)
+
+
+def survey(project: Project, state: State, settings: CleanSettings, memory: Memory, *, report: Reporter) -> Survey:
+    """Look at every photo and judge it; what a person has decided to keep is not to be set aside.
+
+    Raises NotReadyError when there are no photos.
+    """
+    photos = look(project, memory, jobs=settings.jobs, report=report)
+    if not photos:
+        raise NotReadyError(f"there are no photos in {project.images}", "run `lookalike gather NAME NAME` first")
+    kept = {file for file, record in state.files.items() if record.reason == "kept" and record.status == "ok"}
+
+    def features(wanted: Sequence[Seen]) -> dict[str, np.ndarray]:
+        from lookalike.clean.features import features as compute
+
+        return compute(project.images, wanted, memory, jobs=settings.jobs, report=report)
+
+    away: dict[str, Finding] = {}
+    notes: list[Finding] = []
+    for finding in checks.faults(photos, settings):
+        if checks.moves(finding.reason, settings) and finding.file not in kept:
+            away.setdefault(finding.file, finding)
+        else:
+            notes.append(finding)
+    good = [photo for photo in photos if photo.facts and photo.file not in away]
+    groups = [duplicates.best_first(group, kept) for group in duplicates.groups(good, memory, features)]
+    for finding in (finding for group in groups for finding in duplicates.findings(group)):
+        if finding.file not in kept and (finding.reason == "two-labels" or not settings.keep_copies):
+            away.setdefault(finding.file, finding)
+        else:
+            notes.append(finding)
+    suspects = _suspects(good, groups, away, settings, features)
+    for item in [item for item in suspects.ranked if item.file not in kept][: settings.apply_suspects or 0]:
+        away.setdefault(item.file, Finding(item.file, item.label, "suspect", f"{item.why} ({item.score:.2f})"))
+    notes = [finding for finding in notes if finding.file not in away]
+    return Survey(photos, sorted(away.values(), key=lambda finding: finding.file), notes, groups, suspects)
+
+
+def _suspects(
+    good: list[Seen],
+    groups: list[list[Seen]],
+    away: dict[str, Finding],
+    settings: CleanSettings,
+    features: duplicates.Features,
+) -> Suspects:
+    """Suspects among the photos that stay, unless they are not wanted or too few to tell."""
+    staying = [photo for photo in good if photo.file not in away]
+    counts = {label: sum(photo.label == label for photo in staying) for label in {photo.label for photo in staying}}
+    if not (settings.suspects or settings.apply_suspects) or len(counts) < 2 or min(counts.values()) < LEAST:
+        return Suspects()
+    names = {photo.file: group[0].file for group in groups for photo in group}
+    return rank(staying, features(staying), names)
