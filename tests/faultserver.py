@@ -68,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         for name, value in headers.items():
             for line in value.split("\n"):
-                self.send_header(name.replace("_", "-"), line)
+                self.send_header(name if "-" in name else name.replace("_", "-"), line)
         self.end_headers()
         self.wfile.write(body)
 

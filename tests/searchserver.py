@@ -25,7 +25,7 @@ class SearchHandler(Handler):
     def reply(self, dialect: str, body: Any, status: int = 200, **headers: str) -> None:
         self.server.calls[dialect].append(
             {name: values[0] for name, values in parse_qs(urlsplit(self.path).query, keep_blank_values=True).items()}
-            | {"headers": dict(self.headers)}
+            | {"headers": dict(self.headers), "path": self.path, "sent": getattr(self, "sent", b"")}
         )
         if self.server.script[dialect]:
             status, body, headers = self.server.script[dialect].pop(0)
@@ -85,6 +85,11 @@ class SearchHandler(Handler):
         if start + 50 < len(found):
             body["continue"] = {"gsroffset": start + 50, "continue": "gsroffset||"}
         return self.reply("commons", body)
+
+
+    def do_canned(self, *rest: str, **query: str) -> None:
+        """Only what `server.script["canned"]` holds, whatever is asked; after that, 404."""
+        self.reply("canned", {"error": "nothing more to say"}, 404)
 
 
 class SearchServer(FaultServer):

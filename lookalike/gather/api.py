@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from lookalike.config import Settings
 from lookalike.gather.providers.base import Answer, Request, Stop, WebProvider, text
 from lookalike.http import RETRY_STATUS, Client, FetchError, is_challenge, retry_after
-from lookalike.project import write_json
+from lookalike.project import write_text
 
 TRIES = 3
 LONGEST_WAIT = 30.0
@@ -31,18 +31,28 @@ class Api:
         self.calls: Counter[str] = Counter()
         self._clients: dict[str, Client] = {}
         self._next_start: dict[str, float] = {}
+        self._spent: dict[str, Stop] = {}
 
     def ask(self, provider: WebProvider, request: Request) -> Any:
         """The decoded answer to a request, from the cache when it is fresh. Raises Stop."""
         path = self.cache / f"{_name(provider.name, request)}.json"
         if (kept := self._cached(path)) is not None:
             return kept
-        answer = self._call(provider, request)
-        write_json(path, {"at": time.time(), "provider": provider.name, "payload": answer.payload})
+        if provider.name in self._spent:
+            raise self._spent[provider.name]
+        answer = self._by_itself(provider, request) or self._call(provider, request)
         if end := provider.spent(answer.headers):
-            path.unlink()  # so that the page is asked for again when the quota is back
-            raise end
+            self._spent[provider.name] = end
+        kept = json.dumps({"at": time.time(), "provider": provider.name, "payload": answer.payload}, ensure_ascii=False)
+        write_text(path, redact(kept, provider.secrets))
         return answer.payload
+
+    def _by_itself(self, provider: WebProvider, request: Request) -> Answer | None:
+        payload = provider.call(request)
+        if payload is None:
+            return None
+        self.calls[provider.name] += 1
+        return Answer(200, {}, payload)
 
     def _cached(self, path: Path) -> Any:
         try:
@@ -140,9 +150,9 @@ def until(seconds: float | None, now: Callable[[], float] = time.time) -> str:
     return "" if seconds is None else time.strftime("until %H:%M:%S", time.localtime(now() + seconds))
 
 
-def redact(value: str, secrets: Mapping[str, str]) -> str:
-    """A text without any of the secrets in it."""
-    for secret in secrets.values():
+def redact(value: str, secrets: Iterable[str]) -> str:
+    """A text without any of the secrets in it: services repeat keys in their errors."""
+    for secret in secrets:
         if len(secret) >= 4:
             value = value.replace(secret, "…")
     return value

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lookalike import plugins
 from lookalike.config import GatherSettings, Settings
 from lookalike.errors import ConfigError
-from lookalike.gather.api import Api
+from lookalike.gather.api import Api, redact
 from lookalike.gather.providers import PROVIDERS
 from lookalike.gather.providers.base import FOR_THIS_QUESTION, Hit, Provider, Query, Stop
 
@@ -96,7 +96,7 @@ class Search:
             if stop.reason not in FOR_THIS_QUESTION:
                 self.ended[provider.name] = stop
         if end is not None and not (end.reason == "no-hits" and outcome.found):
-            outcome.reason, outcome.detail = end.reason, end.detail
+            outcome.reason, outcome.detail = end.reason, redact(end.detail, provider.secrets)
 
 
 def _check_license(gather: GatherSettings, providers: list[Provider]) -> None:

@@ -115,7 +115,8 @@ Ask = Callable[["WebProvider", Request], Any]
 class Provider(Protocol):
     """What gather needs of a provider. The class attributes fill the table of `lookalike providers`.
 
-    `keys` lists the environment variables that may hold the key, in order; empty when none is needed. `licenses`
+    `keys` lists the environment variables that may hold the key, in order; empty when none is needed. `secrets` are
+    the keys themselves. `licenses`
     says whether --license can be honoured; `local`, that photos come from this machine and are taken as they are;
     `whole`, that all of it is wanted when no --count is given.
     """
@@ -131,6 +132,10 @@ class Provider(Protocol):
     whole: ClassVar[bool]
 
     def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None: ...
+
+    @property
+    def secrets(self) -> list[str]:
+        """Keys from the environment."""
 
     def labels(self) -> list[str]:
         """The labels it has by itself, for a gather without names; usually none."""
@@ -149,6 +154,7 @@ class LocalProvider:
     licenses: ClassVar[bool] = False
     local: ClassVar[bool] = True
     whole: ClassVar[bool] = True
+    secrets: list[str] = []  # noqa: RUF012 - always empty
 
     def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None:
         self.settings = settings
@@ -163,6 +169,7 @@ class WebProvider:
 
     name: ClassVar[str]
     keys: ClassVar[tuple[str, ...]] = ()
+    optional_keys: ClassVar[tuple[str, ...]] = ()
     licenses: ClassVar[bool] = False
     local: ClassVar[bool] = False
     whole: ClassVar[bool] = False
@@ -183,6 +190,11 @@ class WebProvider:
         """The key from the environment, or nothing."""
         return next((self.env[name] for name in self.keys if self.env.get(name)), "")
 
+    @property
+    def secrets(self) -> list[str]:
+        """Whatever must never be written anywhere."""
+        return [self.env[name] for name in (*self.keys, *self.optional_keys) if self.env.get(name)]
+
     def headers(self) -> dict[str, str]:
         """Headers of every call; the only place for a key besides `secret_params`."""
         return {}
@@ -190,6 +202,10 @@ class WebProvider:
     def secret_params(self) -> dict[str, str]:
         """Parameters that carry a key and so stay out of the cache."""
         return {}
+
+    def call(self, request: Request) -> Any:
+        """Answer a request without the network's help (a package that asks by itself); None: go to its address."""
+        return None
 
     def first(self, query: Query) -> Request:
         """The call for the first page."""

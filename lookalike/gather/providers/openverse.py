@@ -59,6 +59,7 @@ class Openverse(WebProvider):
     docs: ClassVar[str] = "https://api.openverse.org/v1/"
     last_verified: ClassVar[str] = "2026-11-22"
     licenses: ClassVar[bool] = True
+    optional_keys: ClassVar[tuple[str, ...]] = ("OPENVERSE_TOKEN",)
 
     @property
     def token(self) -> str:

@@ -1,0 +1,90 @@
+"""Brave Search images: an index of its own, up to 200 hits in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from lookalike.gather.providers.base import (
+    Answer,
+    Hit,
+    Page,
+    Query,
+    Request,
+    Stop,
+    WebProvider,
+    large_enough,
+    text,
+    whole_number,
+)  # fmt: skip
+
+PAGE = 200
+MAX_WORDS = 400
+
+
+def parse(payload: Mapping[str, Any]) -> Page:
+    """The hits of an answer. `url` of a result is the page; the photo's address is in `properties`."""
+    hits = []
+    for item in payload["results"]:
+        properties = item.get("properties") or {}
+        if address := properties.get("url"):
+            thumbnail = (item.get("thumbnail") or {}).get("src")
+            hits.append(
+                Hit(
+                    address,
+                    alternatives=tuple(filter(None, [thumbnail])),
+                    page_url=text(item.get("url"), 2000),
+                    title=text(item.get("title")),
+                    width=whole_number(properties.get("width")),
+                    height=whole_number(properties.get("height")),
+                )
+            )
+    return Page(tuple(hits))
+
+
+class Brave(WebProvider):
+    """There is no second page, no filter for sizes and none for licences."""
+
+    name: ClassVar[str] = "brave"
+    summary: ClassVar[str] = "Brave Search, an index of its own"
+    terms: ClassVar[str] = "the standard plan forbids storing and training; a plan with those rights is sold"
+    docs: ClassVar[str] = "https://api-dashboard.search.brave.com/app/documentation/image-search"
+    last_verified: ClassVar[str] = "2026-11-22"
+    keys: ClassVar[tuple[str, ...]] = ("BRAVE_SEARCH_API_KEY",)
+    pause: ClassVar[float] = 1.0
+
+    def headers(self) -> dict[str, str]:
+        """The key."""
+        return {"X-Subscription-Token": self.key}
+
+    def first(self, query: Query) -> Request:
+        """Spelling is left alone: a name must not be rewritten to a more common one."""
+        params = {
+            "q": query.text[:MAX_WORDS],
+            "count": PAGE,
+            "search_lang": "en",
+            "country": self.settings.brave.country,
+            "safesearch": "strict" if query.safe else "off",
+            "spellcheck": "false",
+        }
+        return Request(self.settings.brave.endpoint, params)
+
+    def read(self, payload: Any, query: Query) -> Page:
+        """The page without the photos that are known to be too small."""
+        return Page(tuple(hit for hit in parse(payload).hits if large_enough(hit.width, hit.height, query)))
+
+    def explain(self, answer: Answer) -> Stop | None:
+        """A refused key comes as 422; a month's quota and a second's limit both come as 429."""
+        payload = answer.payload if isinstance(answer.payload, dict) else {}
+        error: dict[str, Any] = payload["error"] if isinstance(payload.get("error"), dict) else {}
+        code, meta = str(error.get("code", "")), error.get("meta") or {}
+        if answer.status == 422:
+            return Stop("bad-key" if "TOKEN" in code else "bad-request", text(code))
+        if answer.status == 429 and (meta.get("quota_limit") or self._month_is_over(answer.headers)):
+            return Stop("quota", "the quota of this month is used up")
+        return None
+
+    @staticmethod
+    def _month_is_over(headers: Mapping[str, str]) -> bool:
+        """Headers hold two numbers, one for the second and one for the month: `X-RateLimit-Remaining: 0, 1234`."""
+        return headers.get("X-RateLimit-Remaining", "").rpartition(",")[2].strip() == "0"
