@@ -181,7 +181,9 @@ def fit(image: Image.Image, spec: InputSpec) -> np.ndarray:
         square = Image.new("RGB", (side, side))
         square.paste(image, ((side - width) // 2, (side - height) // 2))
         image = square
-    return np.asarray(image.resize((spec.size, spec.size), Image.Resampling.BILINEAR))
+    # width first, then height, in two steps: left to itself, Pillow's order depends on its release
+    narrow = image.resize((spec.size, image.height), Image.Resampling.BILINEAR)
+    return np.asarray(narrow.resize((spec.size, spec.size), Image.Resampling.BILINEAR))
 
 
 def framed(image: Image.Image, spec: InputSpec) -> Image.Image:

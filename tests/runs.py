@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from lookalike.dataset import write_split
+from lookalike.images import read
 from lookalike.project import sha256_file, write_json
 from lookalike.records import Dataset, Example, InputSpec, TrainedRun
 from tests import draw
@@ -12,17 +16,23 @@ from tests import draw
 LABELS = ("circles", "stripes")
 
 
-def untrained(project: Path, *, arch: str = "mobilenetv3_small_050", size: int = 64, head: str = "linear") -> Path:
-    """Write images/ with 2 x 6 drawn photos and runs/r1 around `arch`; returns the folder of the run."""
+def untrained(project: Path, *, certain: bool = False) -> Path:
+    """Write images/ with 2 x 6 drawn photos and runs/r1 around a small network; returns the folder of the run.
+
+    With `certain`, the last layer is scaled up until answers differ from photo to photo.
+    """
     import torch
 
     from lookalike.vision import model
 
     torch.manual_seed(1)
+    arch, size, head = "mobilenetv3_small_050", 64, "linear"
     images = draw.folder(project / "images", dict.fromkeys(LABELS, 6))
     folder = project / "runs" / "r1"
     folder.mkdir(parents=True)
     network, _ = model.build(arch, 2, head=head)
+    if certain:
+        _sharpen(network, images, size)
     model.save(network, folder / "weights.safetensors")
     files = sorted(path.relative_to(images).as_posix() for path in images.glob("*/*.jpg"))
     examples = tuple(
@@ -34,3 +44,23 @@ def untrained(project: Path, *, arch: str = "mobilenetv3_small_050", size: int =
     run = TrainedRun("r1", "2026-01-01", LABELS, arch, "auto", spec, head, {}, "f" * 16, 42, str(images))
     write_json(folder / "run.json", run.to_json())
     return folder
+
+
+def _sharpen(network: Any, images: Path, size: int) -> None:
+    """Centre and scale the logits over the drawn photos, so that both labels occur and probabilities spread."""
+    import torch
+
+    from lookalike.vision import model
+
+    spec = InputSpec(size, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    photos = torch.from_numpy(np.stack([read(path, spec) for path in sorted(images.glob("*/*.jpg"))]))
+    network.eval()
+    with torch.inference_mode():
+        logits = network(model.normalise(photos, spec))
+    last = [layer for layer in network.modules() if isinstance(layer, torch.nn.Linear)][-1]
+    gap = logits[:, 0] - logits[:, 1]
+    factor = float(2 / gap.std())
+    with torch.no_grad():
+        last.weight.mul_(factor)
+        last.bias.mul_(factor)
+        last.bias[0] -= float(gap.mean()) * factor

@@ -32,7 +32,8 @@ def open_run(project: Project, name: str | None) -> Trained:
     folder = project.run_dir(name)
     run, network = load_run(folder)
     held = [example for example in dataset.read_examples(folder / "split.csv") if example.part != "train"]
-    return Trained(folder, run, network, tuple(Path(run.images) / example.file for example in held))
+    photos = project.locate(run.images)
+    return Trained(folder, run, network, tuple(photos / example.file for example in held))
 
 
 def onnx(folder: Path, trained: Trained) -> list[str]:

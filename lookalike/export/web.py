@@ -109,8 +109,8 @@ give slightly different answers.
 SINGLE_README = """\
 # {name}
 
-`{file}` is the whole classifier: open it from disk, send it by e-mail, or put it on any web host. It connects to nothing;
-photos stay in the browser.
+`{file}` is the whole classifier: open it from disk, send it by e-mail, or put it on any web host. It connects to
+nothing; photos stay in the browser.
 
 ```
 cp {file} SOMEWHERE

@@ -6,6 +6,7 @@
 const MAX_PIXELS = 50_000_000;
 const STRIP = 1 << 22; // pixels drawn at a time: phones limit the area of a canvas
 const BITS = 22;
+const HALF = 1 << (BITS - 1);
 
 // Uint8Array of size * size * 3, or { reason, detail }.
 export async function readPixels(blob, spec) {
@@ -51,41 +52,51 @@ function draw(bitmap, box, top, rows) {
 
 // read(top, rows) gives RGBA rows of a width x height picture; the result is size x size RGB.
 export function resize(read, width, height, size) {
-  const across = weights(width, size);
-  const down = weights(height, size);
-  const narrow = new Uint8ClampedArray(height * size * 3);
-  const strip = Math.max(1, Math.floor(STRIP / width));
-  for (let top = 0; top < height; top += strip) {
-    const rows = Math.min(strip, height - top);
-    const data = read(top, rows);
-    for (let y = 0; y < rows; y++) row(data, y * width * 4, across, narrow, (top + y) * size * 3);
-  }
-  const square = new Uint8Array(size * size * 3);
-  for (let y = 0; y < size; y++) column(narrow, size * 3, down, y, square);
-  return square;
+  const narrow = eachRow(strips(read, width, height), weights(width, size), height);
+  return eachColumn(narrow, size * 3, weights(height, size));
 }
 
-function row(data, start, { first, taps, values, most }, out, at) {
-  for (let x = 0; x < first.length; x++) {
-    let [red, green, blue] = [1 << (BITS - 1), 1 << (BITS - 1), 1 << (BITS - 1)];
-    for (let k = 0, i = start + first[x] * 4; k < taps[x]; k++, i += 4) {
-      const weight = values[x * most + k];
-      red += data[i] * weight;
-      green += data[i + 1] * weight;
-      blue += data[i + 2] * weight;
+function* strips(read, width, height) {
+  const most = Math.max(1, Math.floor(STRIP / width));
+  for (let top = 0; top < height; top += most) {
+    const rows = Math.min(most, height - top);
+    yield { data: read(top, rows), rows };
+  }
+}
+
+function eachRow(parts, { first, taps, values, most }, height) {
+  const out = new Uint8Array(height * first.length * 3);
+  let at = 0;
+  for (const { data, rows } of parts) {
+    const length = data.length / rows;
+    for (let start = 0; start < data.length; start += length) {
+      for (let x = 0; x < first.length; x++) {
+        let [red, green, blue] = [HALF, HALF, HALF];
+        for (let k = 0, i = start + first[x] * 4; k < taps[x]; k++, i += 4) {
+          const weight = values[x * most + k];
+          red += data[i] * weight;
+          green += data[i + 1] * weight;
+          blue += data[i + 2] * weight;
+        }
+        out[at++] = red >> BITS;
+        out[at++] = green >> BITS;
+        out[at++] = blue >> BITS;
+      }
     }
-    out[at++] = red >> BITS;
-    out[at++] = green >> BITS;
-    out[at++] = blue >> BITS;
   }
+  return out;
 }
 
-function column(data, stride, { first, taps, values, most }, y, out) {
-  for (let x = 0; x < stride; x++) {
-    let sum = 1 << (BITS - 1);
-    for (let k = 0, i = first[y] * stride + x; k < taps[y]; k++, i += stride) sum += data[i] * values[y * most + k];
-    out[y * stride + x] = sum >> BITS;
+function eachColumn(data, stride, { first, taps, values, most }) {
+  const out = new Uint8Array(first.length * stride);
+  for (let y = 0; y < first.length; y++) {
+    for (let x = 0; x < stride; x++) {
+      let sum = HALF;
+      for (let k = 0, i = first[y] * stride + x; k < taps[y]; k++, i += stride) sum += data[i] * values[y * most + k];
+      out[y * stride + x] = sum >> BITS;
+    }
   }
+  return out;
 }
 
 // For each of `size` outputs: the first input, how many, and their weights.

@@ -101,7 +101,8 @@ def fit(image: Image.Image, spec: dict[str, Any]) -> np.ndarray:
         square = Image.new("RGB", (side, side))
         square.paste(image, ((side - width) // 2, (side - height) // 2))
         image = square
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+    narrow = image.resize((size, image.height), Image.Resampling.BILINEAR)  # the order must not vary
+    return np.asarray(narrow.resize((size, size), Image.Resampling.BILINEAR))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,89 @@
+"""Pages in a real headless Chromium: open one, give it photos as a visitor does, read its answers."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
+
+
+def _missing() -> str:
+    if not CHROMIUM:
+        return "no chromium on this machine"
+    try:
+        import playwright.sync_api  # noqa: F401
+    except ImportError:
+        return "playwright is not installed"
+    return ""
+
+
+needs_browser = pytest.mark.skipif(bool(_missing()), reason=_missing())
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def opened(chromium: Any, address: str) -> Any:
+    """The page at `address`, its model loaded. What it logs is kept in page.logged, its requests in page.asked."""
+    page = chromium.new_page(viewport={"width": 480, "height": 800})
+    page.logged, page.asked = [], []
+    page.on("console", lambda message: page.logged.append(message.text))
+    page.on("pageerror", lambda error: page.logged.append(str(error)))
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.goto(address)
+    for _ in range(600):
+        ready = page.evaluate("document.documentElement.dataset.ready")
+        if ready:
+            assert ready == "yes", (page.inner_text("#about"), page.logged)
+            return page
+        page.wait_for_timeout(50)
+    raise AssertionError(page.logged)
+
+
+def ask(page: Any, photo: Path | dict[str, Any]) -> dict[str, Any]:
+    """What the page's engine answers for a photo that was chosen and classified by clicks, with all digits."""
+    page.evaluate("document.getElementById('answer').hidden = true")
+    page.set_input_files("#file", photo)
+    page.click("#classify")
+    page.wait_for_selector("#answer:not([hidden])", timeout=30_000)
+    names = page.locator("#bars .name span:first-child").all_inner_texts()
+    widths = page.evaluate("[...document.querySelectorAll('.bar > div')].map((bar) => parseFloat(bar.style.width))")
+    probabilities = {name: width / 100 for name, width in zip(names, widths, strict=True)}
+    return {
+        "label": page.inner_text("#label"),
+        "remark": page.inner_text("#remark"),
+        "probabilities": probabilities,
+    }
+
+
+@contextmanager
+def hosted(folder: Path) -> Iterator[str]:
+    """A plain static web server over `folder`; gives its address."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()

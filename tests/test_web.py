@@ -1,0 +1,239 @@
+"""One model, many doors: trainer, bundle, predict, serve, page and single file answer alike, in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lookalike import bundle, images
+from lookalike.cli import main
+from lookalike.errors import LookalikeError, MissingExtraError
+from lookalike.export import proof, runtime
+from lookalike.records import InputSpec
+from tests import browser, draw, models, runs, servers
+from tests.conftest import Cli
+
+PAGE = Path(bundle.__file__).parent / "page"
+Golden = list[tuple[str, bytes]]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose model was exported, as a page and as one file, in a network that says something."""
+    try:
+        runtime.files()
+    except LookalikeError as error:
+        pytest.skip(f"no onnxruntime for browsers: {error.message}")
+    root = tmp_path_factory.mktemp("made")
+    runs.untrained(root, certain=True)
+    assert main(["export", "--project", str(root), "--name", "m", "--to", "web", "--quiet"]) == 0
+    single = ["--to", "web", "--single-file", "--out", str(root / "single")]
+    assert main(["export", "--project", str(root), "--name", "m", *single, "--quiet"]) == 0
+    return root
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser.browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def golden(made: Path) -> Golden:
+    """Photos of many sizes and kinds of file, with their names."""
+    sizes = ((160, 120), (64, 64), (30, 200), (1600, 1200), (63, 64), (8, 8), (640, 480), (120, 700))
+    named = [(f"{kind}-{w}x{h}.jpg", draw.jpeg(kind, w + h, (w, h))) for w, h in sizes for kind in runs.LABELS]
+    odd = proof.odd_copies(draw.photo("circles", 5, (151, 201)))
+    return named + [(f"{name.replace(' ', '-')}.{name[-3:].lower()}", data) for name, data in odd]
+
+
+@pytest.fixture(scope="module")
+def trained(made: Path, golden: Golden) -> np.ndarray:
+    """What the trained network itself says about them."""
+    from lookalike.vision import model
+
+    run, network = model.load_run(made / "runs" / "r1")
+    return model.predict(network, run.input, np.stack([images.read(data, run.input) for _, data in golden]))
+
+
+def test_the_bundle_answers_as_the_trained_network(made: Path, golden: Golden, trained: np.ndarray) -> None:
+    assert trained.max(axis=1).min() > 0.5 and len(set(trained.argmax(axis=1))) == 2  # it says something
+    same(trained, [dict(a.probabilities) for a in bundle.load(made / "models" / "m").predict(golden)])
+
+
+def test_predict_answers_as_the_trained_network(
+    cli: Cli, tmp_path: Path, made: Path, golden: Golden, trained: np.ndarray
+) -> None:
+    for name, data in golden:
+        (tmp_path / name).write_bytes(data)
+    rows = cli("predict", *(name for name, _ in golden), "--project", made, "--json").data["predictions"]
+    same(trained, [row["probabilities"] for row in rows])
+
+
+def test_serve_answers_as_the_trained_network(made: Path, golden: Golden, trained: np.ndarray) -> None:
+    with servers.serving(made / "models" / "m") as server:
+        same(trained, [server.ask(data).json()["probabilities"] for _, data in golden])
+
+
+@browser.needs_browser
+@pytest.mark.browser
+@pytest.mark.parametrize("door", ["page", "single file", "serve"])
+def test_every_page_answers_as_the_trained_network(
+    made: Path, golden: Golden, trained: np.ndarray, chromium: Any, door: str
+) -> None:
+    with browser.hosted(made / "apps") as host, servers.serving(made / "models" / "m") as server:
+        single = (made / "single" / "m.html").as_uri()
+        page = browser.opened(
+            chromium, {"page": f"{host}/m-web/", "single file": single, "serve": server.address}[door]
+        )
+        files = [{"name": name, "mimeType": "image/x", "buffer": data} for name, data in golden]
+        answers = [browser.ask(page, file) for file in files]
+        assert not page.logged
+    same(trained, [answer["probabilities"] for answer in answers])
+    assert [a["label"] for a in answers] == [runs.LABELS[i] for i in trained.argmax(axis=1)]
+
+
+def same(trained: np.ndarray, answers: list[dict[str, float]]) -> None:
+    """Labels identical, probabilities within 1e-4."""
+    got = np.array([[answer[label] for label in runs.LABELS] for answer in answers])
+    assert (got.argmax(axis=1) == trained.argmax(axis=1)).all()
+    assert np.abs(got - trained).max() < 1e-4
+
+
+@browser.needs_browser
+@pytest.mark.browser
+@pytest.mark.parametrize("resize", ["crop", "squish", "pad"])
+def test_the_pixels_are_those_of_pillow_to_the_last_bit(chromium: Any, golden: Golden, resize: str) -> None:
+    files = list(golden)
+    for kind in ("WEBP", "GIF", "BMP", "PNG", "AVIF"):
+        buffer = io.BytesIO()
+        draw.photo("stripes", 7, (301, 200)).save(buffer, kind)
+        files.append((kind, buffer.getvalue()))
+    with browser.hosted(PAGE) as host:
+        page = chromium.new_page()
+        page.goto(f"{host}/pixels.js")
+        for size in (64, 97):
+            for name, data in files:
+                spec = InputSpec(size, resize)
+                got = page.evaluate(READ_PIXELS, [base64.b64encode(data).decode(), spec.to_json()])
+                assert np.array_equal(np.array(got, np.uint8).reshape(size, size, 3), images.read(data, spec)), name
+
+
+READ_PIXELS = """async ([data, spec]) => {
+    const { readPixels } = await import('/pixels.js');
+    const blob = await (await fetch('data:application/octet-stream;base64,' + data)).blob();
+    return Array.from(await readPixels(blob, spec));
+}"""
+
+
+@browser.needs_browser
+@pytest.mark.browser
+def test_no_photo_can_leave_the_page(made: Path, chromium: Any) -> None:
+    post = "fetch('http://127.0.0.1:9/', {method: 'POST', body: 'photo'}).then(() => 'sent', () => 'blocked')"
+    with browser.hosted(made / "apps") as host:
+        page = browser.opened(chromium, f"{host}/m-web/")
+        browser.ask(page, {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": draw.jpeg("circles", 1)})
+        assert all(url.startswith((host, "blob:", "data:")) for url in page.asked)
+        assert page.evaluate(post) == "blocked" and "Content Security Policy" in page.logged[-1]
+        headers = chromium.new_page().goto(f"{host}/m-web/").headers
+        assert "cross-origin-opener-policy" not in headers  # a plain host is enough
+    page = browser.opened(chromium, (made / "single" / "m.html").as_uri())
+    assert all(url.startswith(("file:", "blob:", "data:")) for url in page.asked)
+    assert page.evaluate(post) == "blocked" and "Content Security Policy" in page.logged[-1]
+
+
+@browser.needs_browser
+@pytest.mark.browser
+def test_the_page_says_what_it_cannot_read_and_when_it_is_neither(made: Path, tmp_path: Path, chromium: Any) -> None:
+    shutil.copytree(made / "apps" / "m-web", tmp_path / "m")
+    about = json.loads((tmp_path / "m" / "model.json").read_text())
+    (tmp_path / "m" / "model.json").write_text(json.dumps({**about, "threshold": 1.0, "name": "<b>x</b>"}))
+    with browser.hosted(tmp_path) as host:
+        page = browser.opened(chromium, f"{host}/m/")
+        html = {"name": "<img src=x onerror=alert(1)>.jpg", "mimeType": "image/jpeg", "buffer": b"<html>"}
+        answer = browser.ask(page, html)
+        assert answer["label"] == "No answer" and "not-an-image" in answer["remark"]
+        photo = {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": draw.jpeg("circles", 1)}
+        assert browser.ask(page, photo)["label"] == "neither"
+        assert page.locator("main b, main img[src=x]").count() == 0  # names are text, never markup
+
+
+@browser.needs_browser
+@pytest.mark.browser
+def test_photos_can_be_dropped_and_pasted(made: Path, chromium: Any) -> None:
+    drop = """(kind) => { const data = new DataTransfer();
+        data.items.add(new File([Uint8Array.from([1])], 'x.jpg', {type: 'image/jpeg'}));
+        document.dispatchEvent(kind === 'drop' ? new DragEvent('drop', {dataTransfer: data, cancelable: true})
+                                               : new ClipboardEvent('paste', {clipboardData: data})); }"""
+    with browser.hosted(made / "apps") as host:
+        for kind in ("drop", "paste"):
+            page = browser.opened(chromium, f"{host}/m-web/")
+            assert page.is_disabled("#classify")
+            page.evaluate(drop, kind)
+            assert page.is_enabled("#classify")
+
+
+@browser.needs_browser
+@pytest.mark.browser
+def test_a_damaged_download_is_noticed(made: Path, tmp_path: Path, chromium: Any) -> None:
+    shutil.copytree(made / "apps" / "m-web", tmp_path / "m")
+    damaged = bytearray((tmp_path / "m" / "model.onnx.gz").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (tmp_path / "m" / "model.onnx.gz").write_bytes(damaged)
+    with browser.hosted(tmp_path) as host, pytest.raises(AssertionError, match="did not open"):
+        browser.opened(chromium, f"{host}/m/")
+
+
+def test_the_single_file_holds_everything(made: Path) -> None:
+    assert {path.name for path in (made / "single").iterdir()} == {"m.html", "README.md", "THIRD-PARTY.txt"}
+    html = (made / "single" / "m.html").read_text()
+    assert "connect-src" not in html and "default-src 'none'" in html and 'src="' not in html.replace('src="x"', "")
+
+
+def test_a_model_of_faces_is_refused_for_the_page(tmp_path: Path) -> None:
+    from lookalike.config import ExportSettings
+    from lookalike.errors import ConfigError
+    from lookalike.export import web
+
+    description = bundle.check(models.bundle(tmp_path / "m", input=InputSpec(64, crop="face")))
+    with pytest.raises(ConfigError, match="faces"):
+        web.write(tmp_path, tmp_path / "m", description, ExportSettings())
+
+
+def test_without_npm_the_error_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "cache_folder", lambda: tmp_path)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MissingExtraError) as error:
+        runtime.files()
+    assert f"npm pack {runtime.PACKAGE}" in error.value.hint
+
+
+def test_a_runtime_that_is_not_the_pinned_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tarfile
+
+    monkeypatch.setattr(runtime, "cache_folder", lambda: tmp_path)
+    folder = tmp_path / runtime.PACKAGE.replace("@", "-")
+    folder.mkdir()
+    with tarfile.open(folder / "x.tgz", "w:gz") as archive:
+        for name in runtime.SHA256:
+            member = tarfile.TarInfo(f"package/dist/{name}")
+            member.size = 4
+            archive.addfile(member, io.BytesIO(b"evil"))
+    with pytest.raises(LookalikeError, match="not the file that was pinned"):
+        runtime.files()
+    assert not list(folder.glob("*.mjs"))
+
+
+def test_a_grey_photo_of_sixteen_bits_is_close_in_python_and_scaled() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((70, 70), 0x8000, np.uint16)).save(buffer, "PNG")
+    assert images.read(buffer.getvalue(), InputSpec(64)).max() == 128
