@@ -141,12 +141,24 @@ def _everywhere(
 
 @command("gather")
 def gather(
-    job: Job, names: Annotated[list[str] | None, typer.Argument(help="what to tell apart", show_default=False)] = None
+    job: Job,
+    names: Annotated[list[str] | None, typer.Argument(help="what to tell apart", show_default=False)] = None,
+    rebuild: Annotated[
+        Path | None, typer.Option("--from", help="a manifest.jsonl: fetch exactly the photos it keeps")
+    ] = None,
 ) -> Result | None:
     """Find and download photos for each NAME into images/."""
     from lookalike import gather as stage
 
-    return stage.run(job.project, job.settings, names or [], report=job.report)
+    return stage.run(job.project, job.settings, names or [], rebuild=rebuild, report=job.report)
+
+
+@command("providers")
+def providers(job: Job) -> Result | None:
+    """List the places photos can come from; --check asks each of them."""
+    from lookalike.gather import catalogue
+
+    return catalogue.run(job.project, job.settings, report=job.report)
 
 
 @command("clean")

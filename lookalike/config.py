@@ -70,6 +70,12 @@ class GatherSettings(Section):
     cache_hours: float = Field(24, ge=0, description="how long answers of search services are kept for a resume")
 
 
+class ProvidersSettings(Section):
+    """The list of places to search."""
+
+    check: bool = Field(False, description="ask each provider one question, and show what it says")
+
+
 class CleanSettings(Section):
     """What is set aside before training."""
 
@@ -247,6 +253,7 @@ class Settings(Section):
     """All settings, one field for each table of lookalike.toml."""
 
     gather: GatherSettings = GatherSettings()
+    providers: ProvidersSettings = ProvidersSettings()
     clean: CleanSettings = CleanSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

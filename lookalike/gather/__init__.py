@@ -7,6 +7,7 @@ every address tried. Whatever moment it is stopped at, the next run goes on from
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.report import SILENT, Reporter
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
     from lookalike.project import Project
 
 
-def run(project: Project, settings: Settings, names: list[str], *, report: Reporter = SILENT) -> Gathered:
+def run(
+    project: Project, settings: Settings, names: list[str], *, rebuild: Path | None = None, report: Reporter = SILENT
+) -> Gathered:
     """Photos for each name, up to `--count`; without names, for those of earlier runs or of the source itself.
 
+    With `rebuild`, the manifest of another data set, exactly the photos it keeps are fetched again, by their bytes.
     Raises ConfigError, NotReadyError (nowhere to write, disk full) and NetworkError (a label has too few photos);
     the latter two carry what was done.
     """
     from lookalike.gather.stage import gather  # decoding children import this package: it stays light
 
-    return gather(project, settings, names, report)
+    return gather(project, settings, names, rebuild, report)

@@ -24,9 +24,12 @@ LONGEST_WAIT = 30.0
 class Api:
     """Asks services for one run. `calls` counts requests that really went out, by provider."""
 
-    def __init__(self, settings: Settings, cache: Path, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, settings: Settings, cache: Path, *, tries: int = TRIES, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self.settings = settings
         self.cache = cache
+        self.tries = tries
         self.sleep = sleep
         self.calls: Counter[str] = Counter()
         self._clients: dict[str, Client] = {}
@@ -64,7 +67,7 @@ class Api:
 
     def _call(self, provider: WebProvider, request: Request) -> Answer:
         """A good answer, after a retry or two if need be. Raises Stop with what the service gave as the reason."""
-        for attempt in range(TRIES):
+        for attempt in range(self.tries):
             end, wait = Stop("unreachable"), 0.5 * 2**attempt
             try:
                 answer = self._once(provider, request)
@@ -76,7 +79,7 @@ class Api:
             except FetchError as error:
                 end = provider.explain(Answer(0, {}, None)) or Stop("unreachable", str(error))
                 again = end.reason == "unreachable" and error.reason not in ("blocked-address", "bad-url", "tls", "dns")
-            if not again or attempt == TRIES - 1 or wait > LONGEST_WAIT:
+            if not again or attempt == self.tries - 1 or wait > LONGEST_WAIT:
                 raise end
             self.sleep(wait)
         raise end

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import queue
 import random
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lookalike.config import GatherSettings
 from lookalike.errors import UnusablePhoto
@@ -24,6 +25,9 @@ TRIES = {"timeout": 2, "dns": 1, "host-down": 1, "rate-limited": 1}
 USUAL_TRIES = 3
 LONGEST_WAIT = 30.0
 QUEUED = 1024
+SHOWN = 60
+"""New files of a label that are remembered for the contact sheet."""
+
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 OnSaved = Callable[[Candidate, str], None]
@@ -47,6 +51,8 @@ class Wanted:
     reasons: Counter[str] = field(default_factory=Counter)
     held: Candidate | None = None
     started: set[str] = field(default_factory=set)
+    files: list[str] = field(default_factory=list)
+    lost: list[ImageRecord] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -155,9 +161,13 @@ class Crew:
             self.outstanding -= 1
             if record.status == "ok":
                 label.saved += 1
+                if len(label.files) < SHOWN:
+                    label.files.append(record.file)
                 on_saved(errand.candidate, label.label)
             else:
                 label.reasons[record.reason] += 1
+                if errand.candidate.hit.sha256 and record.status != "duplicate":
+                    label.lost.append(replace(record, file=errand.candidate.hit.place))
             progress.advance(int(record.status == "ok"), _status(labels))
             try:
                 item = self.finished.get_nowait()
@@ -207,9 +217,12 @@ class Crew:
             return Photo(content, self.look(content))
         if reason := self.hosts.why_not(url):
             raise FetchError(reason)
-        return from_web(
-            self.client, url, min_size=self.settings.min_size, honour_opt_out=self.settings.opt_out, look=self.look
-        )
+        expected = candidate.hit.sha256
+        least = 1 if expected else self.settings.min_size
+        photo = from_web(self.client, url, min_size=least, honour_opt_out=self.settings.opt_out, look=self.look)
+        if expected and hashlib.sha256(photo.content).hexdigest() != expected:
+            raise UnusablePhoto("changed", "the address now gives other bytes")
+        return photo
 
     def _again(self, url: str, errand: Errand, error: UnusablePhoto) -> bool:
         """Queue the same address once more when that may help; a host that asks for a long pause gets it."""

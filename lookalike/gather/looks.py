@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from lookalike import images
+
+THUMBNAIL = 92
 
 
 class Looks(NamedTuple):
@@ -24,3 +27,9 @@ def look(content: bytes) -> Looks:
     thumbnail = photo.image.resize((16, 16), Image.Resampling.BOX)
     bands = [band.getextrema() for band in thumbnail.split()]
     return Looks(photo.format, photo.width, photo.height, all(low == high for low, high in bands))
+
+
+def thumbnail(path: Path) -> bytes:
+    """The pixels of a photo at 92x92, for the contact sheet. Raises UnusablePhoto."""
+    image = images.open_rgb(path, at_least=THUMBNAIL)
+    return ImageOps.fit(image, (THUMBNAIL, THUMBNAIL)).tobytes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from lookalike.gather.providers.base import OUTCOMES
@@ -32,6 +32,16 @@ class LabelResult:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """A photo of a set to rebuild that its address no longer gives."""
+
+    label: str
+    file: str
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Gathered:
     """The outcome of a run."""
 
@@ -42,7 +52,8 @@ class Gathered:
     calls: Mapping[str, int]
     conflicts: tuple[Conflict, ...] = ()
     placeholders: tuple[str, ...] = ()
-    files: Mapping[str, str] | None = None
+    lost: tuple[Lost, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
         """The whole result in JSON types."""
@@ -54,7 +65,8 @@ class Gathered:
             "calls": dict(self.calls),
             "conflicts": [asdict(conflict) for conflict in self.conflicts],
             "placeholders": list(self.placeholders),
-            "files": dict(self.files or {}),
+            "lost": [asdict(item) for item in self.lost],
+            "files": dict(self.files),
         }
 
     def show(self) -> Iterable[Block]:
@@ -87,7 +99,11 @@ class Gathered:
             yield f"… and {len(self.conflicts) - LISTED} more such photos"
         for file in self.placeholders[:LISTED]:
             yield f"set aside, one site serves it for several addresses: {file}"
-        for what, path in (self.files or {}).items():
+        for item in self.lost[:LISTED]:
+            yield f"no longer there ({item.reason}): {item.file} {item.address}"
+        if len(self.lost) > LISTED:
+            yield f"… and {len(self.lost) - LISTED} more; --json lists all"
+        for what, path in self.files.items():
             yield f"{what}: {path}"
 
 

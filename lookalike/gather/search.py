@@ -42,6 +42,8 @@ class Search:
     def __init__(self, settings: Settings, env: Mapping[str, str], api: Api) -> None:
         self.settings = settings
         self.api = api
+        self.outcomes: dict[tuple[str, str], Outcome] = {}
+        self.ended: dict[str, Stop] = {}
         self.providers: list[Provider] = [
             plugins.find("provider", PROVIDERS, name)(settings, env, api.ask)
             for name in dict.fromkeys(settings.gather.provider)
@@ -49,8 +51,6 @@ class Search:
         if not self.providers:
             raise ConfigError("no provider is given", "add --provider openverse")
         _check_license(settings.gather, self.providers)
-        self.ended: dict[str, Stop] = {}
-        self.outcomes: dict[tuple[str, str], Outcome] = {}
 
     def labels(self) -> list[str]:
         """The labels that the providers have by themselves."""

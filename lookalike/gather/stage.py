@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from lookalike.config import Settings
 from lookalike.decode import Pool
 from lookalike.errors import ConfigError, NetworkError, NotReadyError, UnusablePhoto
-from lookalike.gather import history, labels
+from lookalike.gather import again, attribution, history, labels, sheet
 from lookalike.gather.api import Api
 from lookalike.gather.crew import FULL, Crew, Wanted
 from lookalike.gather.looks import Looks
 from lookalike.gather.providers.base import OUTCOMES
-from lookalike.gather.result import Gathered, LabelResult
+from lookalike.gather.result import Gathered, LabelResult, Lost
 from lookalike.gather.search import Candidate, Search
 from lookalike.gather.store import Store
 from lookalike.http import Client
@@ -27,79 +28,126 @@ LOCK_WAIT = 600.0
 
 
 class Gathering:
-    """Everything one run holds: set up, `fetch`, `result`."""
+    """Everything one run holds: set up, `fetch`, `result`.
 
-    def __init__(self, project: Project, settings: Settings, names: list[str], report: Reporter) -> None:
+    Candidates come from a search, or are `given` by a manifest: those that failed, or those of a set to rebuild.
+    """
+
+    def __init__(
+        self, project: Project, settings: Settings, names: list[str], rebuild: Path | None, report: Reporter
+    ) -> None:
         self.project, self.settings, self.report = project, settings, report
-        self.api = Api(settings, project.cache / "search")
-        self.search = Search(settings, os.environ, self.api)
         self.manifest = Manifest(project.images)
-        chosen = list(dict.fromkeys(names)) or self.search.labels() or self._labels_before()
+        self.api = Api(settings, project.cache / "search")
+        self.given, self.search = self._sources(rebuild)
+        chosen = list(dict.fromkeys(names)) or self._labels_known()
         self.names = labels.check(chosen)
         base = labels.base(project)
         self.folders = {label: base / label for label in self.names.values()}
         labels.make_ready(project, self.folders.values())
+        self.wanted: list[Wanted] = []
 
-    def _labels_before(self) -> list[str]:
-        seen = list(dict.fromkeys(record.label for record in self.manifest.records()))
-        if not seen:
+    def _sources(self, rebuild: Path | None) -> tuple[dict[str, list[Candidate]] | None, Search | None]:
+        if rebuild:
+            return again.rebuilding(rebuild), None
+        if self.settings.gather.retry_failed:
+            return again.failed(self.manifest), None
+        return None, Search(self.settings, os.environ, self.api)
+
+    def _labels_known(self) -> list[str]:
+        """Without names: all that are given, that the providers have, or that earlier runs had."""
+        if self.given is not None:
+            known = list(self.given)
+        else:
+            known = self.search.labels() if self.search else []
+            known = known or list(dict.fromkeys(record.label for record in self.manifest.records()))
+        if not known and self.given is not None:
+            raise NotReadyError("there is nothing to fetch again", "run `lookalike gather NAME NAME`")
+        if not known:
             raise ConfigError("no name is given", 'for example: lookalike gather "grizzly bear" "black bear"')
-        return seen
+        return known
 
-    def fetch(self) -> None:
-        """Fetch what is missing. Raises NotReadyError when the disk is full, after keeping what was done."""
+    def _plan(self, past: history.History) -> list[Wanted]:
+        """What is wanted of each label, and where its candidates come from."""
+        count = self.settings.gather.count
+        plan = []
+        for name, label in self.names.items():
+            had, wanted = past.had.get(label, 0), count or DEFAULT_COUNT
+            if self.search:
+                take_all = count is None and any(provider.whole for provider in self.search.providers)
+                source = self.search.candidates(name, label, wanted)
+            else:
+                given = (self.given or {}).get(name, [])
+                take_all, source = count is None and any(item.whole for item in given), iter(given)
+            plan.append(Wanted(label, wanted, had, source, take_all=take_all))
+        return plan
+
+    @property
+    def all_of_it(self) -> bool:
+        """Whether there is no number to reach: everything in a list, a folder or a manifest is wanted."""
+        if self.settings.gather.count is not None:
+            return False
+        return all(provider.whole for provider in self.search.providers) if self.search else True
+
+    def fetch(self) -> dict[str, str]:
+        """Fetch what is missing; returns the other files that were written, by what they are.
+
+        Raises NotReadyError when the disk is full, after keeping what was done.
+        """
         gather = self.settings.gather
-        past = history.read(self.project, self.manifest, retry_failed=gather.retry_failed)
+        past = history.read(self.project, self.manifest, retry_failed=self.given is not None)
         self.store = Store(self.project, self.manifest, past, self.folders)
-        count = gather.count or DEFAULT_COUNT
-        whole = [provider.whole for provider in self.search.providers]
-        take_all, self.all_of_it = gather.count is None and any(whole), gather.count is None and all(whole)
-        self.wanted = [
-            Wanted(label, count, past.had.get(label, 0), self.search.candidates(name, label, count), take_all=take_all)
-            for name, label in self.names.items()
-        ]
+        self.wanted = self._plan(past)
         with ExitStack() as stack:
-            look = _decoder(stack.enter_context(Pool()))
+            pool = stack.enter_context(Pool())
             is_settled = lambda label, address: (label, address) in past.settled  # noqa: E731
-            crew = Crew(gather, Client(self.settings.network), self.store, look, is_settled)
+            crew = Crew(gather, Client(self.settings.network), self.store, _decoder(pool), is_settled)
             lacking = sum(max(0, label.lacking) for label in self.wanted)
-            progress = stack.enter_context(self.report.task("photos", None if take_all else lacking))
+            progress = stack.enter_context(self.report.task("photos", None if self.all_of_it else lacking))
             try:
                 crew.run(self.wanted, progress, self._count)
             except OSError as error:
                 if error.errno not in FULL:
                     raise
-                missing = sum(max(0, label.wanted - label.total) for label in self.wanted)
-                raise NotReadyError(
-                    f"the disk is full ({error.strerror}): {missing} photos are still missing",
-                    "free some space and run the same command again",
-                    result=self.result(),
-                ) from None
+                raise self._disk_full(error) from None
+            return self._extras(pool)
+
+    def _disk_full(self, error: OSError) -> NotReadyError:
+        missing = sum(max(0, label.wanted - label.total) for label in self.wanted)
+        return NotReadyError(
+            f"the disk is full ({error.strerror}): {missing} photos are still missing",
+            "free some space and run the same command again",
+            result=self.result({}),
+        )
+
+    def _extras(self, pool: Pool) -> dict[str, str]:
+        written = {"attribution": attribution.write(self.project.images, self.manifest)}
+        if self.settings.gather.sheet:
+            files = {label.label: label.files for label in self.wanted}
+            written["contact sheet"] = sheet.write(self.project.root / sheet.NAME, self.project.images, files, pool)
+        return {what: str(path) for what, path in written.items() if path}
 
     def _count(self, candidate: Candidate, label: str) -> None:
-        self.search.outcomes[candidate.provider, label].saved += 1
+        if self.search:
+            self.search.outcomes[candidate.provider, label].saved += 1
 
-    def result(self) -> Gathered:
+    def result(self, files: dict[str, str]) -> Gathered:
         """What was done so far."""
         return Gathered(
             images=str(self.project.images),
-            labels=tuple(
-                LabelResult(
-                    w.label,
-                    None if self.all_of_it else w.wanted,
-                    w.found,
-                    w.known,
-                    w.saved,
-                    w.total,
-                    dict(w.reasons.most_common()),
-                )
-                for w in self.wanted
-            ),
-            outcomes=tuple(self.search.outcomes.values()),
+            labels=tuple(self._label(item) for item in self.wanted),
+            outcomes=tuple(self.search.outcomes.values()) if self.search else (),
             calls=dict(self.api.calls),
             conflicts=tuple(self.store.conflicts),
             placeholders=tuple(self.store.placeholders),
+            lost=tuple(Lost(r.label, r.file, r.image_url, r.reason) for item in self.wanted for r in item.lost),
+            files=files,
         )
+
+    def _label(self, item: Wanted) -> LabelResult:
+        wanted = None if self.all_of_it else item.wanted
+        reasons = dict(item.reasons.most_common())
+        return LabelResult(item.label, wanted, item.found, item.known, item.saved, item.total, reasons)
 
     def judge(self, result: Gathered) -> None:
         """Raise NetworkError when a label has too few photos to be of use."""
@@ -112,18 +160,17 @@ class Gathering:
 
     def _way_on(self) -> str:
         """What to do about it: the first provider's reason tells."""
-        for outcome in self.search.outcomes.values():
+        for outcome in self.search.outcomes.values() if self.search else ():
             if outcome.reason not in ("enough", "exhausted", "no-hits"):
                 return f"{outcome.provider}: {OUTCOMES.get(outcome.reason, outcome.reason)}. {outcome.detail}".strip()
         return "try other words with --query, or more places with --provider a,b,c"
 
 
-def gather(project: Project, settings: Settings, names: list[str], report: Reporter) -> Gathered:
+def gather(project: Project, settings: Settings, names: list[str], rebuild: Path | None, report: Reporter) -> Gathered:
     """Search, fetch, keep and report; see `lookalike.gather.run`."""
-    gathering = Gathering(project, settings, names, report)
+    gathering = Gathering(project, settings, names, rebuild, report)
     with waiting_lock(gathering.manifest, report):
-        gathering.fetch()
-        result = gathering.result()
+        result = gathering.result(gathering.fetch())
     gathering.judge(result)
     return result
 

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lookalike.dataset import PART_FOLDERS
 from lookalike.gather.fetch import Photo
 from lookalike.gather.history import History
 from lookalike.gather.hosts import host
@@ -114,7 +115,7 @@ class Store:
         place = Path(candidate.hit.place)
         if candidate.hit.place and SAFE_NAME.fullmatch(place.stem):
             folder = self.folders[label]
-            if len(place.parts) == 3:  # train/ants/x.jpg
+            if len(place.parts) == 3 and place.parts[0] in PART_FOLDERS:  # train/ants/x.jpg
                 folder = self.project.images / place.parts[0] / folder.name
             path = folder / f"{place.stem}{suffix}"
             return path if not path.exists() else path.with_name(f"{place.stem}-{sha256[:16]}{suffix}")

@@ -32,6 +32,7 @@ class Hit:
 
     `alternatives` are further addresses of the same photo, tried in order. A photo that is on this machine already
     has `content`, which reads its bytes, and may have a `place`: its path below images/.
+    With `sha256`, only these very bytes will do.
     """
 
     address: str
@@ -47,6 +48,7 @@ class Hit:
     height: int = 0
     content: Callable[[], bytes] | None = field(default=None, compare=False)
     place: str = ""
+    sha256: str = ""
 
 
 class Stop(Exception):  # noqa: N818  the end of a search is not always an error

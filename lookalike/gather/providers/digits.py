@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 from PIL import Image
@@ -27,6 +28,21 @@ def png(pixels: Any) -> bytes:
     return buffer.getvalue()
 
 
+def content(address: str) -> bytes:
+    """The picture that an address such as digits:3/17 names. Raises FileNotFoundError."""
+    number = address.rpartition("/")[2]
+    if not number.isdigit() or int(number) >= len(_scans().images):
+        raise FileNotFoundError(errno.ENOENT, "no such digit")
+    return png(_scans().images[int(number)])
+
+
+@lru_cache(maxsize=1)
+def _scans() -> Any:
+    from sklearn.datasets import load_digits
+
+    return load_digits()
+
+
 class Digits(LocalProvider):
     """About 180 scans for each of the names 0 to 9."""
 
@@ -47,18 +63,16 @@ class Digits(LocalProvider):
             raise Stop("no-hits", "it knows the names 0 to 9")
         if query.license == "public":
             raise Stop("exhausted", "its licence is CC BY")
-        from sklearn.datasets import load_digits
-
-        scans = load_digits()
-        for number, (pixels, target) in enumerate(zip(scans.images, scans.target, strict=True)):
+        for number, target in enumerate(_scans().target):
             if str(target) == query.label:
+                address = f"digits:{query.label}/{number}"
                 yield Hit(
-                    f"digits:{query.label}/{number}",
+                    address,
                     title=f"digit {query.label}, scan {number}",
                     license="by 4.0",
                     license_url="https://creativecommons.org/licenses/by/4.0/",
                     creator="E. Alpaydin, C. Kaynak",
                     attribution=self.terms,
-                    content=partial(png, pixels),
+                    content=partial(content, address),
                 )
         raise Stop("exhausted")
