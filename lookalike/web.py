@@ -117,7 +117,7 @@ class Guard:
             headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
             self._check_sender(scope, headers)
             if self.private and scope["path"] == "/" and self._token_in_query(scope):
-                await _remember(reply, self.token)
+                await _remember(reply, _cookie_name(scope), self.token)
                 return
             self._check_token(scope, headers)
             await self.app(scope, self._capped(headers, receive), reply)
@@ -140,7 +140,7 @@ class Guard:
         changing = scope["method"] not in READING
         given = headers.get(TOKEN_HEADER, "")
         if not changing and self.private and not given:
-            given = _cookie(headers.get("cookie", ""))
+            given = _cookie(headers.get("cookie", ""), _cookie_name(scope))
         if (changing or self.private) and not _same(given, self.token):
             raise RefusedError(403, "the token is missing or wrong; open the address that the command printed")
 
@@ -177,9 +177,15 @@ def _same(given: str, token: str) -> bool:
     return hmac.compare_digest(given.encode("latin-1", "replace"), token.encode())
 
 
-def _cookie(header: str) -> str:
+def _cookie_name(scope: Scope) -> str:
+    """Cookies are shared by all ports of a host, so the name tells servers apart."""
+    server = scope.get("server")
+    return f"{COOKIE}-{server[1] if server else 0}"
+
+
+def _cookie(header: str, name: str) -> str:
     try:
-        morsel = SimpleCookie(header).get(COOKIE)
+        morsel = SimpleCookie(header).get(name)
     except CookieError:
         return ""
     return morsel.value if morsel else ""
@@ -191,9 +197,9 @@ async def _answer(send: Send, status: int, text: str) -> None:
     await send({"type": "http.response.body", "body": text.encode()})
 
 
-async def _remember(send: Send, token: str) -> None:
+async def _remember(send: Send, name: str, token: str) -> None:
     """Keep the token in a cookie and take it out of the address bar."""
-    cookie = f"{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/".encode()
+    cookie = f"{name}={token}; HttpOnly; SameSite=Strict; Path=/".encode()
     headers = [(b"location", b"/"), (b"set-cookie", cookie), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": 303, "headers": headers})
     await send({"type": "http.response.body", "body": b""})

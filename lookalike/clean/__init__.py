@@ -13,16 +13,15 @@ from collections import Counter
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 
-from lookalike.clean import aside, sheet
+from lookalike.clean import aside, ledger, sheet
 from lookalike.clean.memory import Memory, Stamp, stamp_of
 from lookalike.clean.result import Cleaning, Restored, shown
-from lookalike.clean.scan import Seen, passed_over
-from lookalike.clean.survey import Survey, survey
+from lookalike.clean.scan import passed_over
+from lookalike.clean.survey import survey
 from lookalike.config import CleanSettings, Settings
 from lookalike.errors import NotReadyError
 from lookalike.manifest import Manifest, State
 from lookalike.project import Project
-from lookalike.records import ImageRecord
 from lookalike.report import SILENT, Reporter, Result
 
 
@@ -42,9 +41,9 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> R
         if wishes.undo or wishes.undo_run or wishes.undo_file:
             return aside.undo(project, manifest, files=wishes.undo_file, run=wishes.undo_run)
         if wishes.apply or wishes.export_marks:
-            from lookalike.clean import marks
+            from lookalike.clean.marks import apply, export
 
-            return marks.apply(project, manifest, wishes) if wishes.apply else marks.export(project, manifest, wishes)
+            return apply(project, manifest, wishes) if wishes.apply else export(project, manifest, wishes)
         with Memory(project.cache) as memory:
             return _clean(project, manifest, wishes, memory, report=report)
 
@@ -68,7 +67,7 @@ def _clean(
     if settings.dry_run:
         return result
     _ask(result, settings, report)
-    adopted = _register(manifest, state, found, result.run)
+    adopted = ledger.register(manifest, state, found, result.run)
     stamps = {photo.file: photo.stamp for photo in found.photos}
     done = replace(_move(project, manifest, state, stamps, result=result, report=report), adopted=adopted)
     return replace(done, report=str(sheet.write(project, done)))
@@ -84,42 +83,6 @@ def _ask(result: Cleaning, settings: CleanSettings, report: Reporter) -> None:
         hint = "look with `lookalike clean --dry-run`; `lookalike clean --yes` does it without asking"
         shown_only = replace(result, dry_run=True)
         raise NotReadyError(f"{question}, more than half; nothing was moved", hint, result=shown_only)
-
-
-def _register(manifest: Manifest, state: State, found: Survey, by: str) -> int:
-    """Bring the manifest up to date: photos it does not know, or knows with other bytes, and groups of copies.
-
-    Returns how many photos were new.
-    """
-    groups = _group_names(state, found.groups)
-    records, adopted = [], 0
-    for photo in found.photos:
-        known = state.files.get(photo.file)
-        if not photo.facts:
-            continue
-        if not (known and known.sha256 == photo.facts.sha256 and known.status == "ok"):
-            known = ImageRecord(photo.label, "ok", photo.file, provider="by-hand", sha256=photo.facts.sha256)
-            record = replace(known, width=photo.facts.width, height=photo.facts.height, by=by)
-            adopted += 1
-        else:
-            record = known
-        record = replace(record, group=groups.get(photo.file, record.group))
-        if record != known:
-            records.append(replace(record, at="", moved_from=""))
-            state.files[photo.file] = records[-1]
-    manifest.append(records)
-    return adopted
-
-
-def _group_names(state: State, groups: list[list[Seen]]) -> dict[str, str]:
-    """A name for each group by file: the one it had before, or the start of its best copy's sha256."""
-    names = {}
-    for group in groups:
-        before = [state.files[photo.file].group for photo in group if photo.file in state.files]
-        best = group[0].facts
-        name = next(filter(None, before), best.sha256[:16] if best else group[0].file)
-        names.update({photo.file: name for photo in group})
-    return names
 
 
 def _move(

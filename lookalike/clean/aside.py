@@ -62,12 +62,14 @@ def set_aside(project: Project, manifest: Manifest, state: State, finding: Findi
     return True
 
 
-def relabel(project: Project, manifest: Manifest, state: State, file: str, label: str, *, by: str) -> str:
+def relabel(
+    project: Project, manifest: Manifest, state: State, file: str, label: str, *, by: str, reason: str = "kept"
+) -> str:
     """Move one photo of the set to another label; returns its new path below images/."""
     parts = PurePosixPath(file).parts
     target = _free(project.images, str(PurePosixPath(*parts[:-2], label, parts[-1])))
     known = state.files.get(file) or ImageRecord(parts[-2], "ok", file)
-    record = replace(known, file=target, label=label, status="ok", reason="kept", by=by, at="", moved_from=file)
+    record = replace(known, file=target, label=label, status="ok", reason=reason, by=by, at="", moved_from=file)
     manifest.append([record])
     state.files.pop(file, None)
     state.files[target] = record

@@ -19,7 +19,7 @@ from lookalike.records import ImageRecord
 ACTIONS = ("keep", "aside", "label", "open")
 
 
-class RefusedError(LookalikeError):
+class DecisionError(LookalikeError):
     """A decision that cannot be carried out; the message says why."""
 
 
@@ -50,16 +50,16 @@ def decision_of(record: ImageRecord) -> str:
 
 
 def decide(project: Project, manifest: Manifest, state: State, wish: Wish, *, by: str = "review") -> Outcome:
-    """Carry out one decision. Raises RefusedError when the photo is not there or the decision makes no sense."""
+    """Carry out one decision. Raises DecisionError when the photo is not there or the decision makes no sense."""
     if wish.action not in ACTIONS:
-        raise RefusedError(f"{wish.action!r} is not one of {', '.join(ACTIONS)}")
+        raise DecisionError(f"{wish.action!r} is not one of {', '.join(ACTIONS)}")
     file = wish.file
     parts = PurePosixPath(file).parts
     if len(parts) < 2 or file.startswith("/") or any(part.startswith(".") or "\\" in part for part in parts):
-        raise RefusedError("this is no photo of the set")
+        raise DecisionError("this is no photo of the set")
     here, outside = _is_photo(project.images, file), _is_photo(project.quarantine, file)
     if not (here or outside):
-        raise RefusedError("the photo is gone")
+        raise DecisionError("the photo is gone")
     if wish.action == "aside":
         return _aside(project, manifest, state, file, by, here=here)
     label = wish.label if wish.action == "label" else parts[-2]
@@ -86,14 +86,15 @@ def _aside(project: Project, manifest: Manifest, state: State, file: str, by: st
 
 def _is_photo(root: Path, file: str) -> bool:
     path = root / file
-    return path.is_file() and not any((root / parent).is_symlink() for parent in (file, *PurePosixPath(file).parents))
+    names = [PurePosixPath(file), *PurePosixPath(file).parents]
+    return path.is_file() and not any((root / name).is_symlink() for name in names[:-1])
 
 
 def _check_label(project: Project, file: str, label: str) -> None:
     """A label must be one that exists, beside the photo's own; a new one is made on disk by the user."""
     folder = (project.images / file).parent.parent
-    known = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")) if folder.is_dir() else []
+    known = (
+        sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")) if folder.is_dir() else []
+    )
     if label not in known or (folder == project.images and label in PART_FOLDERS and "train" in known):
-        raise RefusedError(f"there is no label {label!r}; known: {', '.join(known)}")
-
-
+        raise DecisionError(f"there is no label {label!r}; known: {', '.join(known)}")

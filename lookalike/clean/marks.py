@@ -66,18 +66,21 @@ def apply(project: Project, manifest: Manifest, settings: CleanSettings) -> Mark
         try:
             what = decide.decide(project, manifest, state, decide.Wish(file, action, label), by=run)
             done[what.done] += what.changed
-        except decide.RefusedError as error:
+        except decide.DecisionError as error:
             refused.append((file, str(error)))
     return Marks(str(settings.apply), done, tuple(refused))
 
 
 def _read(path: Path) -> list[tuple[str, str]]:
     """File and decision of each decided row. Raises ConfigError when the file cannot be used."""
+    hint = "write one with `clean --export-marks FILE`"
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
             if not {"file", "decision"} <= set(rows.fieldnames or ()):
-                raise ConfigError(f"{path} has no columns file and decision", "write one with `clean --export-marks FILE`")
+                raise ConfigError(
+                    f"{path} has no columns file and decision", "write one with `clean --export-marks FILE`"
+                )
             return [(row["file"], row["decision"].strip()) for row in rows if (row["decision"] or "").strip()]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", "write one with `clean --export-marks FILE`") from None
+        raise ConfigError(f"{path} cannot be read: {error}", hint) from None

@@ -1,0 +1,64 @@
+"""Decisions in the order they were taken, read from the manifest, and how to take the last of them back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lookalike.clean import aside
+from lookalike.clean.result import Finding
+from lookalike.manifest import Manifest, State
+from lookalike.project import Project
+from lookalike.records import ImageRecord
+
+REVIEW, UNDO = "review-", "undo "
+
+
+@dataclass
+class Batch:
+    """Decisions taken together: each photo's record before and after, in order."""
+
+    name: str
+    steps: list[tuple[ImageRecord | None, ImageRecord]] = field(default_factory=list)
+
+
+def batches(manifest: Manifest) -> list[Batch]:
+    """The decisions of the review page that stand, oldest first."""
+    known: dict[str, ImageRecord] = {}
+    stack: dict[str, Batch] = {}
+    for record in manifest.records():
+        if record.by.startswith(UNDO):
+            stack.pop(record.by.removeprefix(UNDO), None)
+        if not record.file or record.status not in ("ok", "quarantined"):
+            continue
+        before = known.pop(record.moved_from, None) if record.moved_from else known.get(record.file)
+        known[record.file] = record
+        if record.by.startswith(REVIEW):
+            stack.setdefault(record.by, Batch(record.by)).steps.append((before, record))
+    return list(stack.values())
+
+
+def revert(project: Project, manifest: Manifest, state: State, batch: Batch) -> list[str]:
+    """Take a batch back, last step first. Returns the files touched, by their names now; what is gone stays gone."""
+    touched, by = [], UNDO + batch.name
+    for before, after in reversed(batch.steps):
+        earlier = before or ImageRecord(after.label, "ok", after.file)
+        root = project.quarantine if after.status == "quarantined" else project.images
+        if not (root / after.file).is_file():
+            continue
+        touched.append(_step_back(project, manifest, state, earlier, after, by=by))
+    return touched
+
+
+def _step_back(
+    project: Project, manifest: Manifest, state: State, before: ImageRecord, after: ImageRecord, *, by: str
+) -> str:
+    if after.status == "quarantined":
+        return aside.restore(project, manifest, state, after.file, by=by, reason=before.reason)
+    if before.status == "quarantined":
+        finding = Finding(after.file, after.label, before.reason, before.detail)
+        aside.set_aside(project, manifest, state, finding, by)
+        return after.file
+    if before.label != after.label:
+        return aside.relabel(project, manifest, state, after.file, before.label, by=by, reason=before.reason)
+    aside.mark(manifest, state, after.file, before.reason, by=by)
+    return after.file

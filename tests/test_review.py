@@ -1,0 +1,250 @@
+"""The review page and decision files: every decision is kept at once, and can be taken back."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+import pytest
+
+from tests import draw
+from tests.conftest import Cli
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@dataclass
+class Server:
+    """A running `clean --review` of a project."""
+
+    process: subprocess.Popen[str]
+    url: str
+    token: str
+
+    def ask(self, path: str, body: Any = None, **headers: str) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data)
+        known = {"x-lookalike-token": self.token, "content-type": "application/json"} | headers
+        for name, value in known.items():
+            request.add_header(name.replace("_", "-"), value)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.loads(answer.read()) if "json" in answer.headers["content-type"] else answer.read()
+
+    def photos(self) -> dict[str, Any]:
+        return {photo["file"]: photo for photo in self.ask("/api/photos")["photos"]}
+
+    def decide(self, action: str, *files: str, label: str = "", sha256: str = "") -> Any:
+        wishes = [{"file": file, "action": action, "label": label, "sha256": sha256} for file in files]
+        return self.ask("/api/decide", {"wishes": wishes})
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+    return tmp_path
+
+
+@pytest.fixture
+def serve(project: Path) -> Iterator[Callable[[], Server]]:
+    """Starts review servers of the project; all of them are ended with the test."""
+    running = []
+
+    def start() -> Server:
+        command = [sys.executable, "-m", "lookalike", "clean", "--review", "--port", "0", "--suspects", "0"]
+        process = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        running.append(process)
+        assert process.stderr
+        for line in process.stderr:
+            if found := re.search(r"(http://\S+)/\?token=(\S+)", line):
+                return Server(process, found[1], found[2])
+        raise AssertionError("the server did not start")
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def test_decisions_survive_a_kill_and_show_in_another_session(serve: Callable[[], Server], project: Path) -> None:
+    first = serve()
+    first.decide("keep", "circles/000.jpg")
+    first.decide("aside", "circles/001.jpg", "stripes/002.jpg")
+    first.process.send_signal(signal.SIGKILL)
+    first.process.wait()
+    photos = serve().photos()
+    assert photos["circles/000.jpg"]["decision"] == "keep"
+    assert photos["circles/001.jpg"]["aside"]
+    assert photos["stripes/002.jpg"]["aside"]
+    assert (project / "quarantine" / "circles" / "001.jpg").is_file()
+
+
+def test_undo_takes_back_whole_decisions_even_after_a_restart(serve: Callable[[], Server], project: Path) -> None:
+    before = {path: path.read_bytes() for path in (project / "images").rglob("*.jpg")}
+    server = serve()
+    server.decide("aside", "circles/001.jpg", "circles/002.jpg")
+    server.decide("label", "circles/003.jpg", label="stripes")
+    server.decide("keep", "circles/004.jpg")
+    server.process.kill()
+    again = serve()
+    assert [again.ask("/api/undo", {})["undo"] for _ in range(3)] == [2, 1, 0]
+    restored = {path: path.read_bytes() for path in (project / "images").rglob("*.jpg")}
+    assert len(restored) == len(before)
+    assert sorted(restored.values()) == sorted(before.values())
+    assert not any(photo["decision"] or photo["aside"] for photo in again.photos().values())
+    assert again.ask("/api/undo", {})["refused"]
+
+
+def test_a_moved_photo_gets_a_free_name_and_the_other_stays(serve: Callable[[], Server], project: Path) -> None:
+    taken = (project / "images" / "stripes" / "000.jpg").read_bytes()
+    answer = serve().decide("label", "circles/000.jpg", label="stripes")
+    assert answer["changed"][0]["file"] == "stripes/000~2.jpg"
+    assert answer["gone"] == ["circles/000.jpg"]
+    assert (project / "images" / "stripes" / "000.jpg").read_bytes() == taken
+
+
+def test_what_a_person_keeps_is_not_set_aside_by_the_next_clean(
+    serve: Callable[[], Server], project: Path, cli: Cli
+) -> None:
+    draw.photo("circles", 5, (30, 30)).save(project / "images" / "circles" / "small.png")
+    server = serve()
+    server.decide("keep", "circles/small.png")
+    server.process.kill()
+    assert cli("clean", "--json").data["aside"] == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "why"),
+    [
+        ({"file": "circles/none.jpg", "action": "aside"}, "gone"),
+        ({"file": "circles/000.jpg", "action": "delete"}, "not one of"),
+        ({"file": "../secret", "action": "aside"}, "no photo of the set"),
+        ({"file": "/etc/passwd", "action": "aside"}, "no photo of the set"),
+        ({"file": "circles/000.jpg", "action": "label", "label": "../.."}, "no label"),
+        ({"file": "circles/000.jpg", "action": "label", "label": "new"}, "no label"),
+        ({"file": "circles/000.jpg", "action": "aside", "sha256": "0" * 64}, "changed"),
+    ],
+)
+def test_a_decision_that_makes_no_sense_touches_no_file(
+    serve: Callable[[], Server], project: Path, wish: dict[str, str], why: str
+) -> None:
+    answer = serve().ask("/api/decide", {"wishes": [wish]})
+    assert why in answer["refused"][0]["why"]
+    assert len(list((project / "images").rglob("*.jpg"))) == 12
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status"),
+    [
+        ("/api/photos", None, {"x_lookalike_token": "wrong"}, 403),
+        ("/api/decide", {"wishes": []}, {"x_lookalike_token": "wrong"}, 403),
+        ("/api/decide", {"wishes": []}, {"origin": "http://evil.example"}, 403),
+        ("/api/decide", {"wishes": []}, {"content_type": "text/plain"}, 415),
+        ("/api/decide", {"wishes": [{"file": 1}]}, {}, 400),
+        ("/api/picture?file=../images/circles/000.jpg", None, {}, 404),
+        ("/api/picture?file=%2e%2e/lookalike.toml", None, {}, 404),
+        ("/api/picture?file=manifest.jsonl", None, {}, 404),
+        ("/../pyproject.toml", None, {}, 404),
+    ],
+)
+def test_a_strange_request_is_refused(
+    serve: Callable[[], Server], path: str, body: Any, headers: dict[str, str], status: int
+) -> None:
+    with pytest.raises(HTTPError) as fault:
+        serve().ask(path, body, **headers)
+    assert fault.value.code == status
+
+
+def test_a_picture_is_drawn_anew_and_carries_nothing_of_the_file(serve: Callable[[], Server], project: Path) -> None:
+    path = project / "images" / "circles" / "000.jpg"
+    path.write_bytes(path.read_bytes() + b"<script>alert(1)</script>")
+    picture = serve().ask("/api/picture?file=circles/000.jpg")
+    assert picture[:2] == b"\xff\xd8"
+    assert b"script" not in picture
+
+
+def test_ctrl_c_ends_the_page_well(serve: Callable[[], Server]) -> None:
+    server = serve()
+    server.decide("keep", "circles/000.jpg")
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(10) == 0
+
+
+def test_marks_go_out_and_come_back_as_a_file(cli: Cli, project: Path) -> None:
+    cli("clean", "--suspects", 0)
+    assert cli("clean", "--export-marks", "marks.csv").code == 0
+    with Path("marks.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12
+    decisions = {"circles/000.jpg": "aside", "circles/001.jpg": "keep", "stripes/000.jpg": "label: circles"}
+    with Path("marks.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows([row | {"decision": decisions.get(row["file"], "")} for row in rows])
+    answer = cli("clean", "--apply", "marks.csv", "--json").data
+    assert answer["done"] == {"kept": 1, "set aside": 1, "moved": 1}
+    assert (project / "quarantine" / "circles" / "000.jpg").is_file()
+    assert (project / "images" / "circles" / "000.jpg").is_file()  # the moved one has taken the free name
+    assert cli("clean", "--undo", "--json").data["restored"] == ["circles/000~2.jpg"]
+
+
+def test_a_file_that_is_no_list_of_marks_is_one_clear_line(cli: Cli, project: Path) -> None:
+    Path("wrong.csv").write_text("a,b\n1,2\n")
+    answer = cli("clean", "--apply", "wrong.csv")
+    assert answer.code == 2
+    assert "--export-marks" in answer.err
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+def test_in_the_browser_marks_stay_through_labels_reloads_tabs_and_a_kill(
+    serve: Callable[[], Server], project: Path
+) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    first = serve()
+    with sync_api.sync_playwright() as playwright:
+        sandbox = ["--no-sandbox"] if os.getuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{first.url}/?token={first.token}")
+        page.click("nav >> text=circles")
+        page.click("[data-file='circles/000.jpg']")
+        page.keyboard.press("k")
+        page.wait_for_selector("[data-file='circles/000.jpg'].kept")
+        page.click("[data-file='circles/002.jpg']")
+        page.click("[data-file='circles/003.jpg']", modifiers=["Shift"])
+        page.keyboard.press("d")
+        page.wait_for_selector("[data-file='circles/002.jpg']", state="detached")
+        page.click("nav >> text=stripes")
+        page.wait_for_selector("[data-file='stripes/000.jpg']")
+        page.click("nav >> text=circles")
+        page.wait_for_selector("[data-file='circles/000.jpg'].kept")
+        page.reload()
+        page.wait_for_selector("[data-file='circles/000.jpg'].kept")
+        first.process.kill()
+        second = serve()
+        page.goto(f"{second.url}/?token={second.token}")
+        page.wait_for_selector("[data-file='circles/000.jpg'].kept")
+        assert page.query_selector("[data-file='circles/003.jpg']") is None
+        page.select_option("#view", "aside")
+        page.wait_for_selector("[data-file='circles/003.jpg'].aside")
+        tab = context.new_page()
+        tab.goto(second.url)
+        tab.wait_for_selector("[data-file='circles/000.jpg'].kept")
+        tab.keyboard.press("u")
+        page.wait_for_selector("[data-file='circles/003.jpg']", state="detached", timeout=10_000)
+        browser.close()
+    assert (project / "images" / "circles" / "003.jpg").is_file()
+    assert (project / "images" / "circles" / "002.jpg").is_file()
