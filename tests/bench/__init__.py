@@ -1,0 +1,1 @@
+"""Our speed and quality beside the alternatives', one file for each area."""
