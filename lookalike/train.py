@@ -101,7 +101,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     done = TrainedRun(
         id=folder.name, created=datetime.now(UTC).isoformat(timespec="seconds"), labels=prepared.dataset.labels,
         arch=wanted.arch, recipe=wanted.recipe, input=spec, head=trained.head, settings=wanted.model_dump(mode="json"),
-        fingerprint=prepared.dataset.fingerprint, seed=wanted.seed, images=str(project.images.resolve()),
+        fingerprint=prepared.dataset.fingerprint, seed=wanted.seed, images=project.keep(project.images),
         versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
         history=trained.history, best_epoch=trained.best_epoch, counts=_counts(prepared.dataset),
         seconds={"prepare": ready - started, "fit": fitted - ready, "total": time.perf_counter() - started},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from lookalike.cli import main
+from tests import draw
 
 
 @dataclass(frozen=True)
@@ -60,3 +62,20 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with 2 x 20 drawn photos, trained and evaluated: made once, never written to by tests."""
+    root = tmp_path_factory.mktemp("trained")
+    draw.folder(root / "images", {"circles": 20, "stripes": 20})
+    assert main(["train", "--project", str(root), "--size", "64", "--epochs", "1", "--quiet"]) == 0
+    assert main(["evaluate", "--project", str(root), "--quiet"]) == 0
+    return root
+
+
+@pytest.fixture
+def trained(trained_once: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test, as the current folder of `cli`."""
+    shutil.copytree(trained_once, tmp_path, dirs_exist_ok=True)
+    return tmp_path

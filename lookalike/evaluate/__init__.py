@@ -29,9 +29,9 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     trained = load_run(folder)
     model = bundle.load(folder / "model")
     plain = bundle.Model(dataclasses.replace(model.description, temperature=1.0, threshold=None), model.session)
-    answers = collect(folder, trained, plain, report=report)
+    answers = collect(folder, project.locate(trained.images), trained, plain, report=report)
     evaluation = _evaluation(trained, answers, top=wanted.top)
-    extra = honesty.examine(folder, trained, answers, plain, others=wanted.others, report=report)
+    extra = honesty.examine(folder, trained, answers, plain, others=wanted.others)
     if wanted.folds:
         from lookalike.evaluate.folds import cross_validate
 

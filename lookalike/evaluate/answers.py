@@ -44,7 +44,7 @@ class Answers:
         }
 
 
-def collect(folder: Path, trained: TrainedRun, model: Model, *, report: Reporter) -> Answers:
+def collect(folder: Path, root: Path, trained: TrainedRun, model: Model, *, report: Reporter) -> Answers:
     """Ask the model about every held-back photo. Labels are matched by name, never by position.
 
     Raises NotReadyError when none of the photos is there any more.
@@ -52,7 +52,6 @@ def collect(folder: Path, trained: TrainedRun, model: Model, *, report: Reporter
     examples = datasets.read_examples(folder / "split.csv")
     part = "test" if any(example.part == "test" for example in examples) else "valid"
     held = [example for example in examples if example.part == part]
-    root = Path(trained.images)
     cache = PixelCache(folder.parent.parent / ".cache" / "pixels", 10_000_000_000)
     places = [(root / example.file, example.sha256) for example in held]
     seen, faults = cache.get(places, exact(trained.input), report=report)

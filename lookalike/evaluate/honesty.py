@@ -16,7 +16,6 @@ from lookalike.errors import UnusablePhoto
 from lookalike.evaluate.answers import Answers
 from lookalike.manifest import Manifest
 from lookalike.records import Example, TrainedRun
-from lookalike.report import Reporter
 
 KEPT = 0.95
 ENOUGH = 20
@@ -24,11 +23,11 @@ CLOSE = 0.10
 
 
 def examine(
-    folder: Path, trained: TrainedRun, answers: Answers, model: Model, *, others: Path | None, report: Reporter
+    folder: Path, trained: TrainedRun, answers: Answers, model: Model, *, others: Path | None
 ) -> dict[str, Any]:
     """Every check, by name, in JSON types."""
     checks: dict[str, Any] = {"leak": leak(folder, answers), "calibration": calibrated(answers)}
-    if shortcut := shortcuts(folder, trained, report=report):
+    if shortcut := shortcuts(folder, answers.root, trained):
         checks["shortcuts"] = shortcut
     temperature = metrics.fit_temperature(answers.probabilities, answers.actual)
     limit = threshold(metrics.at_temperature(answers.probabilities, temperature))
@@ -82,13 +81,12 @@ def rejected(folder: Path, model: Model, temperature: float, limit: float) -> di
     return {"photos": total, "rejected": low, "threshold": limit}
 
 
-def shortcuts(folder: Path, trained: TrainedRun, *, report: Reporter) -> dict[str, float]:
+def shortcuts(folder: Path, root: Path, trained: TrainedRun) -> dict[str, float]:
     """How well each of size, colour, border and source alone tells the labels apart (5-fold accuracy), and `chance`.
 
     When one comes near the network's own accuracy, the network may have learnt that instead of what was meant
     (R. Geirhos et al., "Shortcut learning in deep neural networks", 2020).
     """
-    root = Path(trained.images)
     examples = datasets.read_examples(folder / "split.csv")
     records = Manifest(root).fold().files
     rows, targets, groups = [], [], []

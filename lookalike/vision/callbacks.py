@@ -127,7 +127,7 @@ class Best(Callback):
     def after_validate(self) -> None:
         loss, accuracy = (float(metric.value) for metric in self.recorder.metrics)
         row: dict[str, float] = {
-            "epoch": self.epoch + 1,
+            "epoch": self.history[-1]["epoch"] + 1 if self.history else 1,
             "train_loss": sum(self.losses) / max(1, len(self.losses)),
             "valid_loss": loss,
             "accuracy": accuracy,

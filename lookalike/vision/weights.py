@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import urllib.error
 from collections.abc import Callable
 from pathlib import Path
@@ -104,9 +106,10 @@ def _download(arch: str) -> dict[str, torch.Tensor]:
     """The library's own pretrained weights, from its cache or the network."""
     builder = resolve(arch)
     try:
-        if isinstance(builder, str):
-            return timm.create_model(builder, pretrained=True).state_dict()
-        return builder(weights="DEFAULT").state_dict()
+        with contextlib.redirect_stdout(sys.stderr):  # torch announces downloads on stdout
+            if isinstance(builder, str):
+                return timm.create_model(builder, pretrained=True).state_dict()
+            return builder(weights="DEFAULT").state_dict()
     except (OSError, urllib.error.URLError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise NetworkError(

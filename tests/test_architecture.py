@@ -1,0 +1,93 @@
+"""Imports point down only, heavy packages load late, one file prints."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lookalike
+
+PACKAGE = Path(lookalike.__file__).parent
+LAYERS = [
+    {"errors"},
+    {"config", "records", "report", "plugins", "__init__"},
+    {"project", "manifest", "images", "metrics", "dataset", "pixels", "similar", "measure", "decode", "http", "guard"},
+    {"vision", "bundle", "faces", "onnxfile", "prepare", "web"},
+    {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare"},
+    {"cli"},
+    {"__main__"},
+]
+RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+STAGES = LAYERS[4]
+HEAVY = ("torch", "torchvision", "fastai", "timm", "onnx", "onnxruntime", "rich", "matplotlib", "sklearn")
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def top_imports(path: Path) -> set[str]:
+    """What a file imports when it is imported itself, type checking aside."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def ours(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in top_imports(path) if name.startswith("lookalike.") and "." in name}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_point_down_only(path: Path):
+    own = part(path)
+    for other in ours(path) - {own, "__version__"}:
+        assert RANK[other] <= RANK[own], f"{own} imports {other}"
+        assert not (other in STAGES and own in STAGES), f"the stage {own} imports the stage {other}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_heavy_packages_are_imported_late(path: Path):
+    if part(path) == "vision":
+        return
+    assert not {name for name in top_imports(path) if name.split(".")[0] in HEAVY}
+
+
+def test_only_the_console_prints():
+    for path in modules():
+        if path.name == "console.py" or "standalone" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"), path
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top-level packages a fresh interpreter has loaded after running `code`."""
+    end = "\nimport sys; print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code + end], capture_output=True, text=True, timeout=120, check=True)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def test_help_loads_nothing_heavy():
+    loaded = loaded_by("from lookalike.cli import main; main(['--help'])")
+    assert "typer" in loaded
+    assert not loaded & {"torch", "fastai", "onnxruntime", "numpy", "PIL", "rich", "requests"}
+
+
+def test_predict_never_loads_torch(trained: Path):
+    photo = trained / "images" / "circles" / "000.jpg"
+    code = f"from lookalike.cli import main; assert main(['predict', {str(photo)!r}, '--project', {str(trained)!r}]) == 0"
+    loaded = loaded_by(code)
+    assert "onnxruntime" in loaded
+    assert not loaded & {"torch", "torchvision", "fastai", "timm", "sklearn", "matplotlib"}

@@ -1,0 +1,112 @@
+"""The command line as a whole: help, errors, envelopes, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lookalike import cli as commands
+from tests.conftest import Cli
+
+
+def test_help_lists_every_step(cli: Cli):
+    answer = cli("--help")
+    assert answer.code == 0
+    for name in ("gather", "clean", "train", "evaluate", "export", "predict", "serve"):
+        assert f"\n  {name} " in answer.out
+
+
+def test_no_command_shows_the_help(cli: Cli):
+    assert "Commands:" in cli().out
+
+
+def test_every_setting_of_a_section_is_a_flag_with_its_default(cli: Cli):
+    out = cli("train", "--help").out
+    assert "--epochs" in out
+    assert "[default: 5]" in out
+    assert "--batch-size" in out
+
+
+def test_a_misspelt_command_or_flag_gets_the_nearest_name(cli: Cli):
+    answer = cli("trian")
+    assert (answer.code, "train" in answer.err) == (2, True)
+    answer = cli("train", "--epoch", 3)
+    assert (answer.code, "--epochs" in answer.err) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", [("--json", "train"), ("train", "--json")])
+def test_json_works_before_and_after_the_command(cli: Cli, arguments: tuple[str, ...]):
+    document = cli(*arguments).json
+    assert (document["version"], document["ok"], document["error"]["code"]) == (1, False, 3)
+    assert "lookalike gather" in document["error"]["hint"]
+
+
+def test_a_usage_fault_is_json_too(cli: Cli):
+    answer = cli("train", "--json", "--nonsense")
+    assert (answer.code, answer.json["error"]["code"]) == (2, 2)
+
+
+def test_quiet_leaves_only_errors(cli: Cli, trained: Path):
+    answer = cli("evaluate", "--quiet", "--no-heat")
+    assert (answer.code, answer.out, answer.err) == (0, "", "")
+    assert "error:" in cli("evaluate", "--quiet", "--run", "nothing").err
+
+
+def test_the_project_may_be_elsewhere(cli: Cli, trained: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert cli("--project", trained, "evaluate", "--no-heat").code == 0
+    assert cli("evaluate", "--no-heat", "--project", trained).code == 0
+    assert cli("evaluate").code == 3
+
+
+def test_ctrl_c_ends_with_130_and_says_what_is_kept(cli: Cli, monkeypatch: pytest.MonkeyPatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lookalike.train.run", interrupted)
+    answer = cli("train")
+    assert answer.code == 130
+    assert "run the same command to go on" in answer.err
+
+
+def test_a_fault_of_ours_is_one_line_and_a_log(cli: Cli, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("something unforeseen")
+
+    monkeypatch.setattr("lookalike.train.run", broken)
+    answer = cli("train")
+    assert answer.code == 1
+    assert "something unforeseen" in answer.err
+    log = Path(answer.err.split("details are in ")[1].strip())
+    assert "Traceback" in log.read_text()
+    log.unlink()
+    with pytest.raises(RuntimeError):
+        cli("train", "--debug")
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "lookalike", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("lookalike ")
+
+
+def test_every_exit_code_is_documented():
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    for code in (0, 1, 2, 3, 4, 5, 6, 130):
+        assert f"| {code} |" in readme
+
+
+def test_the_console_script_returns_the_code(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "argv", ["lookalike", "trian", "--json"])
+    with pytest.raises(SystemExit) as stop:
+        commands._script()
+    assert stop.value.code == 2
+
+
+def test_a_result_in_json_is_one_document(cli: Cli, trained: Path):
+    document = json.loads(cli("evaluate", "--json", "--no-heat").out)
+    assert document["kind"] == "evaluate"
+    assert document["ok"] is True

@@ -1,0 +1,136 @@
+"""evaluate: the numbers, the report, and what it warns of."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lookalike.bundle import check
+from tests import draw
+from tests.conftest import Cli
+
+
+def test_accuracy_comes_with_its_interval(cli: Cli, trained: Path):
+    accuracy = cli("evaluate", "--json", "--no-heat").data["accuracy"]
+    assert accuracy["total"] == 8
+    assert accuracy["value"] == accuracy["right"] / 8
+    assert 0 <= accuracy["low"] < accuracy["value"] <= accuracy["high"] <= 1
+
+
+def test_the_confusion_matrix_counts_every_held_back_photo(cli: Cli, trained: Path):
+    data = cli("evaluate", "--json", "--no-heat").data
+    assert [sum(row) for row in data["confusion"]] == [4, 4]
+    assert sum(data["confusion"][i][i] for i in range(2)) == data["accuracy"]["right"]
+
+
+def test_top_losses_name_files_worst_first(cli: Cli, trained: Path):
+    rows = cli("evaluate", "--json", "--no-heat", "--top", 5).data["top_losses"]
+    assert len(rows) == 5
+    assert [row["loss"] for row in rows] == sorted((row["loss"] for row in rows), reverse=True)
+    assert all((trained / "images" / row["file"]).is_file() for row in rows)
+
+
+def test_a_missed_bar_ends_with_5_and_still_shows_the_number(cli: Cli, trained: Path):
+    (trained / "images/circles").rename(trained / "images/swap")
+    (trained / "images/stripes").rename(trained / "images/circles")
+    answer = cli("evaluate", "--at-least", 1.0, "--json", "--no-heat")
+    assert answer.code == 3  # the photos it was measured on are gone
+    (trained / "images/circles").rename(trained / "images/stripes")
+    (trained / "images/swap").rename(trained / "images/circles")
+    lowered = trained / "lookalike.toml"
+    lowered.write_text("[evaluate]\nat_least = 1.0\n")
+    answer = cli("evaluate", "--json", "--no-heat")
+    value = answer.json["data"]["accuracy"]["value"]
+    assert answer.code == (5 if value < 1 else 0)
+
+
+def test_the_report_needs_no_other_file_and_no_network(cli: Cli, trained: Path):
+    page = Path(cli("evaluate", "--json").data["report"])
+    text = page.read_text()
+    assert "right, and very likely between" in text
+    assert not re.findall(r"""(?:src|href)=["'](?!data:)""", text)
+    assert (page.parent / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    assert "| circles |" in (page.parent / "report.md").read_text()
+
+
+def test_evaluating_calibrates_the_model_that_predict_uses(cli: Cli, trained: Path):
+    data = cli("evaluate", "--json", "--no-heat").data
+    (folder,) = trained.glob("runs/*/model")
+    assert check(folder).temperature == pytest.approx(data["temperature"])
+
+
+def test_copies_of_learnt_photos_among_the_measured_are_counted(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "set" / "train", {"circles": 8, "stripes": 8})
+    draw.folder(tmp_path / "set" / "val", {"circles": 4, "stripes": 4})
+    (tmp_path / "set/val/circles/copy.jpg").write_bytes((tmp_path / "set/train/circles/007.jpg").read_bytes())
+    for name in ("circles", "stripes"):  # drawn with the same seeds as train, so all of them leak
+        assert (tmp_path / f"set/val/{name}/000.jpg").read_bytes() == (
+            tmp_path / f"set/train/{name}/000.jpg"
+        ).read_bytes()
+    assert cli("train", "--images", tmp_path / "set", "--size", 64, "--recipe", "probe").code == 0
+    answer = cli("evaluate", "--json", "--no-heat")
+    assert answer.data["extra"]["leak"]["copies"] == 9
+    assert answer.data["extra"]["leak"]["without_copies"]["total"] == 0
+
+
+def test_a_frame_around_one_label_is_called_a_shortcut(cli: Cli, tmp_path: Path):
+    from PIL import ImageOps
+
+    for label, colour in (("circles", "white"), ("stripes", "black")):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for index in range(30):
+            framed = ImageOps.expand(draw.photo("circles", index if label == "circles" else 500 + index), 20, colour)
+            framed.save(tmp_path / f"images/{label}/{index:03}.jpg")
+    assert cli("train", "--size", 64, "--recipe", "probe").code == 0
+    assert "border alone tells the labels apart" in cli("evaluate", "--no-heat").out
+
+
+def test_drawn_photos_have_no_shortcut_by_size(cli: Cli, trained: Path):
+    scores = json.loads(next(trained.glob("runs/*/evaluation.json")).read_text())["extra"]["shortcuts"]
+    assert scores["size"] < 0.8
+    assert scores["chance"] == 0.5
+
+
+def test_photos_of_other_things_are_counted(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 60, "stripes": 60})
+    (tmp_path / "others").mkdir()
+    for index in range(5):
+        draw.photo("circles", 900 + index).rotate(90).convert("L").save(tmp_path / f"others/{index}.png")
+    assert cli("train", "--size", 64, "--recipe", "probe").code == 0
+    others = cli("evaluate", "--json", "--no-heat", "--others", tmp_path / "others").data["extra"]["others"]
+    assert others["photos"] == 5
+    assert 0 <= others["rejected"] <= 5
+
+
+def test_without_a_run_it_says_what_to_type(cli: Cli):
+    answer = cli("evaluate")
+    assert answer.code == 3
+    assert "lookalike train" in answer.err
+
+
+def test_a_vanished_photo_is_reported_and_the_others_count(cli: Cli, trained: Path):
+    first = cli("evaluate", "--json", "--no-heat").data["top_losses"][0]["file"]
+    (trained / "images" / first).unlink()
+    data = cli("evaluate", "--json", "--no-heat").data
+    assert data["accuracy"]["total"] == 7
+    assert data["unreadable"][0]["reason"] == "missing"
+
+
+def test_a_damaged_run_is_one_line(cli: Cli, trained: Path):
+    next(trained.glob("runs/*/split.csv")).write_text("nonsense\n1\n")
+    answer = cli("evaluate")
+    assert answer.code == 3
+    assert "split.csv" in answer.err
+
+
+def test_a_project_may_move(cli: Cli, trained: Path, tmp_path_factory: pytest.TempPathFactory):
+    home = tmp_path_factory.mktemp("moved") / "project"
+    shutil.copytree(trained, home)
+    shutil.rmtree(trained / "images")
+    answer = cli("evaluate", "--json", "--no-heat", "--project", home)
+    assert answer.code == 0, answer.out
+    assert answer.data["accuracy"]["total"] == 8

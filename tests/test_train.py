@@ -1,0 +1,163 @@
+"""train: what it learns from, what it leaves behind, and how it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests import draw
+from tests.conftest import Cli
+
+
+def train(cli: Cli, *flags: object):
+    return cli("train", "--size", 64, "--epochs", 1, "--json", *flags)
+
+
+def split_of(folder: Path) -> dict[str, dict[str, str]]:
+    with (folder / "split.csv").open(newline="") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
+
+
+def only_run(root: Path) -> Path:
+    (marker,) = root.glob("runs/*/run.json")
+    return marker.parent
+
+
+def test_a_run_keeps_all_that_repeats_it(trained: Path):
+    folder = only_run(trained)
+    run = json.loads((folder / "run.json").read_text())
+    assert run["labels"] == ["circles", "stripes"]
+    assert run["arch"] == "efficientnet_lite0"
+    assert run["input"]["size"] == 64
+    assert run["counts"]["circles"] == {"train": 16, "valid": 4, "test": 0}
+    assert run["versions"]["torch"]
+    assert (folder / "weights.safetensors").stat().st_size > 10_000_000
+    assert len((folder / "history.csv").read_text().splitlines()) == 3  # heading, probe, one epoch
+    assert (folder / "model" / "model.onnx").is_file()
+
+
+def test_drawn_shapes_are_told_apart(trained: Path):
+    run = json.loads((only_run(trained) / "run.json").read_text())
+    assert max(row["accuracy"] for row in run["history"]) >= 0.75
+
+
+def test_the_kept_epoch_has_the_lowest_loss_on_held_back_photos(trained: Path):
+    run = json.loads((only_run(trained) / "run.json").read_text())
+    losses = {row["epoch"]: row["valid_loss"] for row in run["history"]}
+    assert losses[run["best_epoch"]] == min(losses.values())
+
+
+def test_copies_of_a_photo_stay_on_one_side(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 10, "stripes": 10})
+    for index in range(10):
+        with Image.open(tmp_path / f"images/circles/{index:03}.jpg") as photo:
+            photo.resize((120, 90)).save(tmp_path / f"images/circles/{index:03}-small.jpg", quality=75)
+            photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / f"images/circles/{index:03}-mirror.png")
+    assert train(cli, "--recipe", "probe").code == 0
+    parts: dict[str, set[str]] = {}
+    for file, row in split_of(only_run(tmp_path)).items():
+        if file.startswith("circles"):
+            parts.setdefault(Path(file).stem.split("-")[0], set()).add(row["part"])
+    assert len(parts) == 10
+    assert all(len(sides) == 1 for sides in parts.values())
+    assert {side for sides in parts.values() for side in sides} == {"train", "valid"}
+
+
+def test_no_photo_changes_sides_when_the_set_grows(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 10, "stripes": 10})
+    before = train(cli, "--recipe", "probe").data["folder"]
+    draw.folder(tmp_path / "images", {"circles": 25, "stripes": 18})
+    after = train(cli, "--recipe", "probe").data["folder"]
+    first, second = split_of(tmp_path / before), split_of(tmp_path / after)
+    assert len(second) == 43
+    assert {file: row["part"] for file, row in first.items()} == {file: second[file]["part"] for file in first}
+    assert sum(row["part"] == "valid" for row in second.values()) == 9
+
+
+def test_the_same_seed_gives_the_same_network(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
+    first, second = (Path(train(cli).data["folder"]) for _ in range(2))
+    assert (first / "weights.safetensors").read_bytes() == (second / "weights.safetensors").read_bytes()
+
+
+def test_folders_called_train_and_val_are_used_as_such(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "set" / "train", {"circles": 6, "stripes": 6})
+    draw.folder(tmp_path / "set" / "val", {"circles": 3, "stripes": 3})
+    answer = train(cli, "--images", tmp_path / "set", "--recipe", "probe")
+    rows = split_of(Path(answer.data["folder"]))
+    assert {row["part"] for file, row in rows.items() if file.startswith("train/")} == {"train"}
+    assert {row["part"] for file, row in rows.items() if file.startswith("val/")} == {"valid"}
+
+
+def test_a_photo_that_broke_after_cleaning_is_left_out_with_a_reason(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
+    (tmp_path / "images/circles/003.jpg").write_bytes(draw.jpeg("circles", 3)[:900])
+    answer = train(cli, "--recipe", "probe")
+    (skipped,) = answer.data["skipped"]
+    assert skipped["file"] == "circles/003.jpg"
+    assert "truncated" in skipped["reason"]
+
+
+def test_pixels_are_read_once_and_the_cache_may_vanish(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
+    assert "reading photos" in cli("train", "--size", 64, "--recipe", "probe").err
+    assert "reading photos" not in cli("train", "--size", 64, "--recipe", "probe").err
+    shutil.rmtree(tmp_path / ".cache")
+    assert "reading photos: 16/16" in cli("train", "--size", 64, "--recipe", "probe").err
+
+
+def test_the_book_recipe_trains_fastai_s_own_head(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
+    answer = train(cli, "--recipe", "book", "--arch", "resnet18", "--weights", "none", "--batch-size", 8)
+    assert answer.code == 0, answer.out
+    assert answer.data["run"]["head"] == "book"
+    assert [row["epoch"] for row in answer.data["run"]["history"]] == [1, 2]  # one frozen, one with all of it
+
+
+def test_weights_out_of_reach_name_two_ways_on(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+    draw.folder(tmp_path / "images", {"circles": 4, "stripes": 4})
+    answer = train(cli, "--arch", "resnet18")
+    assert answer.code == 4
+    assert "resnet18" in answer.json["error"]["message"]
+    assert "--weights FILE" in answer.json["error"]["hint"]
+    assert "--arch efficientnet_lite0" in answer.json["error"]["hint"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "words"),
+    [
+        (("--arch", "resnet81"), 2, "resnet18"),
+        (("--epochs", "-3", "--size", "5"), 2, "train.size"),
+        (("--recipe", "magic"), 2, "book"),
+        (("--weights", "nowhere.pth"), 2, "nowhere.pth"),
+    ],
+)
+def test_a_wrong_flag_is_one_line(cli: Cli, tmp_path: Path, flags: tuple[str, ...], code: int, words: str):
+    draw.folder(tmp_path / "images", {"circles": 4, "stripes": 4})
+    answer = cli("train", *flags)
+    assert answer.code == code
+    assert words in answer.err
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({}, "there are no photos"),
+        ({"circles": 5}, "one label"),
+        ({"circles": 5, "Circles ": 5}, "differ only in case or spaces"),
+        ({"circles": 5, "stripes": 1}, "each label needs at least 2"),
+    ],
+)
+def test_too_little_to_learn_from_says_what_to_do(cli: Cli, tmp_path: Path, counts: dict[str, int], words: str):
+    draw.folder(tmp_path / "images", counts)
+    answer = cli("train", "--size", 64)
+    assert answer.code == 3
+    assert words in answer.err
+    assert not list(tmp_path.glob("runs/*"))
