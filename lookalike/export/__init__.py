@@ -28,6 +28,9 @@ FORMATS: dict[str, str] = {
 }
 TARGETS: dict[str, str] = {
     "web": "lookalike.export.web:write",
+    "voila": "lookalike.export.voila:write",
+    "space": "lookalike.export.space:write",
+    "docker": "lookalike.export.docker:write",
 }
 STANDALONE = Path(__file__).parent / "standalone" / "predict.py"
 Writer = Callable[[Path, Trained], list[str]]

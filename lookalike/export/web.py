@@ -23,10 +23,7 @@ SHOWN = ("name", "labels", "input", "temperature", "threshold", "metrics", "crea
 
 def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> None:
     """Fill `part` with the page for the model in folder `model`. Raises ConfigError for a model it cannot run."""
-    if bundle.input.crop != "none":
-        raise ConfigError(
-            "the page cannot find faces, which this model needs", "train with --crop none, or use `lookalike serve`"
-        )
+    refuse_faces(bundle)
     script, wasm = runtime.files()
     about = {key: value for key, value in bundle.to_json().items() if key in SHOWN}
     assets = {
@@ -48,6 +45,14 @@ def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> No
         write_text(part / ".nojekyll", "")
         write_text(part / "README.md", README.format(name=bundle.name))
     write_text(part / "THIRD-PARTY.txt", runtime.NOTICE)
+
+
+def refuse_faces(bundle: Bundle) -> None:
+    """Raise ConfigError for a model that looks at faces: what runs away from this package cannot find them yet."""
+    if bundle.input.crop != "none":
+        raise ConfigError(
+            "this target cannot find the faces that the model looks at", "use `lookalike serve` or predict"
+        )
 
 
 def packed(data: bytes) -> bytes:

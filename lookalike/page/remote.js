@@ -7,9 +7,7 @@ export async function open() {
   if (!reply.ok) throw new Error(await reply.text());
   const about = await reply.json();
   const classify = async (blob) => {
-    const body = new FormData();
-    body.append('photo', blob, blob.name || 'photo');
-    const answer = await fetch('api/predict', { method: 'POST', body, headers });
+    const answer = await fetch('api/predict', { method: 'POST', body: blob, headers });
     const text = await answer.text();
     return text.startsWith('{') ? JSON.parse(text) : { reason: 'refused', detail: text };
   };
