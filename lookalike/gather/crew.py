@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import queue
 import random
 import threading
@@ -13,17 +12,21 @@ from dataclasses import dataclass, field, replace
 
 from lookalike.config import GatherSettings
 from lookalike.errors import UnusablePhoto
-from lookalike.gather.fetch import Look, Photo, from_web
+from lookalike.gather.fetch import Look, Photo, download, verify
 from lookalike.gather.hosts import Hosts
+from lookalike.gather.providers.base import Hit
 from lookalike.gather.search import Candidate
 from lookalike.gather.store import Store
-from lookalike.http import Client, FetchError, may_recover
+from lookalike.http import Body, Client, FetchError, may_recover
 from lookalike.records import ImageRecord
 from lookalike.report import Task as ProgressTask
 
 TRIES = {"timeout": 2, "dns": 1, "host-down": 1, "rate-limited": 1}
 USUAL_TRIES = 3
 LONGEST_WAIT = 30.0
+DECODING = 4
+"""Threads beyond the number of downloads: they wait for a decoder while others already fetch."""
+
 QUEUED = 1024
 SHOWN = 60
 """New files of a label that are remembered for the contact sheet."""
@@ -78,7 +81,7 @@ class Errand:
 
 
 class Crew:
-    """`settings.jobs` threads. Use once."""
+    """Threads for `settings.jobs` downloads at the same time. Use once."""
 
     def __init__(
         self,
@@ -90,14 +93,15 @@ class Crew:
     ) -> None:
         self.settings, self.client, self.store, self.look = settings, client, store, look
         self.is_settled = is_settled
-        self.hosts: Hosts[Errand] = Hosts(settings.per_host, settings.pause, client.guard.lists_url)
+        self.hosts: Hosts[Errand] = Hosts(settings.jobs, settings.per_host, settings.pause, client.guard.lists_url)
         self.finished: queue.SimpleQueue[tuple[Errand, ImageRecord] | BaseException] = queue.SimpleQueue()
         self.stopping = threading.Event()
         self.outstanding = 0
 
     def run(self, labels: list[Wanted], progress: ProgressTask, on_saved: OnSaved) -> None:
         """Fetch until each label has what it wants or its providers have no more. Raises OSError on a full disk."""
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.settings.jobs)]
+        number = self.settings.jobs + DECODING
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(number)]
         for thread in threads:
             thread.start()
         try:
@@ -191,38 +195,44 @@ class Crew:
     def _attempt(self, url: str, errand: Errand) -> ImageRecord | None:
         """One try. Returns the line it ended with, or None when it is to be tried again."""
         label, candidate = errand.wanted.label, errand.candidate
-        failed = False
         errand.tries += 1
         try:
-            photo = self._photo(url, candidate)
+            if candidate.hit.content is not None:
+                photo = self._from_here(url, candidate.hit)
+            else:
+                body = self._from_web(url)
+                least = 1 if candidate.hit.sha256 else self.settings.min_size
+                photo = verify(body, min_size=least, look=self.look, sha256=candidate.hit.sha256)
             return self.store.keep(label, candidate, errand.address, photo)
         except UnusablePhoto as error:
-            if self.stopping.is_set():
-                return None
-            failed = may_recover(error.reason) and error.reason not in ("rate-limited", "http-429")
-            if self._again(url, errand, error):
+            if self.stopping.is_set() or self._again(url, errand, error):
                 return None
             why = errand.fault if errand.fault and error.reason == "host-down" else error
             record = self.store.miss(label, candidate, errand.address, why.reason, why.detail)
             return None if self._elsewhere(errand) else record
+
+    def _from_here(self, url: str, hit: Hit) -> Photo:
+        """A photo of this machine, of any size, as long as it is one."""
+        try:
+            content = hit.content() if hit.content else b""
+        except OSError as error:
+            raise UnusablePhoto("unreadable", error.strerror or str(error)) from None
+        finally:
+            self.hosts.done(url, failed=False)
+        return Photo(content, self.look(content))
+
+    def _from_web(self, url: str) -> Body:
+        """A download. The connection is free for the next one before this one is decoded."""
+        failed = False
+        try:
+            if reason := self.hosts.why_not(url):
+                raise FetchError(reason)
+            return download(self.client, url, honour_opt_out=self.settings.opt_out)
+        except FetchError as error:
+            failed = may_recover(error.reason) and error.reason not in ("rate-limited", "http-429")
+            raise
         finally:
             self.hosts.done(url, failed=failed)
-
-    def _photo(self, url: str, candidate: Candidate) -> Photo:
-        if candidate.hit.content is not None:
-            try:
-                content = candidate.hit.content()
-            except OSError as error:
-                raise UnusablePhoto("unreadable", error.strerror or str(error)) from None
-            return Photo(content, self.look(content))
-        if reason := self.hosts.why_not(url):
-            raise FetchError(reason)
-        expected = candidate.hit.sha256
-        least = 1 if expected else self.settings.min_size
-        photo = from_web(self.client, url, min_size=least, honour_opt_out=self.settings.opt_out, look=self.look)
-        if expected and hashlib.sha256(photo.content).hexdigest() != expected:
-            raise UnusablePhoto("changed", "the address now gives other bytes")
-        return photo
 
     def _again(self, url: str, errand: Errand, error: UnusablePhoto) -> bool:
         """Queue the same address once more when that may help; a host that asks for a long pause gets it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 from lookalike.errors import UnusablePhoto
 from lookalike.gather.looks import Looks
 from lookalike.gather.optout import reserved
-from lookalike.http import Client, FetchError
+from lookalike.http import Body, Client, FetchError
 
 MISSING_PAGES = (
     "photo_unavailable", "image_unavailable", "image-not-found", "noimage", "no-image", "no_image", "placeholder",
@@ -29,8 +30,8 @@ class Photo:
 Look = Callable[[bytes], Looks]
 
 
-def from_web(client: Client, url: str, *, min_size: int, honour_opt_out: bool, look: Look) -> Photo:
-    """Fetch and check a photo. Raises FetchError for what the network did, UnusablePhoto for what came."""
+def download(client: Client, url: str, *, honour_opt_out: bool) -> Body:
+    """What an address gives, unless its headers rule it out. Raises FetchError."""
 
     def willing(headers: Mapping[str, str]) -> None:
         if honour_opt_out and (words := reserved(headers)):
@@ -42,15 +43,25 @@ def from_web(client: Client, url: str, *, min_size: int, honour_opt_out: bool, l
     body = client.get(url, willing=willing)
     if body.url != url and _is_a_miss(body.url):
         raise FetchError("gone", "redirected to a page that stands for missing photos")
+    return body
+
+
+def verify(body: Body, *, min_size: int, look: Look, sha256: str = "") -> Photo:
+    """The photo in a download: decoded completely, large enough, and the very bytes expected when they are known.
+
+    Raises UnusablePhoto; FetchError where another try may help.
+    """
     try:
         looks = look(body.content)
     except UnusablePhoto as error:
         if error.reason == "truncated" and not body.whole:
             raise FetchError("truncated", "the connection ended early") from None
         raise
+    if sha256 and hashlib.sha256(body.content).hexdigest() != sha256:
+        raise UnusablePhoto("changed", "the address now gives other bytes")
     if min(looks.width, looks.height) < min_size:
         raise UnusablePhoto("too-small", f"{looks.width}x{looks.height}")
-    if looks.plain:
+    if looks.plain and not sha256:
         raise UnusablePhoto("one-colour", f"{looks.width}x{looks.height}")
     return Photo(body.content, looks, body.url)
 

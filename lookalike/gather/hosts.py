@@ -23,18 +23,19 @@ Task = TypeVar("Task")
 class Hosts(Generic[Task]):
     """A queue of tasks for many threads.
 
-    A site gets at most `per_host` connections, started at least `pause` seconds apart. `free` tells addresses of
-    hosts that need no such protection: those the user has listed.
+    At most `at_once` run at the same time, at most `per_host` of them on one site, started `pause` seconds apart.
+    `free` tells addresses of hosts that need no such protection: those the user has listed.
     """
 
     def __init__(
         self,
+        at_once: int,
         per_host: int,
         pause: float,
         free: Callable[[str], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.per_host, self.pause, self.free, self.clock = per_host, pause, free, clock
+        self.at_once, self.per_host, self.pause, self.free, self.clock = at_once, per_host, pause, free, clock
         self._waiting: OrderedDict[str, deque[tuple[str, Task]]] = OrderedDict()
         self._later: list[tuple[float, int, str, Task]] = []
         self._number = itertools.count()
@@ -43,6 +44,7 @@ class Hosts(Generic[Task]):
         self._failures: Counter[str] = Counter()
         self._parked: dict[str, float] = {}
         self._changed = threading.Condition()
+        self._running = 0
         self._closed = False
 
     def add(self, url: str, task: Task, delay: float = 0.0) -> None:
@@ -72,6 +74,7 @@ class Hosts(Generic[Task]):
         name = _door(url)
         with self._changed:
             self._active[site(host(url))] -= 1
+            self._running -= 1
             self._failures[name] = self._failures[name] + 1 if failed else 0
             self._changed.notify_all()
 
@@ -99,11 +102,14 @@ class Hosts(Generic[Task]):
             self._changed.notify_all()
 
     def _pick(self, now: float) -> tuple[str, Task] | None:
+        if self._running >= self.at_once:
+            return None
         for name, queue in self._waiting.items():
             url = queue[0][0]
             given_up = bool(self.why_not(url))
             if given_up or self._has_room(name, url, now):
                 self._active[name] += 1
+                self._running += 1
                 if not given_up and not self.free(url):
                     self._next_start[name] = now + self.pause
                 taken = queue.popleft()
