@@ -26,6 +26,7 @@ from lookalike.records import Bundle, InputSpec, Prediction
 AGAIN = "run `lookalike export` again, or copy the model again"
 NEITHER = "neither"
 VERSION = 1
+MAX_DESCRIPTION = 10_000_000
 TRIAL_SECONDS, TRIAL_MEMORY = 30.0, 3_000_000_000
 Decoded = tuple[str, "np.ndarray | UnusablePhoto"]
 
@@ -154,10 +155,12 @@ def check(folder: Path) -> Bundle:
 def _check_sealed(path: Path) -> None:
     """Refuse a model.json with a wrong checksum or with keys we do not know. One made by hand may have no checksum."""
     try:
+        if path.stat().st_size > MAX_DESCRIPTION:
+            raise ValueError("it is too large")
         text = path.read_bytes().decode()
         data = json.loads(text)
         version, checksum, unknown = data.get("version", 1), data.get("checksum", ""), data.keys() - _KEYS
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise NotReadyError(f"{path} is damaged or not ours: {error}", AGAIN) from None
     if version != VERSION:
         raise NotReadyError(
