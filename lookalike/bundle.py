@@ -20,14 +20,13 @@ import numpy as np
 
 from lookalike import images, onnxfile
 from lookalike.errors import NotReadyError, UnusablePhoto
-from lookalike.project import Project, load_bundle, sha256_file, write_text
+from lookalike.project import load_bundle, sha256_file, write_text
 from lookalike.records import Bundle, InputSpec, Prediction
 
 AGAIN = "run `lookalike export` again, or copy the model again"
 NEITHER = "neither"
 VERSION = 1
 MAX_DESCRIPTION = 10_000_000
-TRIAL_SECONDS, TRIAL_MEMORY = 30.0, 3_000_000_000
 Decoded = tuple[str, "np.ndarray | UnusablePhoto"]
 
 
@@ -205,50 +204,6 @@ def _fault(description: Bundle) -> str:
 
 def _number(value: object, low: float, high: float) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value) and low <= value <= high
-
-
-def locate(project: Project, name: str | None) -> Path:
-    """The folder of the model meant by `--model`. One from outside the project is tried in a limited process first.
-
-    Raises NotReadyError when there is none, when it is a file that could run code, or when the trial fails.
-    """
-    if name and (file := Path(name)).is_file():
-        onnxfile.inspect(file.read_bytes())
-        if file.name != "model.onnx":
-            raise NotReadyError(
-                f"{file} alone says nothing of labels", "give the folder with model.onnx and model.json"
-            )
-        name = str(file.parent)
-    for old in project.models.glob(".*.old"):
-        heal(project.models / old.name.removeprefix(".").removesuffix(".old"))
-    folder = project.model_dir(name)
-    if not folder.resolve().is_relative_to(project.root.resolve()):
-        from lookalike.decode import Pool
-
-        with Pool(1, seconds=TRIAL_SECONDS, memory=TRIAL_MEMORY) as pool:
-            fault = pool.call("lookalike.bundle:trial", folder)
-        if fault:
-            detail = fault if isinstance(fault, str) else "it takes too much time or memory"
-            raise NotReadyError(f"the model in {folder} was not opened: {detail}", AGAIN)
-    return folder
-
-
-def heal(folder: Path) -> None:
-    """Bring back a model that was set aside by an export that was killed before it put the new one in its place."""
-    old = folder.with_name(f".{folder.name}.old")
-    if old.is_dir() and not folder.exists():
-        old.rename(folder)
-
-
-def trial(folder: Path) -> str:
-    """Load a model and run it once on nothing: what is wrong with it, or "". Runs in a limited process."""
-    try:
-        model = load(folder)
-        size = model.description.input.size
-        model.probabilities(np.zeros((16, size, size, 3), np.uint8))
-    except NotReadyError as error:
-        return error.message
-    return ""
 
 
 def load(folder: Path, *, threads: int = 0, threshold: float | None = None) -> Model:

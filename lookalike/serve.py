@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lookalike import __version__, bundle, web
+from lookalike import __version__, bundle, models, web
 from lookalike.config import Settings
 from lookalike.decode import Pool
 from lookalike.errors import UnusablePhoto
@@ -51,7 +51,7 @@ class Served:
 def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> Served:
     """Serve until Ctrl-C. Raises NotReadyError without a model, ConfigError when the port is taken."""
     wanted = settings.serve
-    folder = bundle.locate(project, wanted.model)
+    folder = models.locate(project, wanted.model)
     sock = web.listen(wanted.host, wanted.port)
     address, port = web.address(sock), sock.getsockname()[1]
     private = not is_local(wanted.host)

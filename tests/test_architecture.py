@@ -16,7 +16,7 @@ LAYERS = [
     {"errors"},
     {"config", "records", "report", "plugins", "__init__"},
     {"project", "manifest", "images", "metrics", "dataset", "pixels", "similar", "measure", "decode", "http", "guard"},
-    {"vision", "bundle", "faces", "onnxfile", "prepare", "web"},
+    {"vision", "bundle", "faces", "onnxfile", "models", "prepare", "web"},
     {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare"},
     {"cli"},
     {"__main__"},

@@ -19,6 +19,7 @@ from lookalike import bundle, images, plugins
 from lookalike.errors import NotReadyError
 from lookalike.export import FORMATS, STANDALONE, proof
 from lookalike.export.staging import staged
+from lookalike.models import heal
 from lookalike.project import write_json
 from lookalike.records import InputSpec
 from tests import draw, models, runs
@@ -198,7 +199,8 @@ def test_an_export_that_fails_midway_leaves_the_old_folder(tmp_path: Path) -> No
 
 def test_kill_9_at_any_moment_leaves_the_old_or_the_new_folder(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from lookalike.export.staging import staged\n"
+        "import sys; from pathlib import Path; from lookalike.export.staging import staged
+from lookalike.models import heal\n"
         "folder, turn = Path(sys.argv[1]), 0\n"
         "while True:\n"
         "    turn += 1\n"
@@ -212,7 +214,7 @@ def test_kill_9_at_any_moment_leaves_the_old_or_the_new_folder(tmp_path: Path) -
             assert process.stdout and process.stdout.readline()
             time.sleep(delay / 400)
             process.send_signal(signal.SIGKILL)
-        bundle.heal(folder)
+        heal(folder)
         assert (folder / "a").read_text() == (folder / "b").read_text() != ""
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from lookalike.bundle import heal
 from lookalike.errors import NotReadyError
+from lookalike.models import heal
 
 
 @contextmanager

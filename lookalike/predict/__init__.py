@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from lookalike import bundle
+from lookalike import bundle, models
 from lookalike.config import PredictSettings, Settings
 from lookalike.decode import Pool, cores
 from lookalike.errors import ConfigError, Interrupted, NetworkError, NotReadyError
@@ -26,7 +26,7 @@ def run(project: Project, settings: Settings, names: list[str], *, report: Repor
     """
     wanted = settings.predict
     _check(wanted, names)
-    folder = bundle.locate(project, wanted.model)
+    folder = models.locate(project, wanted.model)
     total = photos.count(names)
     jobs = min(wanted.jobs or cores(), total or 1) if total is not None and not wanted.watch else wanted.jobs
     with Pool(jobs) as pool:  # its processes start while the model loads
