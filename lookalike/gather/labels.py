@@ -53,6 +53,13 @@ def base(project: Project) -> Path:
     return project.images / "train" if divided else project.images
 
 
+def sweep(folders: Iterable[Path]) -> None:
+    """Remove what a killed run was in the middle of writing. Only with the data set locked: nobody else writes then."""
+    for folder in folders:
+        for part in folder.glob(".*.part"):
+            part.unlink(missing_ok=True)
+
+
 def make_ready(project: Project, folders: Iterable[Path]) -> None:
     """Make sure, before anything is fetched, that photos can be written. Raises NotReadyError."""
     images = project.images

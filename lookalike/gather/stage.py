@@ -25,6 +25,7 @@ from lookalike.report import Reporter
 
 DEFAULT_COUNT = 150
 LOCK_WAIT = 600.0
+ASK_FOR_CONTACT = ("commons",)
 
 
 class Gathering:
@@ -45,6 +46,7 @@ class Gathering:
         base = labels.base(project)
         self.folders = {label: base / label for label in self.names.values()}
         labels.make_ready(project, self.folders.values())
+        self._tell_terms()
         self.wanted: list[Wanted] = []
 
     def _sources(self, rebuild: Path | None) -> tuple[dict[str, list[Candidate]] | None, Search | None]:
@@ -53,6 +55,15 @@ class Gathering:
         if self.settings.gather.retry_failed:
             return again.failed(self.manifest), None
         return None, Search(self.settings, os.environ, self.api)
+
+    def _tell_terms(self) -> None:
+        """Say once what the terms of a restricted provider are, and that services like to know whom to write to."""
+        providers = self.search.providers if self.search else []
+        for provider in providers:
+            if provider.restricted:
+                self.report.note(f"{provider.name}: {provider.terms}")
+        if any(provider.name in ASK_FOR_CONTACT for provider in providers) and not self.settings.network.contact:
+            self.report.note("set LOOKALIKE_NETWORK_CONTACT to your e-mail or page: Wikimedia slows down the unnamed")
 
     def _labels_known(self) -> list[str]:
         """Without names: all that are given, that the providers have, or that earlier runs had."""
@@ -95,6 +106,7 @@ class Gathering:
         Raises NotReadyError when the disk is full, after keeping what was done.
         """
         gather = self.settings.gather
+        labels.sweep([self.project.images, *self.folders.values()])
         past = history.read(self.project, self.manifest, retry_failed=self.given is not None)
         self.store = Store(self.project, self.manifest, past, self.folders)
         self.wanted = self._plan(past)

@@ -120,7 +120,8 @@ class Provider(Protocol):
     `keys` lists the environment variables that may hold the key, in order; empty when none is needed. `secrets` are
     the keys themselves. `licenses`
     says whether --license can be honoured; `local`, that photos come from this machine and are taken as they are;
-    `whole`, that all of it is wanted when no --count is given.
+    `whole`, that all of it is wanted when no --count is given; `restricted`, that its terms must be told when it is
+    used.
     """
 
     name: ClassVar[str]
@@ -132,6 +133,7 @@ class Provider(Protocol):
     licenses: ClassVar[bool]
     local: ClassVar[bool]
     whole: ClassVar[bool]
+    restricted: ClassVar[bool]
 
     def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None: ...
 
@@ -156,6 +158,7 @@ class LocalProvider:
     licenses: ClassVar[bool] = False
     local: ClassVar[bool] = True
     whole: ClassVar[bool] = True
+    restricted: ClassVar[bool] = False
     secrets: list[str] = []  # noqa: RUF012 - always empty
 
     def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None:
@@ -175,6 +178,7 @@ class WebProvider:
     licenses: ClassVar[bool] = False
     local: ClassVar[bool] = False
     whole: ClassVar[bool] = False
+    restricted: ClassVar[bool] = False
     pause: ClassVar[float] = 0.0
     """Seconds between the starts of two calls."""
 

@@ -55,6 +55,7 @@ class Bing(WebProvider):
     terms: ClassVar[str] = "Microsoft's own terms forbid machine learning and storing; another service has its own"
     docs: ClassVar[str] = "https://learn.microsoft.com/bing/search-apis/bing-image-search/reference/query-parameters"
     last_verified: ClassVar[str] = "2026-11-22"
+    restricted: ClassVar[bool] = True
     keys: ClassVar[tuple[str, ...]] = ("BING_SEARCH_V7_SUBSCRIPTION_KEY", "AZURE_SEARCH_KEY", "BING_SEARCH_KEY")
     licenses: ClassVar[bool] = True
 

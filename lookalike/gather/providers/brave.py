@@ -50,6 +50,7 @@ class Brave(WebProvider):
     terms: ClassVar[str] = "the standard plan forbids storing and training; a plan with those rights is sold"
     docs: ClassVar[str] = "https://api-dashboard.search.brave.com/app/documentation/image-search"
     last_verified: ClassVar[str] = "2026-11-22"
+    restricted: ClassVar[bool] = True
     keys: ClassVar[tuple[str, ...]] = ("BRAVE_SEARCH_API_KEY",)
     pause: ClassVar[float] = 1.0
 

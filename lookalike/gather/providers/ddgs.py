@@ -56,6 +56,7 @@ class Ddgs(WebProvider):
     terms: ClassVar[str] = "for educational purposes only, as its authors say; blocked from time to time"
     docs: ClassVar[str] = "https://github.com/deedy5/ddgs"
     last_verified: ClassVar[str] = "2026-11-22"
+    restricted: ClassVar[bool] = True
 
     def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None:
         super().__init__(settings, env, ask)

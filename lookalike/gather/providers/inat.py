@@ -82,6 +82,7 @@ class INaturalist(WebProvider):
     terms: ClassVar[str] = "its terms forbid training for commercial purposes, whatever the photo's licence"
     docs: ClassVar[str] = "https://api.inaturalist.org/v1/docs/"
     last_verified: ClassVar[str] = "2026-11-22"
+    restricted: ClassVar[bool] = True
     licenses: ClassVar[bool] = True
     pause: ClassVar[float] = 1.1
 

@@ -52,6 +52,7 @@ class SerpApi(WebProvider):
     terms: ClassVar[str] = "it answers for the collection, not for your use of the photos"
     docs: ClassVar[str] = "https://serpapi.com/google-images-api"
     last_verified: ClassVar[str] = "2026-11-22"
+    restricted: ClassVar[bool] = True
     keys: ClassVar[tuple[str, ...]] = ("SERPAPI_API_KEY", "SERPAPI_KEY")
 
     def secret_params(self) -> dict[str, str]:

@@ -60,6 +60,7 @@ class Urls:
     licenses: ClassVar[bool] = False
     local: ClassVar[bool] = False
     whole: ClassVar[bool] = True
+    restricted: ClassVar[bool] = False
     secrets: list[str] = []  # noqa: RUF012 - always empty
 
     def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None:

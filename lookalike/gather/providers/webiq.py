@@ -56,6 +56,7 @@ class WebIQ(WebProvider):
     terms: ClassVar[str] = "its terms of use decide whether photos may be kept and learnt from: read them first"
     docs: ClassVar[str] = "https://learn.microsoft.com/web-iq"
     last_verified: ClassVar[str] = "2026-11-22"
+    restricted: ClassVar[bool] = True
     keys: ClassVar[tuple[str, ...]] = ("WEBIQ_API_KEY",)
 
     def headers(self) -> dict[str, str]:

@@ -1,0 +1,196 @@
+"""The queue that decides which host is asked next, with a clock that stands still; and small parts of the client."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+
+from lookalike.gather.hosts import Hosts, site
+from lookalike.guard import is_public
+from lookalike.http import may_recover, retry_after
+from tests.conftest import Cli
+from tests.faultserver import FaultServer
+from tests.gathering import fetch, photos, reasons
+from tests.searchserver import SearchServer
+
+pytest_plugins = ("tests.gathering",)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def queue(clock: Clock, at_once: int = 99, per_host: int = 2, pause: float = 0.0) -> Hosts[int]:
+    return Hosts(at_once, per_host, pause, lambda url: "listed" in url, clock)
+
+
+def taken(hosts: Hosts[int]) -> list[int]:
+    """Everything that may start at this moment."""
+    found = []
+    while (item := hosts._pick(hosts.clock())) is not None:
+        found.append(item[1])
+    return found
+
+
+def test_hosts_take_turns_and_get_two_at_a_time() -> None:
+    hosts = queue(Clock())
+    for number in range(4):
+        hosts.add(f"http://a.example/{number}", number)
+        hosts.add(f"http://b.example/{number}", 10 + number)
+    assert taken(hosts) == [0, 10, 1, 11]
+    hosts.done("http://a.example/0", failed=False)
+    assert taken(hosts) == [2]
+
+
+def test_no_more_than_so_many_run_in_all() -> None:
+    hosts = queue(Clock(), at_once=3)
+    for number in range(9):
+        hosts.add(f"http://host{number}.example/", number)
+    assert taken(hosts) == [0, 1, 2]
+    hosts.done("http://host1.example/", failed=True)
+    assert taken(hosts) == [3]
+
+
+def test_starts_on_one_site_are_apart_and_listed_hosts_are_free() -> None:
+    clock = Clock()
+    hosts = queue(clock, per_host=9, pause=0.1)
+    for number in range(3):
+        hosts.add(f"http://www{number}.slow.example/", number)
+        hosts.add(f"http://listed/{number}", 10 + number)
+    assert taken(hosts) == [0, 10, 11, 12]
+    clock.now += 0.11
+    assert taken(hosts) == [1]
+
+
+def test_all_hosts_of_wikimedia_share_two_connections() -> None:
+    hosts = queue(Clock(), per_host=8)
+    for number in range(4):
+        hosts.add(f"https://{'thumb' if number % 2 else 'upload'}.wikimedia.org/{number}", number)
+    assert taken(hosts) == [0, 1]
+
+
+def test_a_host_that_asks_for_time_gets_it_and_the_others_go_on() -> None:
+    clock = Clock()
+    hosts = queue(clock)
+    hosts.add("http://a.example/", 1)
+    hosts.add("http://b.example/", 2)
+    hosts.hold("http://a.example/", 3)
+    assert taken(hosts) == [2]
+    clock.now += 3.1
+    assert taken(hosts) == [1]
+
+
+def test_a_task_to_be_tried_later_waits_its_time() -> None:
+    clock = Clock()
+    hosts = queue(clock)
+    hosts.add("http://a.example/", 1, delay=0.02)
+    assert taken(hosts) == []
+    clock.now += 1
+    assert hosts.take() == ("http://a.example/", 1)
+
+
+def test_five_straight_failures_close_a_host_and_a_success_opens_it() -> None:
+    hosts = queue(Clock(), per_host=99)
+    for number in range(6):
+        hosts.add(f"http://a.example:81/{number}", number)
+    taken(hosts)
+    for number in range(5):
+        assert hosts.why_not("http://a.example:81/") == ""
+        hosts.done(f"http://a.example:81/{number}", failed=True)
+    assert hosts.why_not("http://a.example:81/x") == "host-down"
+    assert hosts.why_not("http://a.example/") == ""
+    hosts.done("http://a.example:81/5", failed=False)
+    assert hosts.why_not("http://a.example:81/x") == ""
+
+
+def test_a_parked_host_is_answered_at_once() -> None:
+    clock = Clock()
+    hosts = queue(clock, pause=60)
+    hosts.park("http://a.example/", 3600)
+    for number in range(4):
+        hosts.add(f"http://a.example/{number}", number)
+    assert hosts.why_not("http://a.example/") == "rate-limited"
+    assert taken(hosts) == [0, 1, 2, 3]
+    clock.now += 3601
+    assert hosts.why_not("http://a.example/") == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("live.staticflickr.com", "staticflickr.com"),
+        ("example.org", "example.org"),
+        ("news.bbc.co.uk", "bbc.co.uk"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1", "::1"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_a_site_is_the_part_of_a_host_that_was_bought(host: str, expected: str) -> None:
+    assert site(host) == expected
+
+
+def test_retry_after_is_a_number_or_a_date() -> None:
+    assert retry_after({"Retry-After": "120"}) == 120
+    assert retry_after({"Retry-After": formatdate(time.time() + 100, usegmt=True)}) == pytest.approx(100, abs=3)
+    assert retry_after({"Retry-After": formatdate(time.time() - 100, usegmt=True)}) == 0
+    assert retry_after({"Retry-After": "soon"}) is None
+    assert retry_after({}) is None
+
+
+def test_only_what_may_change_is_tried_again() -> None:
+    again = [
+        "timeout",
+        "dns",
+        "refused",
+        "connection-lost",
+        "truncated",
+        "http-429",
+        "http-500",
+        "http-503",
+        "http-599",
+    ]
+    never = ["http-404", "http-403", "http-410", "blocked-address", "tls", "not-an-image", "opt-out", "too-small", ""]
+    assert [reason for reason in again + never if may_recover(reason)] == again
+
+
+PUBLIC = ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34"]
+PRIVATE = [
+    "127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "0.0.0.0", "198.51.100.7", "224.0.0.1", "::ffff:10.1.2.3",
+    "64:ff9b::a01:203", "64:ff9b:1::1", "2002:a01:203::1", "fe80::1%eth0", "fd00::1", "ff02::1", "::1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", PUBLIC + PRIVATE)
+def test_an_address_is_public_only_when_all_it_wraps_is(address: str) -> None:
+    assert is_public(address) is (address in PUBLIC)
+
+
+def test_what_a_killed_run_was_writing_is_swept_away(cli: Cli, faults: FaultServer) -> None:
+    Path("images/cat").mkdir(parents=True)
+    Path("images/cat/.urls-0123.jpg.abc.part").write_bytes(b"half")
+    fetch(cli, faults.url("/photo/circles/1"))
+    assert len(photos()) == 1
+
+
+def test_the_terms_of_a_restricted_provider_are_told_when_it_is_used(cli: Cli, search: SearchServer) -> None:
+    search.photos("cat", 10)
+    assert "bing: Microsoft's own terms forbid" in cli("gather", "cat", "--provider", "bing").err
+    assert "forbid" not in cli("gather", "cat", "--provider", "openverse").err
+
+
+def test_a_proxy_is_used_and_a_private_name_is_refused_before_it(
+    cli: Cli, faults: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy here is the fault server itself: it gets the whole address in the request line."""
+    monkeypatch.setenv("http_proxy", faults.url(""))
+    monkeypatch.setenv("LOOKALIKE_ALLOW_HOSTS", "photos.invalid")
+    fetch(cli, "http://photos.invalid/photo/circles/1", "http://localhost/photo/circles/2", "http://10.0.0.1/x.jpg")
+    assert reasons() == {"ok": 1, "blocked-address": 2}
+    assert list(faults.hits) == ["/photo/circles/1"]
