@@ -27,7 +27,8 @@ HEAVY = ("torch", "torchvision", "fastai", "timm", "onnx", "onnxruntime", "rich"
 
 
 def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+    """Every file of the package but the programs that exports carry away."""
+    return sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "standalone")
 
 
 def part(path: Path) -> str:

@@ -199,8 +199,7 @@ def test_an_export_that_fails_midway_leaves_the_old_folder(tmp_path: Path) -> No
 
 def test_kill_9_at_any_moment_leaves_the_old_or_the_new_folder(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from lookalike.export.staging import staged
-from lookalike.models import heal\n"
+        "import sys; from pathlib import Path; from lookalike.export.staging import staged\n"
         "folder, turn = Path(sys.argv[1]), 0\n"
         "while True:\n"
         "    turn += 1\n"
