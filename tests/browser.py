@@ -26,7 +26,8 @@ def _missing() -> str:
     return ""
 
 
-needs_browser = pytest.mark.skipif(bool(_missing()), reason=_missing())
+MISSING = _missing()
+needs_browser = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 
 @contextmanager

@@ -79,3 +79,11 @@ def trained(trained_once: Path, tmp_path: Path) -> Path:
     """A copy of it for one test, as the current folder of `cli`."""
     shutil.copytree(trained_once, tmp_path, dirs_exist_ok=True)
     return tmp_path
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line when the pages could not be looked at."""
+    from tests.browser import MISSING
+
+    if MISSING:
+        terminalreporter.write_line(f"tests of the pages in a browser were skipped: {MISSING}")
