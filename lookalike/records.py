@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, Self, get_type_hints
 
 Part = Literal["train", "valid", "test"]
@@ -20,7 +21,7 @@ class Record:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The record again; fields it does not know are ignored, so that newer files still read."""
-        hints = get_type_hints(cls)
+        hints = _hints(cls)
         values: dict[str, Any] = {}
         for name in (item.name for item in dataclasses.fields(cls)):  # type: ignore[arg-type]
             if name not in data:
@@ -32,6 +33,12 @@ class Record:
                 value = hint.from_json(value)
             values[name] = value
         return cls(**values)
+
+
+@cache
+def _hints(kind: type[Record]) -> dict[str, Any]:
+    """The types of a record's fields, worked out once: manifests have tens of thousands of lines."""
+    return get_type_hints(kind)
 
 
 @dataclass(frozen=True)

@@ -44,13 +44,11 @@ class Search:
         self.api = api
         self.outcomes: dict[tuple[str, str], Outcome] = {}
         self.ended: dict[str, Stop] = {}
-        self.providers: list[Provider] = [
-            plugins.find("provider", PROVIDERS, name)(settings, env, api.ask)
-            for name in dict.fromkeys(settings.gather.provider)
-        ]
-        if not self.providers:
+        kinds = [plugins.find("provider", PROVIDERS, name) for name in dict.fromkeys(settings.gather.provider)]
+        if not kinds:
             raise ConfigError("no provider is given", "add --provider openverse")
-        _check_license(settings.gather, self.providers)
+        _check_license(settings.gather, kinds)
+        self.providers: list[Provider] = [kind(settings, env, api.ask) for kind in kinds]
 
     def labels(self) -> list[str]:
         """The labels that the providers have by themselves."""
@@ -99,7 +97,7 @@ class Search:
             outcome.reason, outcome.detail = end.reason, redact(end.detail, provider.secrets)
 
 
-def _check_license(gather: GatherSettings, providers: list[Provider]) -> None:
+def _check_license(gather: GatherSettings, providers: list[type[Provider]]) -> None:
     """A licence that a provider cannot see to is refused, not passed over."""
     if gather.license == "any":
         return

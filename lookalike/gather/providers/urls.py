@@ -66,17 +66,17 @@ class Urls:
     def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None:
         if settings.gather.source is None:
             raise ConfigError("the provider `urls` needs a file of addresses", "add --source FILE")
-        self.path = settings.gather.source.expanduser()
+        self.hits: dict[str, list[Hit]] = {}
+        for label, hit in parse(settings.gather.source.expanduser()):
+            self.hits.setdefault(label, []).append(hit)
 
     def labels(self) -> list[str]:
-        """The labels the file names."""
-        return sorted({label for label, _ in parse(self.path) if label})
+        """The labels the file names, in their order."""
+        return [label for label in self.hits if label]
 
     def search(self, query: Query) -> Iterator[Hit]:
         """The lines of this label; lines without a label belong to every label asked for."""
-        found = 0
-        for label, hit in parse(self.path):
-            if label in ("", query.label):
-                found += 1
-                yield hit
-        raise Stop("exhausted" if found else "no-hits")
+        mine, anyones = self.hits.get(query.label, []), self.hits.get("", [])
+        yield from mine
+        yield from anyones
+        raise Stop("exhausted" if mine or anyones else "no-hits")
