@@ -21,7 +21,7 @@ class Record:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The record again; fields it does not know are ignored, so that newer files still read."""
-        hints = _hints(cls)
+        hints = _hints(cls)  # type: ignore[arg-type]
         values: dict[str, Any] = {}
         for name in (item.name for item in dataclasses.fields(cls)):  # type: ignore[arg-type]
             if name not in data:
