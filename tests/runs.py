@@ -16,8 +16,8 @@ from tests import draw
 LABELS = ("circles", "stripes")
 
 
-def untrained(project: Path, *, certain: bool = False) -> Path:
-    """Write images/ with 2 x 6 drawn photos and runs/r1 around a small network; returns the folder of the run.
+def untrained(project: Path, *, certain: bool = False, arch: str = "mobilenetv3_small_050", size: int = 64) -> Path:
+    """Write images/ with 2 x 6 drawn photos and runs/r1 around a network; returns the folder of the run.
 
     With `certain`, the last layer is scaled up until answers differ from photo to photo.
     """
@@ -26,11 +26,10 @@ def untrained(project: Path, *, certain: bool = False) -> Path:
     from lookalike.vision import model
 
     torch.manual_seed(1)
-    arch, size, head = "mobilenetv3_small_050", 64, "linear"
     images = draw.folder(project / "images", dict.fromkeys(LABELS, 6))
     folder = project / "runs" / "r1"
     folder.mkdir(parents=True)
-    network, _ = model.build(arch, 2, head=head)
+    network, _ = model.build(arch, 2, head="linear")
     if certain:
         _sharpen(network, images, size)
     model.save(network, folder / "weights.safetensors")
@@ -41,7 +40,7 @@ def untrained(project: Path, *, certain: bool = False) -> Path:
     )
     write_split(folder / "split.csv", Dataset(str(images), LABELS, examples, ""), seed=42, valid=0.5)
     spec = InputSpec(size, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    run = TrainedRun("r1", "2026-01-01", LABELS, arch, "auto", spec, head, {}, "f" * 16, 42, str(images))
+    run = TrainedRun("r1", "2026-01-01", LABELS, arch, "auto", spec, "linear", {}, "f" * 16, 42, str(images))
     write_json(folder / "run.json", run.to_json())
     return folder
 

@@ -1,0 +1,54 @@
+"""A container that serves the page and the JSON API."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from lookalike.config import ExportSettings
+from lookalike.export.voila import PYTHON, REQUIREMENTS, STANDALONE, copy_model
+from lookalike.export.web import PAGE, refuse_faces
+from lookalike.project import write_bytes, write_text
+from lookalike.records import Bundle
+
+FILES = {"index.html": "index.html", "style.css": "style.css", "app.js": "app.js", "engine.js": "remote.js"}
+
+
+def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> None:
+    """Fill `part` with what `docker build` needs. Raises ConfigError for a model it cannot run."""
+    refuse_faces(bundle)
+    copy_model(part, model)
+    shutil.copyfile(STANDALONE / "docker_app.py", part / "app.py")
+    for name, source in FILES.items():
+        write_bytes(part / "page" / name, (PAGE / source).read_bytes())
+    write_text(part / "requirements.txt", "starlette>=1.0,<2\nuvicorn>=0.40,<1\n" + REQUIREMENTS)
+    write_text(part / "Dockerfile", DOCKERFILE.format(python=PYTHON))
+    write_text(part / "README.md", README.format(name=bundle.name.lower()))
+
+
+DOCKERFILE = """\
+FROM python:{python}-slim
+WORKDIR /app
+COPY requirements.txt .
+RUN pip install --no-cache-dir -r requirements.txt
+COPY . .
+USER nobody
+EXPOSE 8000
+HEALTHCHECK CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=3)"]
+CMD ["uvicorn", "app:app", "--host", "0.0.0.0", "--port", "8000", "--limit-concurrency", "64"]
+"""
+
+README = """\
+# {name}
+
+A container with a page (GET /) and a JSON API (POST /api/predict with a photo as the body):
+
+```
+docker build -t {name} .
+docker run --rm --memory 1g -p 127.0.0.1:8000:8000 {name}
+curl --data-binary @photo.jpg http://127.0.0.1:8000/api/predict
+```
+
+To publish it, push the image to a registry: `docker tag {name} YOU/{name} && docker push YOU/{name}`. Who can reach the
+port can use it; put a proxy with a login in front where that matters.
+"""

@@ -1,0 +1,61 @@
+import io
+
+import ipywidgets as widgets
+from IPython.display import display
+from predict import Classifier, upright
+
+classifier = Classifier()
+upload = widgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
+button = widgets.Button(description="Classify", button_style="primary")
+thumbnail = widgets.Image(format="jpeg", layout=widgets.Layout(max_width="320px", visibility="hidden"))
+label = widgets.HTML("Choose a photo, then press Classify.")
+bars = widgets.VBox()
+
+
+def show(_: object = None) -> None:
+    """Show the chosen photo, small."""
+    if not upload.value:
+        return
+    label.value = ""
+    bars.children = ()
+    try:
+        small = upright(bytes(upload.value[-1]["content"]))
+        small.thumbnail((320, 320))
+        buffer = io.BytesIO()
+        small.save(buffer, "JPEG")
+    except Exception as error:  # whatever is wrong with a visitor's file, the page must say so and go on
+        label.value = f"This cannot be read as a photo ({type(error).__name__})."
+        thumbnail.layout.visibility = "hidden"
+        return
+    thumbnail.value = buffer.getvalue()
+    thumbnail.layout.visibility = "visible"
+
+
+def classify(_: object = None) -> None:
+    """Name the chosen photo."""
+    if not upload.value:
+        label.value = "Choose a photo first."
+        return
+    try:
+        answer = classifier.classify(bytes(upload.value[-1]["content"]))
+    except Exception as error:
+        label.value = f"This cannot be read as a photo ({type(error).__name__})."
+        return
+    label.value = f"<h2>{escaped(answer['label'])}: {answer['probability']:.1%}</h2>"
+    bars.children = tuple(bar(name, p) for name, p in list(answer["probabilities"].items())[:8])
+
+
+def bar(name: str, p: float) -> widgets.FloatProgress:
+    """One label with its probability."""
+    style = {"description_width": "12em"}
+    return widgets.FloatProgress(value=p, max=1.0, description=f"{name} {p:.1%}", style=style)
+
+
+def escaped(text: str) -> str:
+    """A label as text, never as HTML."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+upload.observe(show, names="value")
+button.on_click(classify)
+display(widgets.VBox([widgets.HBox([upload, button]), thumbnail, label, bars]))

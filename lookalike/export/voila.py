@@ -1,0 +1,85 @@
+"""The fastai book's app: a notebook that Voila shows as a page, ready for Binder. It runs onnxruntime, not torch."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from lookalike.config import ExportSettings
+from lookalike.export.web import refuse_faces
+from lookalike.project import write_json, write_text
+from lookalike.records import Bundle
+
+STANDALONE = Path(__file__).parent / "standalone"
+PYTHON = "3.12"
+REQUIREMENTS = "onnxruntime>=1.23,<2\nnumpy>=2,<3\npillow>=12,<14\n"
+APP_REQUIREMENTS = "voila>=0.5.13,<0.6\nipywidgets>=8.1,<9\nipykernel>=6.29,<8\n"
+MAX_UPLOAD = 100 * 1024 * 1024  # the default of 10 MB drops larger photos without a word
+
+
+def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> None:
+    """Fill `part` with a repository that Binder can run. Raises ConfigError for a model it cannot run."""
+    refuse_faces(bundle)
+    copy_model(part, model)
+    write_json(part / "app.ipynb", notebook(bundle))
+    write_text(part / "requirements.txt", APP_REQUIREMENTS + REQUIREMENTS)
+    write_text(part / "runtime.txt", f"python-{PYTHON}\n")
+    room = {"tornado_settings": {"websocket_max_message_size": MAX_UPLOAD}}
+    write_json(part / ".jupyter" / "jupyter_server_config.json", {"ServerApp": room})  # read on Binder
+    write_json(part / "voila.json", {"Voila": room})  # read by `voila` itself
+    write_text(part / "README.md", README.format(name=bundle.name))
+
+
+def copy_model(part: Path, model: Path) -> None:
+    """The model, its description and the program that runs it."""
+    for name in ("model.onnx", "model.json", "predict.py"):
+        shutil.copyfile(model / name, part / name)
+
+
+def notebook(bundle: Bundle) -> dict[str, Any]:
+    """The app as a notebook of one text and one code cell."""
+    heading = [f"# {' or '.join(bundle.labels)}?" if len(bundle.labels) <= 4 else f"# {bundle.name}"]
+    code = (STANDALONE / "voila_app.py").read_text(encoding="utf-8").splitlines(keepends=True)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return {
+        "cells": [
+            {"cell_type": "markdown", "id": "title", "metadata": {}, "source": heading},
+            {"cell_type": "code", "id": "app", "metadata": {}, "execution_count": None, "outputs": [], "source": code},
+        ],
+        "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def binder(owner: str, name: str) -> str:
+    """The address that starts the app on Binder."""
+    return f"https://mybinder.org/v2/gh/{owner}/{name}/HEAD?urlpath=%2Fvoila%2Frender%2Fapp.ipynb"
+
+
+README = (
+    """\
+# {name}
+
+[![launch](https://mybinder.org/badge_logo.svg)]("""
+    + binder("YOU", "{name}")
+    + """)
+
+A notebook app: upload a photo, press Classify. Publish it on Binder by pushing this folder to GitHub (an empty
+repository YOU/{name} must exist; replace YOU in the badge above as well):
+
+```
+git init -b main && git add . && git commit -m "{name}"
+git remote add origin https://github.com/YOU/{name}.git
+git push -u origin main
+```
+
+Then press the badge; the first start builds the environment and takes some minutes. Here on this computer:
+
+```
+pip install -r requirements.txt
+voila app.ipynb
+```
+"""
+)
