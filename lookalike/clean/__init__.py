@@ -60,7 +60,7 @@ def _clean(
         aside=tuple(found.away),
         notes=tuple(found.notes),
         groups=tuple(tuple(photo.file for photo in group) for group in found.groups),
-        suspects=tuple(asdict(item) for item in found.most_suspect[: settings.suspects]),
+        suspects=tuple(asdict(item) for item in found.suspects.ranked[: settings.suspects]),
         purity=found.suspects.purity,
         skipped=tuple(passed_over(project.images)),
     )

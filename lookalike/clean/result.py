@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 from lookalike.report import Block, Table
 
+SUSPECT = 0.5
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -44,6 +46,11 @@ class Cleaning:
         gone = Counter(finding.label for finding in self.aside)
         return {label: count - gone[label] for label, count in self.before.items()}
 
+    @property
+    def likely_wrong(self) -> tuple[dict[str, Any], ...]:
+        """The suspects that are more likely wrong than right."""
+        return tuple(item for item in self.suspects if item["score"] >= SUSPECT)
+
     def data(self) -> dict[str, Any]:
         """Everything, in JSON types."""
         return {
@@ -76,7 +83,7 @@ class Cleaning:
             yield _list("each of them", self.aside)
         if self.notes:
             yield _by_reason("only worth a look (not moved)", self.notes)
-        if self.suspects:
+        if self.likely_wrong:
             yield self._suspects()
         if self.skipped:
             yield f"{len(self.skipped)} entries of the label folders are no files and were passed over"
@@ -88,7 +95,7 @@ class Cleaning:
     def _suspects(self) -> Table:
         rows = tuple(
             (shown(item["file"]), item["label"], item["predicted"], f"{item['score']:.2f}", item["why"])
-            for item in self.suspects[:10]
+            for item in self.likely_wrong[:10]
         )
         return Table(
             "most suspect labels (not moved)", ("file", "label", "looks like", "score", "why"), rows, ("score",)

@@ -33,7 +33,7 @@ b { display: block }
 def write(project: Project, result: Cleaning) -> Path:
     """Write quarantine/report.html and return its path."""
     thumbnails = _thumbnails(project, [finding.file for finding in result.aside[:MOST]], project.quarantine)
-    suspects = [Finding(s["file"], s["label"], f"score {s['score']:.2f}", s["why"]) for s in result.suspects]
+    suspects = [Finding(s["file"], s["label"], f"score {s['score']:.2f}", s["why"]) for s in result.likely_wrong]
     thumbnails |= _thumbnails(project, [finding.file for finding in suspects], project.images)
     path = project.quarantine / REPORT
     write_text(path, "".join(_page(result, suspects, thumbnails)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from lookalike.clean import checks, duplicates
 from lookalike.clean.memory import Memory
-from lookalike.clean.result import Finding
+from lookalike.clean.result import SUSPECT, Finding
 from lookalike.clean.scan import Seen, look
 from lookalike.clean.suspects import LEAST, Suspects, Suspicion, rank
 from lookalike.config import CleanSettings
@@ -32,7 +32,7 @@ class Survey:
     @property
     def most_suspect(self) -> tuple[Suspicion, ...]:
         """Photos whose label the probe does not believe, or that are far from their label, most suspect first."""
-        return tuple(item for item in self.suspects.ranked if item.score >= 0.5)
+        return tuple(item for item in self.suspects.ranked if item.score >= SUSPECT)
 
 
 def survey(project: Project, state: State, settings: CleanSettings, memory: Memory, *, report: Reporter) -> Survey:

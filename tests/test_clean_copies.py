@@ -1,0 +1,136 @@
+"""Copies of one photo and wrong labels: found, grouped, ranked; and what that does to the split."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageOps
+
+from lookalike.dataset import split
+from lookalike.records import Example
+from tests import draw
+from tests.conftest import Cli
+
+SIZE = (320, 240)
+CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "half": lambda image: image.resize((160, 120)),
+    "re-encoded": lambda image: image,
+    "cropped": lambda image: image.crop((30, 20, 302, 224)),
+    "mirrored": ImageOps.mirror,
+    "grey": lambda image: ImageOps.grayscale(image).convert("RGB"),
+    "all of it": lambda image: ImageOps.mirror(image.crop((0, 0, 272, 204))).resize((136, 102)),
+}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8}, SIZE)
+
+
+def _copy(photos: Path, name: str, change: str, label: str = "circles") -> None:
+    with Image.open(photos / "circles" / name) as image:
+        CHANGES[change](image.convert("RGB")).save(photos / label / "copy.jpg", quality=40)
+
+
+def _groups(photos: Path) -> dict[str, str]:
+    """The group of every file that has one, by the last line about it."""
+    lines = [json.loads(line) for line in (photos / "manifest.jsonl").read_text().splitlines()]
+    return {line["file"]: line["group"] for line in lines if line.get("group")}
+
+
+def _aside(data: Any) -> dict[str, tuple[str, str]]:
+    return {item["file"]: (item["reason"], item["other"]) for item in data["aside"]}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_copy_is_set_aside_and_the_original_stays(cli: Cli, photos: Path, change: str) -> None:
+    _copy(photos, "003.jpg", change)
+    data = cli("clean", "--json", "--suspects", 0).data
+    (aside,) = data["aside"]
+    assert {aside["file"], aside["other"]} == {"circles/copy.jpg", "circles/003.jpg"}
+    assert aside["reason"] == "near-copy"
+    if change in ("half", "cropped", "all of it"):
+        assert aside["file"] == "circles/copy.jpg"
+
+
+def test_different_photos_are_no_copies(cli: Cli, tmp_path: Path) -> None:
+    draw.folder(tmp_path / "images", {"circles": 40, "stripes": 40}, SIZE)
+    assert cli("clean", "--json", "--suspects", 0).data["groups"] == []
+
+
+def test_copies_form_one_group_and_it_is_in_the_manifest(cli: Cli, photos: Path) -> None:
+    with Image.open(photos / "circles" / "003.jpg") as image:
+        image.resize((200, 150)).save(photos / "circles" / "small.jpg")
+        ImageOps.mirror(image).save(photos / "circles" / "turned.jpg")
+    data = cli("clean", "--json", "--suspects", 0).data
+    assert [sorted(group) for group in data["groups"]] == [
+        ["circles/003.jpg", "circles/small.jpg", "circles/turned.jpg"]
+    ]
+    groups = _groups(photos)
+    assert set(groups) == {"circles/003.jpg", "circles/small.jpg", "circles/turned.jpg"}
+    assert len(set(groups.values())) == 1
+
+
+def test_copies_can_stay_and_a_split_still_keeps_them_together(cli: Cli, photos: Path) -> None:
+    _copy(photos, "003.jpg", "cropped")
+    data = cli("clean", "--json", "--suspects", 0, "--keep-copies").data
+    assert data["aside"] == []
+    groups = _groups(photos)
+    files = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.jpg"))
+    for seed in range(20):
+        examples = [Example(file, file.split("/")[0], f"{seed}{file}", groups.get(file, "")) for file in files]
+        parts = {example.file: example.part for example in split(examples, seed=seed, valid=0.5, before={})}
+        assert parts["circles/003.jpg"] == parts["circles/copy.jpg"]
+
+
+def test_a_changed_copy_under_another_label_takes_both_out(cli: Cli, photos: Path) -> None:
+    _copy(photos, "003.jpg", "cropped", label="stripes")
+    data = cli("clean", "--json", "--suspects", 0).data
+    assert _aside(data) == {
+        "circles/003.jpg": ("two-labels", "stripes/copy.jpg"),
+        "stripes/copy.jpg": ("two-labels", "circles/003.jpg"),
+    }
+
+
+def test_a_copy_that_comes_back_keeps_its_group(cli: Cli, photos: Path) -> None:
+    _copy(photos, "003.jpg", "half")
+    cli("clean", "--suspects", 0)
+    cli("clean", "--undo")
+    groups = _groups(photos)
+    assert groups["circles/003.jpg"] == groups["circles/copy.jpg"]
+
+
+def test_handwriting_that_only_looks_alike_is_left_alone(cli: Cli) -> None:
+    cli("gather", "3", "8", "--provider", "digits", "--count", 80)
+    data = cli("clean", "--json", "--suspects", 0).data
+    assert (data["aside"], data["groups"]) == ([], [])
+
+
+@pytest.mark.slow
+def test_swapped_labels_lead_the_suspects_and_stay_until_asked(cli: Cli, tmp_path: Path) -> None:
+    photos = draw.folder(tmp_path / "images", {"circles": 30, "stripes": 30})
+    for number in (2, 5, 9):
+        (photos / "circles" / f"{number:03}.jpg").rename(photos / "stripes" / f"wrong{number}.jpg")
+    wrong = {"stripes/wrong2.jpg", "stripes/wrong5.jpg", "stripes/wrong9.jpg"}
+    data = cli("clean", "--json").data
+    assert {item["file"] for item in data["suspects"][:3]} == wrong
+    assert data["aside"] == []
+    assert data["purity"]["stripes"] == pytest.approx(30 / 33, abs=0.03)
+    assert data["purity"]["circles"] == pytest.approx(1, abs=0.04)
+    applied = cli("clean", "--json", "--apply-suspects", 3).data
+    assert {item["file"]: item["reason"] for item in applied["aside"]} == dict.fromkeys(wrong, "suspect")
+
+
+def test_the_report_shows_what_was_set_aside(cli: Cli, photos: Path) -> None:
+    _copy(photos, "003.jpg", "half")
+    (photos / "circles" / "<b>page.jpg").write_bytes(b"<html>")
+    page = Path(cli("clean", "--json", "--suspects", 0).data["report"]).read_text()
+    assert "near-copy" in page
+    assert "not-an-image" in page
+    assert "&lt;b&gt;page.jpg" in page
+    assert page.count("data:image/jpeg;base64,") == 1
+    assert "http" not in page
