@@ -64,6 +64,7 @@ class GatherSettings(Section):
     retry_failed: bool = Field(False, description="try again what has failed before, for good or not")
     sheet: bool = Field(False, description="write gathered.jpg: small pictures of what came")
     opt_out: bool = Field(True, description="pass over photos whose site reserves them from learning programs")
+    robots: bool = Field(False, description="obey robots.txt for each photo, too")
     jobs: int = Field(16, ge=1, le=64, description="downloads at the same time")
     per_host: int = Field(4, ge=1, le=64, description="downloads at the same time from one site")
     pause: float = Field(0.1, ge=0, le=60, description="seconds between two starts on one site")
@@ -118,6 +119,9 @@ class TrainSettings(Section):
     weights: str = Field("auto", description="pretrained weights: a file, none, or auto")
     recipe: str = Field("auto", description="how to train: auto, or book (the fastai book's own recipe)")
     valid: float = Field(0.2, gt=0, lt=0.9, description="share of the photos held back to measure accuracy")
+    crop: Literal["none", "face", "auto"] = Field(
+        "none", description="what to look at: the whole photo, the main face, or faces when most photos show one"
+    )
     cache_limit: int = Field(10_000, ge=0, description="megabytes of decoded photos to keep between runs")
 
 

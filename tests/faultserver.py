@@ -49,6 +49,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.seen[parts.path] = dict(self.headers)
         if self.server.cut.is_set():
             return self.reset()
+        if parts.path == "/robots.txt":
+            return self.robots_txt()
         name, *rest = [unquote(part) for part in parts.path.strip("/").split("/")]
         action = getattr(self, f"do_{name.replace('-', '_')}", None)
         if action is None:
@@ -87,13 +89,22 @@ class Handler(BaseHTTPRequestHandler):
     def nth(self) -> int:
         return self.server.hits[urlsplit(self.path).path]
 
+    def robots_txt(self) -> None:
+        text = self.server.bodies.get("robots.txt")
+        self.answer(200 if text else 404, text or b"", "text/plain")
+
     # good answers
 
     def do_photo(self, kind: str, seed: str, *more: str, **query: str) -> None:
         self.answer(body=jpeg(kind, int(seed.partition(".")[0])))
 
     def do_slow(self, seconds: str, seed: str) -> None:
+        with self.server.guard:
+            self.server.active += 1
+            self.server.most_active = max(self.server.most_active, self.server.active)
         time.sleep(float(seconds))
+        with self.server.guard:
+            self.server.active -= 1
         self.answer(body=jpeg("circles", int(seed)))
 
     def do_format(self, format: str, seed: str = "1", *more: str) -> None:
@@ -229,6 +240,8 @@ class FaultServer(ThreadingHTTPServer):
         self.seen: dict[str, dict[str, str]] = {}
         self.bodies: dict[str, bytes] = {}
         self.gone, self.cut = threading.Event(), threading.Event()
+        self.guard = threading.Lock()
+        self.active = self.most_active = 0
         super().__init__((address, 0), handler)
         self.place = f"{address}:{self.server_port}"
 

@@ -179,6 +179,7 @@ def test_people_see_each_name_and_why_photos_are_missing(cli: Cli, search: Searc
     search.results["cat"].append(search.url("/status/404"))
     answer = cli("gather", "cat", "--provider", "bing")
     assert "http-404 1" in answer.out
+    assert "http-404: the server answered with status 404" in answer.out
     assert "12 new photos" in answer.out
     assert "photos: 12/150" in answer.err
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from lookalike.cli import main
+from lookalike.gather.reasons import meaning
 from tests import test_gather_interrupted as interrupted
 from tests.certificates import Authority
 from tests.conftest import Cli
@@ -216,6 +217,10 @@ def test_each_fault_is_one_line_with_its_reason(run: Run, fault: Fault) -> None:
 @pytest.mark.parametrize("url", ELSEWHERE, ids=lambda url: url[:40])
 def test_each_address_that_may_not_be_reached_is_refused(run: Run, url: str) -> None:
     assert run.lines[url]["reason"] == ELSEWHERE[url][1]
+
+
+def test_every_reason_is_explained(run: Run) -> None:
+    assert all(meaning(line["reason"]) for line in run.lines.values() if line["status"] == "failed")
 
 
 def test_a_run_full_of_faults_ends_well_and_in_bounded_time(run: Run) -> None:

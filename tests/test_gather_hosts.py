@@ -172,6 +172,27 @@ def test_an_address_is_public_only_when_all_it_wraps_is(address: str) -> None:
     assert is_public(address) is (address in PUBLIC)
 
 
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_as_many_downloads_run_at_once_as_were_asked_for(cli: Cli, faults: FaultServer, jobs: int) -> None:
+    fetch(cli, *(faults.url(f"/slow/0.2/{number}") for number in range(4 * jobs)), flags=("--jobs", jobs))
+    assert faults.most_active == jobs
+
+
+def test_robots_txt_is_obeyed_when_asked_for(cli: Cli, faults: FaultServer) -> None:
+    faults.bodies["robots.txt"] = b"User-agent: *\nDisallow: /photo/circles/1\n"
+    urls = [faults.url("/photo/circles/1"), faults.url("/photo/circles/2")]
+    fetch(cli, *urls, flags=("--robots",))
+    assert reasons() == {"robots": 1, "ok": 1}
+    assert faults.hits["/photo/circles/1"] == 0
+    fetch(cli, faults.url("/photo/circles/3"))
+    assert faults.hits["/robots.txt"] <= 2
+
+
+def test_a_host_without_robots_txt_allows_everything(cli: Cli, faults: FaultServer) -> None:
+    fetch(cli, faults.url("/photo/circles/1"), flags=("--robots",))
+    assert reasons() == {"ok": 1}
+
+
 def test_what_a_killed_run_was_writing_is_swept_away(cli: Cli, faults: FaultServer) -> None:
     Path("images/cat").mkdir(parents=True)
     Path("images/cat/.urls-0123.jpg.abc.part").write_bytes(b"half")

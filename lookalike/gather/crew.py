@@ -15,6 +15,7 @@ from lookalike.errors import UnusablePhoto
 from lookalike.gather.fetch import Look, Photo, download, verify
 from lookalike.gather.hosts import Hosts
 from lookalike.gather.providers.base import Hit
+from lookalike.gather.robots import Robots
 from lookalike.gather.search import Candidate
 from lookalike.gather.store import Store
 from lookalike.http import Body, Client, FetchError, may_recover
@@ -93,6 +94,7 @@ class Crew:
     ) -> None:
         self.settings, self.client, self.store, self.look = settings, client, store, look
         self.is_settled = is_settled
+        self.robots = Robots(client) if settings.robots else None
         self.hosts: Hosts[Errand] = Hosts(settings.jobs, settings.per_host, settings.pause, client.guard.lists_url)
         self.finished: queue.SimpleQueue[tuple[Errand, ImageRecord] | BaseException] = queue.SimpleQueue()
         self.stopping = threading.Event()
@@ -227,6 +229,8 @@ class Crew:
         try:
             if reason := self.hosts.why_not(url):
                 raise FetchError(reason)
+            if self.robots and not self.robots.allow(url):
+                raise FetchError("robots")
             return download(self.client, url, honour_opt_out=self.settings.opt_out)
         except FetchError as error:
             failed = may_recover(error.reason) and error.reason not in ("rate-limited", "http-429")

@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from lookalike.gather.providers.base import OUTCOMES
+from lookalike.gather.reasons import meaning
 from lookalike.gather.search import Outcome
 from lookalike.gather.store import Conflict
 from lookalike.report import Block, Table
 
 LISTED = 10
+EXPLAINED = 4
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,12 @@ class Gathered:
         )
         columns = ("name", "wanted", "found", "saved", "now", "not saved")
         yield Table("", columns, rows, right=("wanted", "found", "saved", "now"))
+        reasons = sum((Counter(row.reasons) for row in self.labels), Counter[str]())
+        for reason, _ in reasons.most_common(EXPLAINED):
+            yield f"  {reason}: {meaning(reason)}"
         if self.outcomes:
-            yield Table(
-                "", ("provider", "name", "found", "saved", "stopped because"), self._why(), right=("found", "saved")
-            )
+            headings = ("provider", "name", "found", "saved", "stopped because")
+            yield Table("", headings, self._why(), right=("found", "saved"))
         if self.calls:
             yield "calls: " + ", ".join(f"{name} {count}" for name, count in sorted(self.calls.items()))
         yield from self._warnings()
