@@ -13,6 +13,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,34 @@ from lookalike.records import Bundle, InputSpec, Prediction
 
 AGAIN = "run `lookalike export` again, or copy the model again"
 NEITHER = "neither"
+FACE = "face.onnx"
 VERSION = 1
 MAX_DESCRIPTION = 10_000_000
 Decoded = tuple[str, "np.ndarray | UnusablePhoto"]
 
 
-class Model:
-    """A model ready to answer: `description` is its model.json."""
+@dataclass(frozen=True)
+class Reader:
+    """How a model's photos become pixels; `face` is the face detector it brings along, when it looks at faces."""
 
-    def __init__(self, description: Bundle, session: Any) -> None:
+    spec: InputSpec
+    face: Path | None = None
+
+    def read(self, source: Path | bytes) -> np.ndarray:
+        """uint8 (size, size, 3). Raises UnusablePhoto."""
+        if self.face:
+            from lookalike import faces
+
+            faces.use(self.face)
+        return images.read(source, self.spec)
+
+
+class Model:
+    """A model ready to answer: `description` is its model.json, `reader` makes its pixels."""
+
+    def __init__(self, description: Bundle, session: Any, reader: Reader) -> None:
         self.description = description
+        self.reader = reader
         self.session = session
         self._input = session.get_inputs()[0].name
 
@@ -62,7 +81,7 @@ class Model:
 
     def predict(self, photos: Iterable[tuple[str, Path | bytes]], batch_size: int = 16) -> Iterator[Prediction]:
         """An answer or a reason for each named photo, in order, with no more than one batch in memory."""
-        return self.answers(((name, decode(source, self.description.input)) for name, source in photos), batch_size)
+        return self.answers(((name, decode(source, self.reader)) for name, source in photos), batch_size)
 
     def answers(self, decoded: Iterable[Decoded], batch_size: int = 16) -> Iterator[Prediction]:
         """The same for photos that are decoded already, or could not be."""
@@ -84,18 +103,18 @@ class Model:
                 yield self.answer(name, next(rows))
 
 
-def read_named(item: tuple[str, Path | bytes | UnusablePhoto, InputSpec]) -> np.ndarray:
+def read_named(item: tuple[str, Path | bytes | UnusablePhoto, Reader]) -> np.ndarray:
     """The pixels of one named photo: what decode.Pool calls in its processes. Raises UnusablePhoto."""
-    _, source, spec = item
+    _, source, reader = item
     if isinstance(source, UnusablePhoto):
         raise source
-    return images.read(source, spec)
+    return reader.read(source)
 
 
-def decode(source: Path | bytes, spec: InputSpec) -> np.ndarray | UnusablePhoto:
+def decode(source: Path | bytes, reader: Reader) -> np.ndarray | UnusablePhoto:
     """A photo as the network sees it, or why it cannot be."""
     try:
-        return images.read(source, spec)
+        return reader.read(source)
     except UnusablePhoto as error:
         return error
 
@@ -217,7 +236,10 @@ def load(folder: Path, *, threads: int = 0, threshold: float | None = None) -> M
     session = open_session((folder / "model.onnx").read_bytes(), threads=threads)
     if fault := _misfit(session, description):
         raise NotReadyError(f"{folder / 'model.onnx'} does not fit its model.json: {fault}", AGAIN)
-    return Model(description, session)
+    face = folder.resolve() / FACE if FACE in description.files else None
+    if face:
+        onnxfile.inspect(face.read_bytes())
+    return Model(description, session, Reader(description.input, face))
 
 
 def open_session(model: bytes, *, threads: int = 0) -> Any:

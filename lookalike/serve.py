@@ -92,7 +92,7 @@ class Desk:
         return await asyncio.get_running_loop().run_in_executor(self.threads, partial(self._answer, name, photo))
 
     def _answer(self, name: str, photo: bytes) -> Prediction:
-        pixels = self.pool.call("lookalike.bundle:read_named", (name, photo, self.model.description.input))
+        pixels = self.pool.call("lookalike.bundle:read_named", (name, photo, self.model.reader))
         if isinstance(pixels, UnusablePhoto):
             return Prediction(name, reason=pixels.reason, detail=pixels.detail)
         self.answered += 1

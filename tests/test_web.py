@@ -19,7 +19,7 @@ from lookalike.cli import main
 from lookalike.errors import LookalikeError, MissingExtraError
 from lookalike.export import proof, runtime
 from lookalike.records import InputSpec
-from tests import browser, draw, models, runs, servers
+from tests import browser, draw, runs, servers
 from tests.conftest import Cli
 
 PAGE = Path(bundle.__file__).parent / "page"
@@ -197,16 +197,6 @@ def test_the_single_file_holds_everything(made: Path) -> None:
     assert {path.name for path in (made / "single").iterdir()} == {"m.html", "README.md", "THIRD-PARTY.txt"}
     html = (made / "single" / "m.html").read_text()
     assert "connect-src" not in html and "default-src 'none'" in html and 'src="' not in html.replace('src="x"', "")
-
-
-def test_a_model_of_faces_is_refused_for_the_page(tmp_path: Path) -> None:
-    from lookalike.config import ExportSettings
-    from lookalike.errors import ConfigError
-    from lookalike.export import web
-
-    description = bundle.check(models.bundle(tmp_path / "m", input=InputSpec(64, crop="face")))
-    with pytest.raises(ConfigError, match="faces"):
-        web.write(tmp_path, tmp_path / "m", description, ExportSettings())
 
 
 def test_without_npm_the_error_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from lookalike import __version__, bundle, plugins
 from lookalike.config import ExportSettings, Settings
 from lookalike.errors import ConfigError
 from lookalike.export import card, proof
-from lookalike.export.formats import Trained, open_run
+from lookalike.export.formats import Trained, face, open_run
 from lookalike.export.staging import staged
 from lookalike.project import Project, load_bundle, load_evaluation, write_text
 from lookalike.records import Bundle, Evaluation
@@ -115,6 +115,8 @@ def _write(part: Path, trained: Trained, writers: Mapping[str, Writer], wanted: 
     for writer in writers.values():
         files += writer(part, trained)
         task.advance()
+    if trained.run.input.crop == "face":
+        files += face(part)
     shutil.copyfile(STANDALONE, part / "predict.py")
     parity = proof.prove(part, trained, wanted, learner="learner" in writers)
     task.advance()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lookalike.config import ExportSettings
 from lookalike.export.voila import PYTHON, REQUIREMENTS, STANDALONE, copy_model
-from lookalike.export.web import PAGE, refuse_faces
+from lookalike.export.web import PAGE
 from lookalike.project import write_bytes, write_text
 from lookalike.records import Bundle
 
@@ -15,8 +15,7 @@ FILES = {"index.html": "index.html", "style.css": "style.css", "app.js": "app.js
 
 
 def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> None:
-    """Fill `part` with what `docker build` needs. Raises ConfigError for a model it cannot run."""
-    refuse_faces(bundle)
+    """Fill `part` with what `docker build` needs."""
     copy_model(part, model)
     shutil.copyfile(STANDALONE / "docker_app.py", part / "app.py")
     for name, source in FILES.items():

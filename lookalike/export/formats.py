@@ -47,6 +47,14 @@ def onnx(folder: Path, trained: Trained) -> list[str]:
     return ["model.onnx"]
 
 
+def face(folder: Path) -> list[str]:
+    """face.onnx: the detector of a network that looks at faces, so that the model needs no other package."""
+    from lookalike import faces
+
+    write_bytes(folder / "face.onnx", faces.flexible())
+    return ["face.onnx"]
+
+
 def learner(folder: Path, trained: Trained) -> list[str]:
     """learner.pkl: a fastai Learner that `load_learner` opens. A pickle, so only for people who trust its maker."""
     from lookalike.vision.learner import save_learner

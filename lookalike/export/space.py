@@ -16,9 +16,8 @@ LARGE = "*.onnx filter=lfs diff=lfs merge=lfs -text\n*.gz filter=lfs diff=lfs me
 
 
 def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> None:
-    """Fill `part` with a Space. Raises ConfigError for a model it cannot run."""
+    """Fill `part` with a Space."""
     if wanted.gradio:
-        web.refuse_faces(bundle)
         copy_model(part, model)
         shutil.copyfile(STANDALONE / "gradio_app.py", part / "app.py")
         write_text(part / "requirements.txt", "onnxruntime>=1.23,<2\nnumpy>=2,<3\npillow>=12,<13\n")

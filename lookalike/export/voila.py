@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.config import ExportSettings
-from lookalike.export.web import refuse_faces
 from lookalike.project import write_json, write_text
 from lookalike.records import Bundle
 
@@ -19,8 +18,7 @@ MAX_UPLOAD = 100 * 1024 * 1024  # the default of 10 MB drops larger photos witho
 
 
 def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> None:
-    """Fill `part` with a repository that Binder can run. Raises ConfigError for a model it cannot run."""
-    refuse_faces(bundle)
+    """Fill `part` with a repository that Binder can run."""
     copy_model(part, model)
     write_json(part / "app.ipynb", notebook(bundle))
     write_text(part / "requirements.txt", APP_REQUIREMENTS + REQUIREMENTS)
@@ -33,8 +31,9 @@ def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> No
 
 def copy_model(part: Path, model: Path) -> None:
     """The model, its description and the program that runs it."""
-    for name in ("model.onnx", "model.json", "predict.py"):
-        shutil.copyfile(model / name, part / name)
+    for name in ("model.onnx", "model.json", "predict.py", "face.onnx"):
+        if (model / name).is_file():
+            shutil.copyfile(model / name, part / name)
 
 
 def notebook(bundle: Bundle) -> dict[str, Any]:

@@ -11,19 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lookalike.config import ExportSettings
-from lookalike.errors import ConfigError
 from lookalike.export import runtime
 from lookalike.project import write_bytes, write_text
 from lookalike.records import Bundle
 
 PAGE = Path(__file__).parents[1] / "page"
-MODULES = ("pixels.js", "assets.js", "local.js", "app.js")
+MODULES = ("assets.js", "pixels.js", "faces.js", "local.js", "app.js")
 SHOWN = ("name", "labels", "input", "temperature", "threshold", "metrics", "created")
 
 
 def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> None:
-    """Fill `part` with the page for the model in folder `model`. Raises ConfigError for a model it cannot run."""
-    refuse_faces(bundle)
+    """Fill `part` with the page for the model in folder `model`."""
     script, wasm = runtime.files()
     about = {key: value for key, value in bundle.to_json().items() if key in SHOWN}
     assets = {
@@ -32,12 +30,14 @@ def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> No
         "model.onnx.gz": packed((model / "model.onnx").read_bytes()),
         "model.json": (json.dumps(about, ensure_ascii=False) + "\n").encode(),
     }
+    if bundle.input.crop == "face":
+        assets["face.onnx.gz"] = packed((model / "face.onnx").read_bytes())
     if wanted.single_file:
         name = f"{bundle.name}.html"
         write_text(part / name, single_file(assets))
         write_text(part / "README.md", SINGLE_README.format(name=bundle.name, file=name))
     else:
-        for name in ("index.html", "style.css", "app.js", "assets.js", "pixels.js"):
+        for name in ("index.html", "style.css", "app.js", "assets.js", "pixels.js", "faces.js"):
             write_bytes(part / name, (PAGE / name).read_bytes())
         write_bytes(part / "engine.js", (PAGE / "local.js").read_bytes())
         for name, content in assets.items():
@@ -45,14 +45,6 @@ def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> No
         write_text(part / ".nojekyll", "")
         write_text(part / "README.md", README.format(name=bundle.name))
     write_text(part / "THIRD-PARTY.txt", runtime.NOTICE)
-
-
-def refuse_faces(bundle: Bundle) -> None:
-    """Raise ConfigError for a model that looks at faces: what runs away from this package cannot find them yet."""
-    if bundle.input.crop != "none":
-        raise ConfigError(
-            "this target cannot find the faces that the model looks at", "use `lookalike serve` or predict"
-        )
 
 
 def packed(data: bytes) -> bytes:

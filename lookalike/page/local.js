@@ -1,5 +1,6 @@
 // The engine of the exported page: the model runs in this browser, and photos never leave it.
 import { asset, module } from './assets.js';
+import { faceFinder } from './faces.js';
 import { readPixels } from './pixels.js';
 
 export async function open() {
@@ -8,9 +9,11 @@ export async function open() {
   ort.env.wasm.wasmBinary = runtime;
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = 'error';
-  const session = await ort.InferenceSession.create(model, { executionProviders: ['wasm'] });
+  const start = (bytes) => ort.InferenceSession.create(bytes, { executionProviders: ['wasm'] });
+  const session = await start(model);
+  const look = about.input.crop === 'face' ? faceFinder(ort, await start(await asset('face.onnx.gz'))) : undefined;
   const classify = async (blob) => {
-    const pixels = await readPixels(blob, about.input);
+    const pixels = await readPixels(blob, about.input, look);
     if (pixels.reason) return pixels;
     const size = about.input.size;
     const image = new ort.Tensor('uint8', pixels, [1, size, size, 3]);

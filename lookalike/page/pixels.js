@@ -8,22 +8,41 @@ const STRIP = 1 << 22; // pixels drawn at a time: phones limit the area of a can
 const BITS = 22;
 const HALF = 1 << (BITS - 1);
 
-// Uint8Array of size * size * 3, or { reason, detail }.
-export async function readPixels(blob, spec) {
+// A decoded photo that is not too large, or { reason, detail }.
+export async function decode(blob) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
   } catch {
     return { reason: 'not-an-image', detail: 'this browser cannot read it as a photo' };
   }
+  const { width, height } = bitmap;
+  if (width * height <= MAX_PIXELS) return bitmap;
+  bitmap.close();
+  return { reason: 'too-large', detail: `${width}x${height} pixels` };
+}
+
+// Uint8Array of size * size * 3, or { reason, detail }. `look` finds the box that counts, by default the whole photo.
+export async function readPixels(blob, spec, look = whole) {
+  const bitmap = await decode(blob);
+  if (bitmap.reason) return bitmap;
   try {
-    const { width, height } = bitmap;
-    if (width * height > MAX_PIXELS) return { reason: 'too-large', detail: `${width}x${height} pixels` };
-    const box = frame(width, height, spec);
-    return resize((top, rows) => draw(bitmap, box, top, rows), box.width, box.height, spec.size);
+    const part = await look(bitmap);
+    const box = frame(part.width, part.height, spec);
+    const shifted = { ...box, left: box.left + part.left, top: box.top + part.top };
+    return square(bitmap, shifted, spec.size, spec.size, part);
   } finally {
     bitmap.close();
   }
+}
+
+function whole({ width, height }) {
+  return { left: 0, top: 0, width, height };
+}
+
+// The box of a photo, scaled to across x down pixels of RGB; what lies outside of `part` is black.
+export function square(bitmap, box, across, down, part = whole(bitmap)) {
+  return resize((top, rows) => draw(bitmap, box, part, top, rows), box.width, box.height, across, down);
 }
 
 // The part of the photo that counts, in its own pixels; for "pad" it is larger than the photo.
@@ -37,23 +56,27 @@ export function frame(width, height, { size, resize: how = 'crop' }) {
   return { left: Math.trunc(0.5 * (width - side)), top: Math.trunc(0.5 * (height - side)), width: side, height: side };
 }
 
-// RGBA rows of the frame: the photo on white, what lies outside of it black.
-function draw(bitmap, box, top, rows) {
+// RGBA rows of the box: the part of the photo on white, what lies outside of it black.
+function draw(bitmap, box, part, top, rows) {
   const canvas = document.createElement('canvas');
   [canvas.width, canvas.height] = [box.width, rows];
   const pen = canvas.getContext('2d', { willReadFrequently: true });
+  const [x, y] = [part.left - box.left, part.top - box.top - top];
   pen.fillStyle = 'black';
   pen.fillRect(0, 0, box.width, rows);
+  pen.beginPath();
+  pen.rect(x, y, part.width, part.height);
+  pen.clip();
   pen.fillStyle = 'white';
-  pen.fillRect(-box.left, -box.top - top, bitmap.width, bitmap.height);
+  pen.fillRect(0, 0, box.width, rows);
   pen.drawImage(bitmap, -box.left, -box.top - top);
   return pen.getImageData(0, 0, box.width, rows).data;
 }
 
-// read(top, rows) gives RGBA rows of a width x height picture; the result is size x size RGB.
-export function resize(read, width, height, size) {
-  const narrow = eachRow(strips(read, width, height), weights(width, size), height);
-  return eachColumn(narrow, size * 3, weights(height, size));
+// read(top, rows) gives RGBA rows of a width x height picture; the result is across x down RGB.
+export function resize(read, width, height, across, down) {
+  const narrow = eachRow(strips(read, width, height), weights(width, across), height);
+  return eachColumn(narrow, across * 3, weights(height, down));
 }
 
 function* strips(read, width, height) {

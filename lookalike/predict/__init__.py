@@ -72,7 +72,7 @@ class _Answers:
         """Answer photo after photo, in order."""
         sources: deque[Source] = deque()
         fetched = pixels.fetched(named, self.settings.network)
-        decoded = pixels.decoded(self.pool, fetched, self.model.description.input, sources)
+        decoded = pixels.decoded(self.pool, fetched, self.model.reader, sources)
         for prediction in self.model.answers(decoded, BATCH):
             source = sources.popleft()
             if folder := self.settings.predict.sort_into:

@@ -6,19 +6,18 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from lookalike.bundle import Decoded
+from lookalike.bundle import Decoded, Reader
 from lookalike.config import NetworkSettings
 from lookalike.decode import Pool
 from lookalike.errors import UnusablePhoto
 from lookalike.predict.photos import Named, Source
-from lookalike.records import InputSpec
 
 FETCH_AHEAD = 8
 
 
-def decoded(pool: Pool, named: Iterable[Named], spec: InputSpec, sources: deque[Source]) -> Iterator[Decoded]:
+def decoded(pool: Pool, named: Iterable[Named], reader: Reader, sources: deque[Source]) -> Iterator[Decoded]:
     """Each photo's pixels or the reason there are none; `sources` gets where each came from, in the same order."""
-    items = ((name, source, spec) for name, source in named)
+    items = ((name, source, reader) for name, source in named)
     for (name, source, _), pixels in pool.map("lookalike.bundle:read_named", items):
         sources.append(source)
         yield name, pixels

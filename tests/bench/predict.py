@@ -101,7 +101,7 @@ def alone(folder: Path, photos: Path) -> tuple[float, float]:
     model = bundle.load(folder)
     files = sorted(photos.iterdir())
     with Pool() as pool:
-        items = [(path.name, path, model.description.input) for path in files]
+        items = [(path.name, path, model.reader) for path in files]
         started = time.perf_counter()
         pixels = [answer for _, answer in pool.map("lookalike.bundle:read_named", items)]
         decoded = time.perf_counter()
