@@ -86,7 +86,6 @@ class SearchHandler(Handler):
             body["continue"] = {"gsroffset": start + 50, "continue": "gsroffset||"}
         return self.reply("commons", body)
 
-
     def do_canned(self, *rest: str, **query: str) -> None:
         """Only what `server.script["canned"]` holds, whatever is asked; after that, 404."""
         self.reply("canned", {"error": "nothing more to say"}, 404)
