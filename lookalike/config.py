@@ -89,6 +89,7 @@ class CleanSettings(Section):
     )
     keep_copies: bool = Field(False, description="leave copies in the set; a split still keeps them together")
     suspects: int = Field(20, ge=0, description="how many probably wrong labels to show; 0 does not look for them")
+    faces: bool = Field(True, description="where photos show faces, mark those with none or several (extra: faces)")
     apply_suspects: int | None = Field(None, ge=0, description="also set aside this many of the most suspect photos")
     dry_run: bool = Field(False, description="only show what would be set aside")
     yes: bool = Field(False, description="do not ask, even when more than half of the photos would go")

@@ -103,8 +103,8 @@ def _find_at(image: Image.Image, side: int) -> list[Face]:
     across = (columns + offset[0, 1, rows, columns] + 0.5) * STRIDE
     boxes = np.stack([across - wide / 2, down - high / 2, across + wide / 2, down + high / 2], axis=1)
     boxes = np.clip(boxes, 0, [width, height, width, height]) * np.tile(np.divide(image.size, (width, height)), 2)
-    found = [Face(*map(float, box), float(score)) for box, score in zip(boxes, heat[0, 0, rows, columns], strict=True)]
-    return _one_each(found)
+    table = np.column_stack([boxes, heat[0, 0, rows, columns]]).tolist()
+    return _one_each([Face(*row) for row in table])
 
 
 def _one_each(found: Sequence[Face]) -> list[Face]:

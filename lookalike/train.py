@@ -17,7 +17,7 @@ from lookalike import plugins
 from lookalike.bundle import write_description
 from lookalike.config import Settings, TrainSettings
 from lookalike.errors import ConfigError
-from lookalike.prepare import fitting_size, prepare
+from lookalike.prepare import fitting_size, looks_at_faces, prepare
 from lookalike.project import Project, write_bytes, write_json, write_rows
 from lookalike.records import Bundle, Dataset, InputSpec, Part, TrainedRun
 from lookalike.report import SILENT, Block, Reporter, Table
@@ -85,7 +85,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     from lookalike.vision.device import choose
 
     device = choose(wanted.device)
-    spec = _input_spec(wanted, found, project.images)
+    spec = _input_spec(wanted, [project.images / item.file for item in found], report)
     prepared = prepare(project, wanted, spec, found, report)
     folder = _new_folder(project.runs)
     material = recipes.Material(
@@ -111,16 +111,12 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     return TrainResult(done, folder, folder / "model", accuracy, skipped)
 
 
-def _input_spec(wanted: TrainSettings, found: list[datasets.Found], images: Path) -> InputSpec:
+def _input_spec(wanted: TrainSettings, photos: list[Path], report: Reporter) -> InputSpec:
     from lookalike.vision import weights
 
     mean, std = weights.normalisation(wanted.arch)
-    return InputSpec(
-        wanted.size or fitting_size([images / item.file for item in found[:: max(1, len(found) // 50)]]),
-        "crop",
-        mean,
-        std,
-    )
+    crop = "face" if looks_at_faces(wanted.crop, photos, report) else "none"
+    return InputSpec(wanted.size or fitting_size(photos, crop), "crop", mean, std, crop)
 
 
 def _seed(seed: int) -> None:
