@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urljoin
@@ -27,6 +28,7 @@ from lookalike.guard import BadAddressError, Guard, GuardedAdapter, deadline
 
 MAX_REDIRECTS = 5
 ACCEPT = "image/avif,image/webp,image/jpeg,image/png,image/gif,image/*;q=0.5"
+LONGEST_PAUSE = 7 * 86_400.0
 RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 TRANSIENT = frozenset(
     {"timeout", "dns", "refused", "connection-lost", "truncated", "bad-response", "host-down", "rate-limited"}
@@ -115,7 +117,7 @@ class Client:
                 raise
             except BadAddressError as error:
                 raise FetchError(error.reason, error.detail) from None
-            except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
+            except (OSError, ValueError, urllib3.exceptions.HTTPError, HTTPException) as error:
                 raise FetchError(*_why(error)) from None
         raise FetchError("too-many-redirects", f"more than {redirects}")
 
@@ -167,13 +169,14 @@ def user_agent(contact: str) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a Retry-After header asks for, given as a number or a date; None without a sensible one."""
+    """Seconds that a Retry-After header asks for, a week at most, given as a number or a date; None if senseless."""
     value = headers.get("Retry-After", "").strip()
-    if value.isdigit():
-        return float(value)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+        if value.isdigit():
+            return min(float(value), LONGEST_PAUSE)
+        date = email.utils.parsedate_to_datetime(value)
+        return min(max(0.0, date.timestamp() - time.time()), LONGEST_PAUSE)
+    except (ValueError, OverflowError):
         return None
 
 

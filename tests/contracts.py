@@ -7,6 +7,8 @@ refusals are told apart.
 
 from __future__ import annotations
 
+import copy
+import random
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -232,3 +234,22 @@ CONTRACTS = {
         refusals=[(ok([]), "blocked")],
     ),
 }  # fmt: skip
+
+
+JUNK: list[Any] = [None, 0, -1, 3.5, "", "x", [], {}, True, [None], {"a": 1}, 10**30]
+
+
+def damaged(payload: Any, randomness: random.Random) -> Any:
+    """A copy of an answer with something in it missing, or replaced by what nobody expects."""
+    payload = copy.deepcopy(payload)
+    for _ in range(randomness.randint(1, 4)):
+        node, way = payload, []
+        while isinstance(node, (dict, list)) and node and randomness.random() < 0.8:
+            key = randomness.choice(list(node)) if isinstance(node, dict) else randomness.randrange(len(node))
+            way.append((node, key))
+            node = node[key]
+        if way and isinstance(way[-1][0], dict) and randomness.random() < 0.2:
+            del way[-1][0][way[-1][1]]
+        elif way:
+            way[-1][0][way[-1][1]] = copy.deepcopy(randomness.choice(JUNK))
+    return payload

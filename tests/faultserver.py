@@ -79,6 +79,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.close_connection = True
 
+    def do_raw(self) -> None:
+        """Whatever bytes the test has prepared, as the whole answer."""
+        self.raw(self.server.bodies["raw"])
+
     def reset(self) -> None:
         """Drop the connection so that the other side sees a reset, not an end."""
         self.close_connection = True

@@ -96,6 +96,13 @@ def test_photos_put_there_by_hand_count_and_are_not_fetched_twice(cli: Cli, sear
     assert reasons()["duplicate"] == 1
 
 
+def test_a_name_in_other_letters_than_its_folder_is_refused(cli: Cli) -> None:
+    Path("images/CAT").mkdir(parents=True)
+    answer = cli("gather", "cat", "--provider", "bing")
+    assert answer.code == 2
+    assert "has a folder 'CAT' already" in answer.err
+
+
 def test_cron_tops_up_and_exits_zero_when_nothing_is_new(cli: Cli, search: SearchServer) -> None:
     search.photos("cat", 12)
     run = ("gather", "cat", "--provider", "bing", "--count", 20, "--cache-hours", 0, "--quiet")

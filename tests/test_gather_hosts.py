@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import random
 import time
 from email.utils import formatdate
 from pathlib import Path
 
 import pytest
 
+from lookalike.config import NetworkSettings
 from lookalike.gather.hosts import Hosts, site
+from lookalike.gather.reasons import meaning
 from lookalike.guard import is_public
-from lookalike.http import may_recover, retry_after
+from lookalike.http import Client, FetchError, may_recover, retry_after
+from tests import draw
 from tests.conftest import Cli
 from tests.faultserver import FaultServer
 from tests.gathering import fetch, photos, reasons
@@ -140,7 +145,9 @@ def test_retry_after_is_a_number_or_a_date() -> None:
     assert retry_after({"Retry-After": "120"}) == 120
     assert retry_after({"Retry-After": formatdate(time.time() + 100, usegmt=True)}) == pytest.approx(100, abs=3)
     assert retry_after({"Retry-After": formatdate(time.time() - 100, usegmt=True)}) == 0
-    assert retry_after({"Retry-After": "soon"}) is None
+    assert retry_after({"Retry-After": "9" * 400}) == 7 * 86400
+    for senseless in ("soon", "²", "Wed, 21 Oct 29999999999999999999 07:28:00 GMT"):
+        assert retry_after({"Retry-After": senseless}) is None
     assert retry_after({}) is None
 
 
@@ -215,3 +222,45 @@ def test_a_proxy_is_used_and_a_private_name_is_refused_before_it(
     fetch(cli, "http://photos.invalid/photo/circles/1", "http://localhost/photo/circles/2", "http://10.0.0.1/x.jpg")
     assert reasons() == {"ok": 1, "blocked-address": 2}
     assert list(faults.hits) == ["/photo/circles/1"]
+
+
+GOOD = draw.jpeg("circles", 1)
+ANSWERS = [
+    b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(GOOD) + GOOD,
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % len(GOOD) + GOOD + b"\r\n0\r\n\r\n",
+    b"HTTP/1.0 302 Found\r\nLocation: /x?y=1\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(GOOD),
+    b"HTTP/1.1 429 Slow\r\nRetry-After: Wed, 21 Oct 2026 07:28:00 GMT\r\nContent-Length: 0\r\n\r\n",
+]
+INSERTS = [b"-1", b"9" * 30, b"\0", b"\xff\xfe", b";", b"chunked, gzip", b"http://[::1", b"//", b"\r\n", b"\xb2"]
+
+
+def spoilt(answer: bytes, randomness: random.Random) -> bytes:
+    """An answer with bytes of its head changed, dropped or added, or its end cut off."""
+    content = bytearray(answer)
+    for _ in range(randomness.randint(1, 5)):
+        place = randomness.randrange(min(len(content), 200) or 1)
+        match randomness.randrange(4):
+            case 0:
+                content[place : place + 1] = bytes([randomness.randrange(256)])
+            case 1:
+                del content[place : place + randomness.randint(1, 20)]
+            case 2:
+                content[place:place] = randomness.choice(INSERTS)
+            case 3:
+                del content[randomness.randrange(len(content) or 1) :]
+    return bytes(content)
+
+
+def test_no_answer_of_a_server_however_broken_raises_anything_but_a_reason(faults: FaultServer) -> None:
+    randomness = random.Random(1)
+    client = Client(NetworkSettings(allow_hosts=[faults.place], total_timeout=1, read_timeout=1))
+    reached = set()
+    for _ in range(250):
+        faults.bodies["raw"] = spoilt(randomness.choice(ANSWERS), randomness)
+        try:
+            client.get(faults.url("/raw"))
+        except FetchError as error:
+            reached.add(error.reason)
+    assert all(meaning(reason) for reason in reached)
+    assert len(reached) > 4

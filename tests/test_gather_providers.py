@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import random
 import sys
 import types
 from importlib import import_module
@@ -22,7 +23,7 @@ from lookalike.gather.providers import PROVIDERS
 from lookalike.gather.providers.base import OUTCOMES, Hit, Query, Stop, WebProvider
 from lookalike.gather.providers.webiq import duration
 from tests.conftest import Cli
-from tests.contracts import CONTRACTS, HTML, Answer, ok
+from tests.contracts import CONTRACTS, HTML, Answer, damaged, ok
 from tests.gathering import lines
 from tests.searchserver import SearchServer
 
@@ -117,6 +118,20 @@ def test_an_answer_of_another_shape_is_told_as_such(
 ) -> None:
     search.script["canned"] = [ok(body)] * 4
     assert drain(provider(name, search, tmp_path, monkeypatch)) == ([], "changed")
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_no_answer_however_damaged_ends_in_a_crash(
+    name: str, search: SearchServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    randomness = random.Random(1)
+    asker = provider(name, search, tmp_path, monkeypatch)
+    for _ in range(150):
+        answers = iter([damaged(body, randomness) for _, body, _ in CONTRACTS[name].pages])
+        asker.ask = lambda *_, answers=answers: next(answers, {})
+        found, reason = drain(asker)
+        assert reason in OUTCOMES
+        assert all(isinstance(hit.address, str) and isinstance(hit.width, int) for hit in found)
 
 
 @pytest.mark.parametrize("name", set(CONTRACTS) - {"ddgs"})

@@ -15,20 +15,30 @@ from lookalike.config import Settings
 from lookalike.gather.providers.base import Answer, Request, Stop, WebProvider, text
 from lookalike.http import RETRY_STATUS, Client, FetchError, is_challenge, retry_after
 from lookalike.project import write_text
+from lookalike.report import SILENT, Reporter
 
 TRIES = 3
-LONGEST_WAIT = 30.0
-"""Seconds a search waits when a service asks for time; for more it gives the turn to the next provider."""
+WORTH_A_WORD = 5.0
+LONGEST_WAIT = 65.0
+"""Seconds a search waits when a service asks for time, enough for limits by the minute; for more it gives the turn to
+the next provider. Downloads go on meanwhile."""
 
 
 class Api:
     """Asks services for one run. `calls` counts requests that really went out, by provider."""
 
     def __init__(
-        self, settings: Settings, cache: Path, *, tries: int = TRIES, sleep: Callable[[float], None] = time.sleep
+        self,
+        settings: Settings,
+        cache: Path,
+        *,
+        report: Reporter = SILENT,
+        tries: int = TRIES,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.settings = settings
         self.cache = cache
+        self.report = report
         self.tries = tries
         self.sleep = sleep
         self.calls: Counter[str] = Counter()
@@ -46,8 +56,8 @@ class Api:
         answer = self._by_itself(provider, request) or self._call(provider, request)
         if end := provider.spent(answer.headers):
             self._spent[provider.name] = end
-        kept = json.dumps({"at": time.time(), "provider": provider.name, "payload": answer.payload}, ensure_ascii=False)
-        write_text(path, redact(kept, provider.secrets))
+        kept = {"at": time.time(), "provider": provider.name, "payload": answer.payload}
+        write_text(path, redact(json.dumps(kept, ensure_ascii=False, default=str), provider.secrets))
         return answer.payload
 
     def _by_itself(self, provider: WebProvider, request: Request) -> Answer | None:
@@ -81,6 +91,8 @@ class Api:
                 again = end.reason == "unreachable" and error.reason not in ("blocked-address", "bad-url", "tls", "dns")
             if not again or attempt == self.tries - 1 or wait > LONGEST_WAIT:
                 raise end
+            if wait >= WORTH_A_WORD:
+                self.report.note(f"{provider.name} asks for a pause of {wait:.0f} s")
             self.sleep(wait)
         raise end
 

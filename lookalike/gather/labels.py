@@ -47,6 +47,16 @@ def check(labels: Iterable[str]) -> dict[str, str]:
     return chosen
 
 
+def check_against(base: Path, chosen: Iterable[str]) -> None:
+    """Raise ConfigError for a label that differs from a folder already there only in its capital letters."""
+    there = {path.name.casefold(): path.name for path in base.glob("*") if path.is_dir()}
+    for name in chosen:
+        if there.get(name.casefold(), name) != name:
+            raise ConfigError(
+                f"{base} has a folder {there[name.casefold()]!r} already", "write the name as it is there"
+            )
+
+
 def base(project: Project) -> Path:
     """The folder that new label folders go to: images/, or images/train/ where photos are divided already."""
     divided = any(item.part is not None for item in walk(project.images))

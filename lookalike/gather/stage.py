@@ -39,11 +39,12 @@ class Gathering:
     ) -> None:
         self.project, self.settings, self.report = project, settings, report
         self.manifest = Manifest(project.images)
-        self.api = Api(settings, project.cache / "search")
+        self.api = Api(settings, project.cache / "search", report=report)
         self.given, self.search = self._sources(rebuild)
         chosen = list(dict.fromkeys(names)) or self._labels_known()
         self.names = labels.check(chosen)
         base = labels.base(project)
+        labels.check_against(base, self.names.values())
         self.folders = {label: base / label for label in self.names.values()}
         labels.make_ready(project, self.folders.values())
         self._tell_terms()

@@ -221,6 +221,15 @@ class WebProvider:
         """An answer as a page. May raise KeyError, TypeError, ValueError or AttributeError on an unknown shape."""
         raise NotImplementedError
 
+    def understand(self, payload: Any, query: Query) -> Page:
+        """`read`, with an unknown shape as a reason to stop; single hits that make no sense are left out."""
+        try:
+            page = self.read(payload, query)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise Stop("changed", f"{type(error).__name__} in the answer") from None
+        sound = [hit for hit in page.hits if all(isinstance(url, str) for url in (hit.address, *hit.alternatives))]
+        return replace(page, hits=tuple(sound))
+
     def follow(self, request: Request, page: Page) -> Request | None:
         """The call for the page after this one."""
         return None
@@ -240,11 +249,7 @@ class WebProvider:
         request: Request | None = self.first(query)
         seen: set[str] = set()
         while request is not None:
-            payload = self.ask(self, request)
-            try:
-                page = self.read(payload, query)
-            except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-                raise Stop("changed", f"{type(error).__name__} in the answer") from None
+            page = self.understand(self.ask(self, request), query)
             fresh = [hit for hit in page.hits if hit.address not in seen]
             seen.update(hit.address for hit in fresh)
             yield from fresh

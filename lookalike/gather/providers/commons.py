@@ -38,7 +38,7 @@ def parse(payload: Mapping[str, Any]) -> Page:
         raise KeyError("query")
     pages = payload.get("query", {}).get("pages", [])
     hits = [_hit(page) for page in sorted(pages, key=lambda page: page.get("index", 0)) if page.get("imageinfo")]
-    return Page(tuple(hits), payload.get("continue"))
+    return Page(tuple(hits), dict(payload.get("continue") or {}) or None)
 
 
 def _hit(page: Mapping[str, Any]) -> Hit:

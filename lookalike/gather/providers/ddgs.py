@@ -11,6 +11,7 @@ from lookalike.config import Settings
 from lookalike.gather.providers.base import (
     Ask,
     Hit,
+    Page,
     Query,
     Request,
     Stop,
@@ -24,7 +25,7 @@ BACKENDS = ("duckduckgo", "bing")
 LAST_PAGE = 10
 
 
-def parse(found: list[Mapping[str, Any]]) -> list[Hit]:
+def parse(found: list[Mapping[str, Any]]) -> Page:
     """The hits of one page. Addresses arrive decoded, and a space as a plus sign."""
     hits = []
     for item in found:
@@ -45,7 +46,7 @@ def parse(found: list[Mapping[str, Any]]) -> list[Hit]:
                     height=whole_number(item.get("height")),
                 )
             )
-    return hits
+    return Page(tuple(hits))
 
 
 class Ddgs(WebProvider):
@@ -75,16 +76,16 @@ class Ddgs(WebProvider):
                     break
         raise Stop("exhausted" if seen else "blocked", "" if seen else "or no results: the two look the same from here")
 
-    def _page(self, query: Query, backend: str, number: int) -> list[Hit]:
+    def _page(self, query: Query, backend: str, number: int) -> tuple[Hit, ...]:
         asked = {
             "region": "us-en", "safesearch": "on" if query.safe else "off", "backend": backend, "page": number,
             "max_results": 100, "type_image": "photo" if query.type == "photo" else None,
         }  # fmt: skip
-        try:
-            found = self.ask(self, Request("ddgs:", {"q": query.text, **asked}))
-            return parse(found)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise Stop("changed", f"{type(error).__name__} in the answer") from None
+        return self.understand(self.ask(self, Request("ddgs:", {"q": query.text, **asked})), query).hits
+
+    def read(self, payload: Any, query: Query) -> Page:
+        """One page."""
+        return parse(payload)
 
     def call(self, request: Request) -> Any:
         """Ask the package instead of an address. Raises Stop."""

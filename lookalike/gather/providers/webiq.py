@@ -99,10 +99,7 @@ class WebIQ(WebProvider):
             raise Stop("no-key", f"set {self.keys[0]}")
         request = self.first(query)
         payload = self.ask(self, Request(request.url, json={**(request.json or {}), **variant}))
-        try:
-            yield from self.read(payload, query).hits
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise Stop("changed", f"{type(error).__name__} in the answer") from None
+        yield from self.understand(payload, query).hits
 
     def explain(self, answer: Answer) -> Stop | None:
         """The wait is in the body, as "60s"; 430 means too many calls at the same time."""
