@@ -121,7 +121,7 @@ class TrainSettings(Section):
     recipe: str = Field("auto", description="how to train: auto, or book (the fastai book's own recipe)")
     valid: float = Field(0.2, gt=0, lt=0.9, description="share of the photos held back to measure accuracy")
     crop: Literal["none", "face", "auto"] = Field(
-        "none", description="what to look at: the whole photo, the main face, or faces when most photos show one"
+        "auto", description="look at the main face, at none but the whole photo, or (extra: faces) at what most show"
     )
     cache_limit: int = Field(10_000, ge=0, description="megabytes of decoded photos to keep between runs")
 

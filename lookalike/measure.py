@@ -20,6 +20,7 @@ from lookalike.records import InputSpec
 
 SIDE = 256
 PICTURE = 64
+MODEST = 896
 MAX_FILE = 200_000_000
 _DAMAGE = ("Corrupt JPEG data", "Premature end", "Invalid JPEG file structure", "Inconsistent progression")
 
@@ -58,8 +59,8 @@ def measure(path: Path) -> tuple[Facts, bytes]:
     data = read_file(path)
     photo = images.open_photo(data, at_least=SIDE)
     thumbnail = _shrink(photo.image)
-    grey = np.asarray(thumbnail.convert("L"), dtype=np.float32)
-    low, high = np.percentile(grey, (1, 99))
+    grey = thumbnail.convert("L")
+    mean, spread, low, high = _brightness(grey)
     flat, colours = _colours(thumbnail)
     facts = Facts(
         sha256=hashlib.sha256(data).hexdigest(),
@@ -69,21 +70,28 @@ def measure(path: Path) -> tuple[Facts, bytes]:
         height=photo.height,
         animated=photo.animated,
         warning=jpeg_warning(data) if photo.format in ("JPEG", "MPO") else "",
-        mean=round(float(grey.mean()), 2),
-        low=round(float(low), 2),
-        high=round(float(high), 2),
-        spread=round(float(grey.std()), 2),
-        detail=round(_detail(grey), 2),
+        mean=mean,
+        low=low,
+        high=high,
+        spread=spread,
+        detail=round(_detail(np.asarray(grey, dtype=np.float32)), 2),
         flat=round(flat, 4),
         colours=colours,
     )
-    return facts, thumbnail.convert("L").resize((PICTURE, PICTURE), Image.Resampling.BOX).tobytes()
+    return facts, grey.resize((PICTURE, PICTURE), Image.Resampling.BOX).tobytes()
 
 
 def square(request: tuple[Path, InputSpec]) -> np.ndarray:
     """A photo as a network sees it, uint8 (size, size, 3). Raises UnusablePhoto."""
     path, spec = request
     return images.fit(images.open_rgb(path, at_least=spec.size), spec)
+
+
+def modest(path: Path) -> np.ndarray:
+    """A photo with its longer side at most 896 pixels, uint8 (height, width, 3). Raises UnusablePhoto."""
+    image = images.open_rgb(path, at_least=MODEST)
+    image.thumbnail((MODEST, MODEST))
+    return np.asarray(image)
 
 
 def thumbnail(path: Path) -> bytes:
@@ -134,6 +142,16 @@ def _shrink(image: Image.Image) -> Image.Image:
         return image
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.BOX)
+
+
+def _brightness(grey: Image.Image) -> tuple[float, float, float, float]:
+    """Mean, standard deviation, 1st and 99th percentile of a grey picture, from its histogram."""
+    counts, levels = np.array(grey.histogram()), np.arange(256)
+    shares = counts / counts.sum()
+    mean = float(shares @ levels)
+    spread = float(np.sqrt(shares @ (levels - mean) ** 2))
+    low, high = np.searchsorted(shares.cumsum(), (0.01, 0.99))
+    return round(mean, 2), round(spread, 2), float(low), float(min(high, 255))
 
 
 def _detail(grey: np.ndarray) -> float:

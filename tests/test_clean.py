@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,8 @@ def _spoil(photos: Path) -> None:
     folder = photos / "circles"
     good = (folder / "000.jpg").read_bytes()
     (folder / "cut.jpg").write_bytes(good[: len(good) // 2])
+    end = len(good) * 3 // 4
+    (folder / "damaged.jpg").write_bytes(good[:end] + b"\xff\xd9" + good[end + 2 :])
     (folder / "empty.jpg").write_bytes(b"")
     (folder / "page.jpg").write_bytes(b"<!doctype html><title>Not found</title>")
     (folder / "drawing.jpg").write_bytes(b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>")
@@ -51,6 +56,7 @@ def _spoil(photos: Path) -> None:
 FAULTS = {
     "circles/banner.png": "extreme-shape",
     "circles/cut.jpg": "truncated",
+    "circles/damaged.jpg": "damaged",
     "circles/drawing.jpg": "not-an-image",
     "circles/empty.jpg": "empty",
     "circles/page.jpg": "not-an-image",
@@ -287,3 +293,23 @@ def test_moving_between_file_systems_copies_first(tmp_path: Path, monkeypatch: p
     aside.move(tmp_path / "a", tmp_path / "other" / "a")
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["a"]
     assert (tmp_path / "other" / "a").read_bytes() == b"bytes"
+
+
+@pytest.mark.slow
+def test_after_thirty_kills_no_photo_is_lost_doubled_or_halved(photos: Path, tmp_path: Path) -> None:
+    for number in range(150):
+        (photos / "circles" / f"bad{number}.jpg").write_bytes(b"<html>" + bytes([number]) * number)
+    before = _tree(photos)
+    command = [sys.executable, "-m", "lookalike", "clean", "--suspects", "0", "--quiet"]
+    for number in range(30):
+        flags = ["--yes"] if number % 2 == 0 else ["--undo"]
+        process = subprocess.Popen([*command, *flags], cwd=tmp_path, stderr=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.25 + 0.02 * (number % 15))
+        process.kill()
+        process.wait()
+        inside, outside = _tree(photos), _tree(tmp_path / "quarantine")
+        assert inside.keys().isdisjoint(outside)
+        assert inside | outside == before
+    subprocess.run([*command, "--undo"], cwd=tmp_path, check=True)
+    assert _tree(photos) == before

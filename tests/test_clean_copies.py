@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from lookalike.clean import near
 from lookalike.dataset import split
 from lookalike.records import Example
 from tests import draw
@@ -60,6 +62,14 @@ def test_a_changed_copy_is_set_aside_and_the_original_stays(cli: Cli, photos: Pa
 def test_different_photos_are_no_copies(cli: Cli, tmp_path: Path) -> None:
     draw.folder(tmp_path / "images", {"circles": 40, "stripes": 40}, SIZE)
     assert cli("clean", "--json", "--suspects", 0).data["groups"] == []
+
+
+def test_photos_alike_only_in_their_large_shapes_are_no_copies() -> None:
+    slope = np.linspace(0, 200, near.SIDE)[None, :] + np.zeros((near.SIDE, 1))
+    noise = np.random.default_rng(1).integers(0, 55, (2, near.SIDE, near.SIDE))
+    pictures = (slope + noise).astype(np.uint8)
+    assert len(near._candidates(2, lambda numbers: pictures[numbers])[0].left) == 1
+    assert near.find(2, lambda numbers: pictures[numbers]) == []
 
 
 def test_copies_form_one_group_and_it_is_in_the_manifest(cli: Cli, photos: Path) -> None:

@@ -56,9 +56,7 @@ def test_answers_come_back_in_the_order_of_the_items() -> None:
     assert _answers("double") == [0, 2, 4, 6, 8, 10, 12, 14]
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"), [("abort", "decoder-died"), ("hang", "too-slow"), ("hungry", "too-large")]
-)
+@pytest.mark.parametrize(("name", "reason"), [("abort", "decoder-died"), ("hang", "too-slow"), ("hungry", "too-large")])
 def test_an_item_that_kills_its_child_gets_a_reason_and_the_others_their_answers(name: str, reason: str) -> None:
     assert _answers(name, seconds=1) == [0, 1, 2, reason, 4, 5, 6, 7]
 

@@ -74,13 +74,14 @@ CHECKS: dict[str, Check] = {
 }
 
 
+OF_THE_SET = ("placeholder", "no-face", "several-faces")  # faults that show only beside the other photos
 _GONE = ("missing", "stopped")
 _REPEATED, _RARE = 3, 0.05
 
 
 def moves(reason: str, settings: CleanSettings) -> bool:
     """Whether a fault sets a photo aside. What cannot be decoded always goes; the settings choose the rest."""
-    return reason in settings.aside or not (reason in CHECKS or reason == "placeholder")
+    return reason in settings.aside or not (reason in CHECKS or reason in OF_THE_SET)
 
 
 def faults(photos: Sequence[Seen], settings: CleanSettings) -> Iterator[Finding]:

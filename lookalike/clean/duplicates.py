@@ -64,12 +64,12 @@ def _near_pairs(photos: Sequence[Seen], memory: Memory, features: Features) -> l
 
 
 def best_first(group: Sequence[Seen], wanted: Collection[str] = ()) -> list[Seen]:
-    """The copy to keep comes first: one a person chose, or held out to measure, then the largest, the sharpest."""
+    """The copy to keep comes first: chosen by a person, held out to measure, largest, sharpest, shortest name."""
 
-    def order(photo: Seen) -> tuple[bool, int, int, float, str]:
+    def order(photo: Seen) -> tuple[bool, int, int, float, int, str]:
         facts = photo.facts
         pixels, detail = (facts.width * facts.height, facts.detail) if facts else (0, 0.0)
-        return photo.file not in wanted, _PART_ORDER[photo.part], -pixels, -detail, photo.file
+        return photo.file not in wanted, _PART_ORDER[photo.part], -pixels, -detail, len(photo.file), photo.file
 
     return sorted(group, key=order)
 

@@ -168,6 +168,8 @@ def _agreement(pairs: Candidates, load: Load) -> np.ndarray:
         box, step = _lay(own, other, box, step, rounds)
         result[alive] = np.einsum("ij,ij->i", _gradients(_sample(own, box)), _gradients(other))
         stays = result[alive] >= bar
+        if not stays.any():
+            break
         alive, own, other, box, step = alive[stays], own[stays], other[stays], box[stays], step[stays]
     return result
 

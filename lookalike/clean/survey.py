@@ -64,11 +64,29 @@ def survey(project: Project, state: State, settings: CleanSettings, memory: Memo
             away.setdefault(finding.file, finding)
         else:
             notes.append(finding)
+    for finding in _people(project, good, settings, memory, report):
+        if checks.moves(finding.reason, settings) and finding.file not in kept:
+            away.setdefault(finding.file, finding)
+        else:
+            notes.append(finding)
     suspects = _suspects(good, groups, away, settings, features)
     for item in [item for item in suspects.ranked if item.file not in kept][: settings.apply_suspects or 0]:
         away.setdefault(item.file, Finding(item.file, item.label, "suspect", f"{item.why} ({item.score:.2f})"))
     notes = [finding for finding in notes if finding.file not in away]
     return Survey(photos, sorted(away.values(), key=lambda finding: finding.file), notes, groups, suspects)
+
+
+def _people(
+    project: Project, good: list[Seen], settings: CleanSettings, memory: Memory, report: Reporter
+) -> list[Finding]:
+    """Photos with no face or several, where the detector is installed and wanted."""
+    from lookalike import faces
+
+    if not (settings.faces and settings.suspects and len(good) >= 2 * LEAST and faces.available()):
+        return []
+    from lookalike.clean.people import findings
+
+    return findings(project.images, good, memory, jobs=settings.jobs, report=report)
 
 
 def _suspects(

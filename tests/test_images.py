@@ -1,0 +1,221 @@
+"""The one way a file becomes pixels: every kind of photo upright in RGB, every damaged one refused with a reason."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lookalike import images, measure
+from lookalike.decode import Pool
+from lookalike.errors import UnusablePhoto
+from tests import draw
+
+PHOTO = draw.photo("circles", 1, (60, 40))
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "BMP")
+
+
+def _bytes(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _reason(data: bytes | Path) -> str:
+    with pytest.raises(UnusablePhoto) as refusal:
+        images.open_rgb(data)
+    return refusal.value.reason
+
+
+def _near(image: Image.Image, expected: Image.Image, tolerance: int = 40) -> bool:
+    small = [np.asarray(each.resize((4, 4), Image.Resampling.BOX), dtype=int) for each in (image, expected)]
+    return image.size == expected.size and int(np.abs(small[0] - small[1]).max()) <= tolerance
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_we_read_gives_the_same_picture_under_any_name(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "wrong.txt").write_bytes(_bytes(PHOTO, kind))
+    image = images.open_rgb(tmp_path / "wrong.txt")
+    assert image.mode == "RGB"
+    assert _near(image, PHOTO)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_photo_cut_anywhere_is_refused_and_never_half_grey(kind: str) -> None:
+    whole = _bytes(PHOTO, kind)
+    original = images.open_rgb(whole).tobytes()
+    for part in range(1, 20):
+        try:
+            kept = images.open_rgb(whole[: len(whole) * part // 20]).tobytes()
+        except UnusablePhoto:
+            continue
+        assert kept == original, f"cut at {part} of 20"
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [
+        (2, Image.Transpose.FLIP_LEFT_RIGHT), (3, Image.Transpose.ROTATE_180), (4, Image.Transpose.FLIP_TOP_BOTTOM),
+        (5, Image.Transpose.TRANSPOSE), (6, Image.Transpose.ROTATE_270), (7, Image.Transpose.TRANSVERSE),
+        (8, Image.Transpose.ROTATE_90),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_the_orientation_is_applied_once(kind: str, orientation: int, turned: Image.Transpose) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photo = images.open_photo(_bytes(PHOTO, kind, exif=exif))
+    expected = PHOTO.transpose(turned)
+    assert _near(photo.image, expected)
+    assert (photo.width, photo.height) == expected.size
+
+
+def test_a_smaller_decoding_still_tells_the_upright_size() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = images.open_photo(_bytes(draw.photo("circles", 1, (1600, 1200)), "JPEG", exif=exif), at_least=256)
+    assert (photo.width, photo.height) == (1200, 1600)
+    assert photo.image.size == (300, 400)
+
+
+def test_broken_metadata_does_not_cost_the_photo() -> None:
+    data = _bytes(PHOTO, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + b"\xaa" * 40, icc_profile=b"nonsense")
+    assert _near(images.open_rgb(data), PHOTO)
+
+
+@pytest.mark.parametrize(("value", "grey"), [(0, 0), (65535, 255), (32896, 128), (257, 1)])
+def test_deep_grey_is_scaled_not_clipped(value: int, grey: int) -> None:
+    deep = Image.fromarray(np.full((8, 8), value, np.uint16))
+    assert images.open_rgb(_bytes(deep, "PNG")).getpixel((0, 0)) == (grey, grey, grey)
+    assert images.open_rgb(_bytes(deep, "TIFF")).getpixel((0, 0)) == (grey, grey, grey)
+
+
+@pytest.mark.parametrize("value", [0.5, 127.5])
+def test_float_grey_is_taken_by_its_range(value: float) -> None:
+    picture = np.full((8, 8), value, np.float32)
+    picture[0, 0] = np.nan
+    assert images.open_rgb(_bytes(Image.fromarray(picture), "TIFF")).getpixel((4, 4)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_lies_on_white(mode: str) -> None:
+    if mode == "P":
+        data = _bytes(Image.new("P", (8, 8), 5), "GIF", transparency=5)
+    else:
+        data = _bytes(Image.new(mode, (8, 8), (0, 0, 0, 0) if mode == "RGBA" else (0, 0)), "PNG")
+    assert images.open_rgb(data).getpixel((4, 4)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L", "1", "YCbCr"])
+def test_other_colour_models_become_rgb(mode: str) -> None:
+    kind = "PNG" if mode == "1" else "JPEG"
+    assert _near(images.open_rgb(_bytes(PHOTO.convert(mode), kind)), PHOTO.convert(mode).convert("RGB"))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
+def test_of_several_frames_the_first_counts(kind: str) -> None:
+    more = [Image.new("RGB", PHOTO.size, "red")]
+    photo = images.open_photo(_bytes(PHOTO, kind, save_all=True, append_images=more))
+    assert _near(photo.image, PHOTO)
+    assert photo.animated == (kind != "TIFF")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"<!DOCTYPE html><html>", "HTML"), (b"\xef\xbb\xbf  <svg xmlns='x'>", "SVG"), (b"%PDF-1.7", "PDF"),
+        (b'{"error": 404}', "JSON"), (b"PK\x03\x04 and more", "ZIP"), (b"\0\0\0\x18ftypheic", "HEIC"),
+        (b"\0\0\0\x18ftypisom", "MP4"), (b"8BPS\0\x01", "PSD"), (b"%!PS-Adobe-3.0 EPSF", "EPS"),
+    ],
+)  # fmt: skip
+def test_what_is_no_photo_is_named(data: bytes, name: str) -> None:
+    with pytest.raises(UnusablePhoto, match=name) as refusal:
+        images.open_rgb(data + b"\0" * 50)
+    assert refusal.value.reason == "not-an-image"
+
+
+@pytest.mark.parametrize("kind", ["ICO", "PPM", "TGA", "PCX", "EPS", "SGI", "DDS", "JPEG2000"])
+def test_formats_outside_the_list_are_never_decoded(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = _bytes(PHOTO, kind)
+    monkeypatch.setattr("subprocess.Popen", None)  # no helper program, such as a PostScript interpreter
+    assert _reason(data) == "not-an-image"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"), [(b"", "empty"), (b"\xff", "not-an-image"), (b"\xff\xd8\xff", "unreadable")]
+)
+def test_next_to_nothing_is_refused(data: bytes, reason: str) -> None:
+    assert _reason(data) == reason
+
+
+def _png(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds one row."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 3000)) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("size", [(10_000, 5_001), (100_000, 100_000), (2**31 - 1, 1)])
+def test_a_pixel_bomb_is_refused_before_it_is_decoded(size: tuple[int, int]) -> None:
+    assert _reason(_png(*size)) == "too-large"
+
+
+def test_a_bomb_in_the_second_frame_does_not_cost_the_first() -> None:
+    data = bytearray(_bytes(PHOTO, "GIF", save_all=True, append_images=[Image.new("RGB", PHOTO.size, "red")]))
+    second = data.rindex(b"\x2c")
+    data[second + 5 : second + 9] = struct.pack("<HH", 65535, 65535)
+    assert _near(images.open_rgb(bytes(data)), PHOTO)
+
+
+def test_a_decompression_warning_is_never_left_to_the_user() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        images.open_rgb(_bytes(Image.new("L", (7000, 7000)), "PNG", compress_level=1))
+
+
+def test_files_that_are_gone_or_no_files_have_their_reasons(tmp_path: Path) -> None:
+    assert _reason(tmp_path / "none.jpg") == "missing"
+    assert _reason(tmp_path) == "not-a-file"
+
+
+def test_a_silently_damaged_jpeg_is_noticed() -> None:
+    whole = bytearray(_bytes(draw.photo("circles", 3, (320, 240)), "JPEG", quality=90))
+    assert measure.jpeg_warning(bytes(whole)) == ""
+    middle = len(whole) // 2
+    whole[middle : middle + 2] = b"\xff\xd9"  # an end marker: the lower half is made up
+    images.open_rgb(bytes(whole))  # Pillow says nothing
+    assert "Corrupt JPEG" in measure.jpeg_warning(bytes(whole))
+
+
+def test_padding_before_the_end_of_a_jpeg_is_no_damage() -> None:
+    whole = _bytes(PHOTO, "JPEG")
+    assert measure.jpeg_warning(whole[:-2] + b"\0" * 9 + whole[-2:]) == ""
+
+
+def test_random_bytes_behind_every_signature_end_in_a_reason(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    paths = []
+    for number in range(200):
+        kind = FORMATS[number % len(FORMATS)]
+        data = bytearray(_bytes(PHOTO, kind))
+        for place in random.integers(4, len(data), 12):
+            data[place] = int(random.integers(0, 256))
+        paths.append(tmp_path / f"{number}.{kind}")
+        paths[-1].write_bytes(bytes(data))
+    with Pool(2) as pool:
+        answers = [answer for _, answer in pool.map("lookalike.images:open_rgb", paths)]
+    reasons = {answer.reason for answer in answers if isinstance(answer, UnusablePhoto)}
+    assert len(answers) == 200
+    assert reasons <= {"unreadable", "truncated", "too-large", "not-an-image"}
