@@ -200,6 +200,6 @@ def test_a_check_asks_each_provider_once(cli: Cli, search: SearchServer, monkeyp
     told = {entry["name"]: (entry["works"], entry["answer"]) for entry in answer.data["providers"]}
     assert told["bing"] == (True, "works: 10 hits or more")
     assert told["openverse"][0] is True
-    assert told["inat"] == (False, "it did not understand the question status 404")
+    assert told["inat"] == (False, "it did not understand the question: status 404")
     assert told["webiq"] == (None, "")
     assert len(search.calls["bing"]) == 1

@@ -245,7 +245,7 @@ def test_a_search_that_fails_alone_ends_with_four_and_the_reason(cli: Cli, searc
     search.script["openverse"] = [(429, {"detail": "Request was throttled."}, {"Retry-After": "3600"})]
     answer = cli("gather", "cat", "--provider", "openverse")
     assert answer.code == 4
-    assert "openverse: it asked us to slow down. until " in answer.err
+    assert "openverse: it asked us to slow down: until " in answer.err
 
 
 def test_sites_that_reserve_their_photos_can_be_overruled_by_the_user(cli: Cli, faults: FaultServer) -> None:

@@ -87,7 +87,7 @@ class Api:
                 wait = end.retry_after or wait
                 again = answer.status in RETRY_STATUS and end.reason in ("rate-limited", "unreachable")
             except FetchError as error:
-                end = provider.explain(Answer(0, {}, None)) or Stop("unreachable", str(error))
+                end = provider.explain(Answer(0, {}, None)) or Stop("unreachable", error.detail or error.reason)
                 again = end.reason == "unreachable" and error.reason not in ("blocked-address", "bad-url", "tls", "dns")
             if not again or attempt == self.tries - 1 or wait > LONGEST_WAIT:
                 raise end

@@ -16,7 +16,7 @@ from lookalike.config import Settings
 from lookalike.errors import NetworkError
 from lookalike.gather.api import Api, redact
 from lookalike.gather.providers import PROVIDERS
-from lookalike.gather.providers.base import OUTCOMES, Query, Stop
+from lookalike.gather.providers.base import Query, Stop, in_words
 from lookalike.project import Project
 from lookalike.report import SILENT, Block, Reporter, Table
 
@@ -100,5 +100,5 @@ def _check(entry: Entry, settings: Settings) -> Entry:
             answer, works = f"works: {count} hits or more", True
         except Stop as stop:
             works = stop.reason == "exhausted"
-            answer = f"{OUTCOMES.get(stop.reason, stop.reason)} {redact(stop.detail, provider.secrets)}".strip()
+            answer = in_words(stop.reason, redact(stop.detail, provider.secrets))
     return Entry(**{**asdict(entry), "answer": answer, "works": works})

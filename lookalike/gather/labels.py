@@ -49,12 +49,11 @@ def check(labels: Iterable[str]) -> dict[str, str]:
 
 def check_against(base: Path, chosen: Iterable[str]) -> None:
     """Raise ConfigError for a label that differs from a folder already there only in its capital letters."""
-    there = {path.name.casefold(): path.name for path in base.glob("*") if path.is_dir()}
+    there = {path.name for path in base.glob("*") if path.is_dir()}
+    folded = {name.casefold(): name for name in there}
     for name in chosen:
-        if there.get(name.casefold(), name) != name:
-            raise ConfigError(
-                f"{base} has a folder {there[name.casefold()]!r} already", "write the name as it is there"
-            )
+        if name not in there and (twin := folded.get(name.casefold())):
+            raise ConfigError(f"{base} has a folder {twin!r} already", "write the name as it is there")
 
 
 def base(project: Project) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
-from lookalike.gather.providers.base import OUTCOMES
+from lookalike.gather.providers.base import in_words
 from lookalike.gather.reasons import meaning
 from lookalike.gather.search import Outcome
 from lookalike.gather.store import Conflict
@@ -92,8 +92,7 @@ class Gathered:
 
     def _why(self) -> tuple[tuple[str, ...], ...]:
         return tuple(
-            (o.provider, o.label, str(o.found), str(o.saved), f"{OUTCOMES.get(o.reason, o.reason)} {o.detail}".strip())
-            for o in self.outcomes
+            (o.provider, o.label, str(o.found), str(o.saved), in_words(o.reason, o.detail)) for o in self.outcomes
         )
 
     def _warnings(self) -> Iterable[str]:

@@ -14,7 +14,7 @@ from lookalike.gather import again, attribution, history, labels, sheet
 from lookalike.gather.api import Api
 from lookalike.gather.crew import FULL, Crew, Wanted
 from lookalike.gather.looks import Looks
-from lookalike.gather.providers.base import OUTCOMES
+from lookalike.gather.providers.base import in_words
 from lookalike.gather.result import Gathered, LabelResult, Lost
 from lookalike.gather.search import Candidate, Search
 from lookalike.gather.store import Store
@@ -175,7 +175,7 @@ class Gathering:
         """What to do about it: the first provider's reason tells."""
         for outcome in self.search.outcomes.values() if self.search else ():
             if outcome.reason not in ("enough", "exhausted", "no-hits"):
-                return f"{outcome.provider}: {OUTCOMES.get(outcome.reason, outcome.reason)}. {outcome.detail}".strip()
+                return f"{outcome.provider}: {in_words(outcome.reason, outcome.detail)}"
         return "try other words with --query, or more places with --provider a,b,c"
 
 

@@ -51,7 +51,7 @@ class Hit:
     sha256: str = ""
 
 
-class Stop(Exception):  # noqa: N818  the end of a search is not always an error
+class Stop(Exception):
     """A provider gives nothing more. `reason` is one of OUTCOMES."""
 
     def __init__(self, reason: str, detail: str = "", retry_after: float | None = None) -> None:
@@ -76,6 +76,14 @@ OUTCOMES: dict[str, str] = {
     "changed": "its answer has an unknown shape",
     "no-extra": "an optional package is missing",
 }
+
+
+def in_words(reason: str, detail: str = "") -> str:
+    """An outcome for people."""
+    words = OUTCOMES.get(reason, reason)
+    return f"{words}: {detail}" if detail else words
+
+
 FOR_THIS_QUESTION = frozenset({"enough", "exhausted", "no-hits", "bad-request"})
 """Outcomes that say nothing about the next question; after any other the provider is not asked again in this run."""
 
