@@ -114,6 +114,20 @@ def test_five_straight_failures_close_a_host_and_a_success_opens_it() -> None:
     assert hosts.why_not("http://a.example:81/x") == ""
 
 
+def test_slow_addresses_that_time_out_together_do_not_close_a_host_that_answers_others() -> None:
+    clock = Clock()
+    hosts = queue(clock, per_host=99)
+    for number in range(9):
+        hosts.add(f"http://a.example/{number}", number)
+    taken(hosts)
+    began, clock.now = clock.now, clock.now + 29
+    hosts.done("http://a.example/0", failed=False, began=clock.now - 1)
+    clock.now += 1
+    for number in range(1, 9):
+        hosts.done(f"http://a.example/{number}", failed=True, began=began)
+    assert hosts.why_not("http://a.example/") == ""
+
+
 def test_a_parked_host_is_answered_at_once() -> None:
     clock = Clock()
     hosts = queue(clock, pause=60)

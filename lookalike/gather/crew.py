@@ -225,7 +225,7 @@ class Crew:
 
     def _from_web(self, url: str) -> Body:
         """A download. The connection is free for the next one before this one is decoded."""
-        failed = False
+        failed, began = False, self.hosts.clock()
         try:
             if reason := self.hosts.why_not(url):
                 raise FetchError(reason)
@@ -236,7 +236,7 @@ class Crew:
             failed = may_recover(error.reason) and error.reason not in ("rate-limited", "http-429")
             raise
         finally:
-            self.hosts.done(url, failed=failed)
+            self.hosts.done(url, failed=failed, began=began)
 
     def _again(self, url: str, errand: Errand, error: UnusablePhoto) -> bool:
         """Queue the same address once more when that may help; a host that asks for a long pause gets it."""

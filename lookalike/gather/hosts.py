@@ -42,6 +42,7 @@ class Hosts(Generic[Task]):
         self._active: Counter[str] = Counter()
         self._next_start: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
+        self._answered: dict[str, float] = {}
         self._parked: dict[str, float] = {}
         self._changed = threading.Condition()
         self._running = 0
@@ -69,13 +70,20 @@ class Hosts(Generic[Task]):
                 self._changed.wait(self._until_next(now))
         return None
 
-    def done(self, url: str, *, failed: bool) -> None:
-        """The task is over and its connection free. `failed` counts against the host, anything else clears it."""
+    def done(self, url: str, *, failed: bool, began: float = float("inf")) -> None:
+        """The task is over and its connection free. A failure counts against the host, anything else clears it.
+
+        A failure of a task that `began` before the host last answered another one does not count: a few slow
+        addresses that time out together say nothing about the host.
+        """
         name = _door(url)
         with self._changed:
             self._active[site(host(url))] -= 1
             self._running -= 1
-            self._failures[name] = self._failures[name] + 1 if failed else 0
+            if not failed:
+                self._failures[name], self._answered[name] = 0, self.clock()
+            elif began > self._answered.get(name, 0.0):
+                self._failures[name] += 1
             self._changed.notify_all()
 
     def park(self, url: str, seconds: float) -> None:
