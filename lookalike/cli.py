@@ -48,13 +48,14 @@ class Job:
     report: Reporter
 
 
+ProjectFlag = Annotated[Path | None, typer.Option(help="folder to work in [default: here]")]
+ImagesFlag = Annotated[Path | None, typer.Option(help="folder of label folders [default: images/ in the project]")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="print one JSON document")]
+QuietFlag = Annotated[bool, typer.Option("--quiet", help="print nothing but errors")]
+DebugFlag = Annotated[bool, typer.Option("--debug", help="show the traceback of a fault")]
 GLOBAL_FLAGS: dict[str, Any] = {
-    "project": Annotated[Path | None, typer.Option(help="folder to work in [default: here]")],
-    "images": Annotated[Path | None, typer.Option(help="folder of label folders [default: images/ in the project]")],
-    "json": Annotated[bool, typer.Option("--json", help="print one JSON document")],
-    "quiet": Annotated[bool, typer.Option("--quiet", help="print nothing but errors")],
-    "debug": Annotated[bool, typer.Option("--debug", help="show the traceback of a fault")],
-}
+    "project": ProjectFlag, "images": ImagesFlag, "json": JsonFlag, "quiet": QuietFlag, "debug": DebugFlag,
+}  # fmt: skip
 GLOBAL_DEFAULTS: dict[str, Any] = {"project": None, "images": None, "json": False, "quiet": False, "debug": False}
 
 
@@ -125,11 +126,11 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _everywhere(
     ctx: typer.Context,
-    project: GLOBAL_FLAGS["project"] = None,  # type: ignore[valid-type]
-    images: GLOBAL_FLAGS["images"] = None,  # type: ignore[valid-type]
-    json: GLOBAL_FLAGS["json"] = False,  # type: ignore[valid-type]
-    quiet: GLOBAL_FLAGS["quiet"] = False,  # type: ignore[valid-type]
-    debug: GLOBAL_FLAGS["debug"] = False,  # type: ignore[valid-type]
+    project: ProjectFlag = None,
+    images: ImagesFlag = None,
+    json: JsonFlag = False,
+    quiet: QuietFlag = False,
+    debug: DebugFlag = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
     ] = False,
@@ -261,7 +262,9 @@ def _our_fault(console: Console, error: Exception) -> int:
 
     with tempfile.NamedTemporaryFile("w", prefix="lookalike-", suffix=".log", delete=False) as log:
         traceback.print_exception(error, file=log)
-    fault = LookalikeError(f"{type(error).__name__}: {error}", f"this is a fault of lookalike; details are in {log.name}")
+    fault = LookalikeError(
+        f"{type(error).__name__}: {error}", f"this is a fault of lookalike; details are in {log.name}"
+    )
     console.error(fault)
     return fault.exit_code
 

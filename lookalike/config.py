@@ -67,6 +67,7 @@ class GatherSettings(Section):
     robots: bool = Field(False, description="obey robots.txt for each photo, too")
     jobs: int = Field(16, ge=1, le=64, description="downloads at the same time")
     per_host: int = Field(4, ge=1, le=64, description="downloads at the same time from one site")
+    patience: float = Field(8, gt=0, le=600, description="seconds after which another photo is fetched beside a slow one")
     pause: float = Field(0.1, ge=0, le=60, description="seconds between two starts on one site")
     cache_hours: float = Field(24, ge=0, description="how long answers of search services are kept for a resume")
 

@@ -84,7 +84,9 @@ class Console:
     def _show(self, result: Result) -> None:
         from rich.console import Console as Terminal
 
-        terminal = Terminal(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 120)
+        terminal = Terminal(
+            highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 120
+        )
         for block in result.show():
             terminal.print(_rich_table(block) if isinstance(block, Table) else block, markup=False)
 
@@ -115,7 +117,8 @@ def _bar(title: str, total: int | None) -> Iterator[Task]:
 
         class Bar:
             def advance(self, steps: int = 1, status: str = "") -> None:
-                progress.update(key, advance=steps, **({"status": status} if status else {}))
+                fields: dict[str, Any] = {"status": status} if status else {}
+                progress.update(key, advance=steps, **fields)
 
         yield Bar()
 

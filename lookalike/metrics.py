@@ -1,4 +1,4 @@
-"""Counting, without torch: how often right, how sure of that, what is taken for what, how honest the probabilities are."""
+"""Counting, without torch: how often right, how sure of that, what is taken for what, how honest probabilities are."""
 
 from __future__ import annotations
 

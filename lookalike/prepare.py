@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from lookalike.report import Reporter
 # 0.948 at 224 px, 0.967 at 288; faces of two athletes: 0.94 at 128 and 160, 0.92 at 224.
 DEFAULT_SIZE = 288
 FACE_SIZE = 160
-SAMPLE = 24
+SAMPLE = 16
 ROOM = 1.15  # training squares are cut from pixels this much larger
 
 
@@ -40,16 +41,21 @@ def looks_at_faces(crop: str, photos: Sequence[Path], report: Reporter) -> bool:
     faces.model_file()
     if crop == "face":
         return True
-    shown = tried = 0
-    for path in _some(photos, SAMPLE):
-        try:
-            found = faces.find(images.open_rgb(path, at_least=448))
-        except UnusablePhoto:
-            continue
-        tried, shown = tried + 1, shown + bool(found)
-    most = tried > 0 and shown / tried > 0.6
-    report.note(f"{shown} of {tried} photos show a face: the network sees {'faces' if most else 'whole photos'}")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        seen = [shown for shown in pool.map(_shows_face, _some(photos, SAMPLE)) if shown is not None]
+    most = bool(seen) and sum(seen) / len(seen) > 0.6
+    report.note(
+        f"{sum(seen)} of {len(seen)} photos show a face: the network sees {'faces' if most else 'whole photos'}"
+    )
     return most
+
+
+def _shows_face(path: Path) -> bool | None:
+    """Whether a photo shows a face at first sight; None when it can't be read."""
+    try:
+        return bool(faces.find(images.open_rgb(path, at_least=faces.SIDES[0]), faces.SIDES[:1]))
+    except UnusablePhoto:
+        return None
 
 
 def fitting_size(photos: Sequence[Path], crop: str) -> int:
@@ -74,17 +80,20 @@ def _some(photos: Sequence[Path], count: int) -> Sequence[Path]:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The data set with the pixels of each side, in the order of the examples."""
+    """The data set with its pixels by file (`pixels` to train on, `exact` to measure on), the photos that can't be
+    read, and how long reading took."""
 
     dataset: Dataset
     side: int
     pixels: dict[str, Pixels]
     exact: dict[str, Pixels]
-    faults: dict[Path, Exception]
+    faults: dict[Path, UnusablePhoto]
+    seconds: float
 
     def columns(self) -> dict[str, Any]:
         """What a recipe's Material takes from here."""
-        train, valid = self.dataset.part("train"), self.dataset.part("valid")
+        train = self.dataset.part("train")
+        valid = [example for example in self.dataset.part("valid") if example.file in self.exact]
         index = {label: number for number, label in enumerate(self.dataset.labels)}
         return {
             "dataset": self.dataset,
@@ -104,10 +113,12 @@ def prepare(
     root = project.images
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         hashes = list(pool.map(lambda item: sha256_file(root / item.file), found))
+    started = time.perf_counter()
     side = round(spec.size * ROOM)
     cache = PixelCache(project.cache / "pixels", wanted.cache_limit * 1_000_000)
     photos = [(root / item.file, sha256) for item, sha256 in zip(found, hashes, strict=True)]
     pixels, faults = cache.get(photos, roomy(spec, side), report=report)
+    read = time.perf_counter()
     usable = [
         (item, sha256, seen) for item, sha256, seen in zip(found, hashes, pixels, strict=True) if seen is not None
     ]
@@ -122,12 +133,13 @@ def prepare(
     dataset = Dataset(str(root), labels, split, datasets.fingerprint(split))
     _require_enough(dataset)
     held = [(root / example.file, example.sha256) for example in split if example.part != "train"]
-    measured, _ = cache.get(held, exact(spec), report=report)
+    resumed = time.perf_counter()
+    measured, unmeasured = cache.get(held, exact(spec), report=report)
+    seconds = read - started + time.perf_counter() - resumed
     by_file = {item.file: seen for item, _, seen in usable}
     names = [example.file for example in split if example.part != "train"]
-    return Prepared(
-        dataset, side, by_file, {n: p for n, p in zip(names, measured, strict=True) if p is not None}, faults
-    )
+    by_name = {name: seen for name, seen in zip(names, measured, strict=True) if seen is not None}
+    return Prepared(dataset, side, by_file, by_name, faults | unmeasured, seconds)
 
 
 def _groups(project: Project, photos: list[tuple[str, str]], pixels: list[Pixels]) -> list[str]:

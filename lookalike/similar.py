@@ -18,7 +18,7 @@ BLOCK = 512
 
 @dataclass(frozen=True)
 class Look:
-    """A photo and its mirror image at 32x32 grey: flat, with mean 0 and length 1, so that a product is a correlation."""
+    """A photo and its mirror image at 32x32 grey: flat, mean 0 and length 1, so that a product is a correlation."""
 
     plain: np.ndarray
     mirrored: np.ndarray

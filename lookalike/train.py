@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lookalike import dataset as datasets
-from lookalike import plugins
-from lookalike.bundle import write_description
+from lookalike import faces, plugins
+from lookalike.bundle import FACE, write_description
 from lookalike.config import Settings, TrainSettings
 from lookalike.errors import ConfigError
 from lookalike.prepare import fitting_size, looks_at_faces, prepare
@@ -87,28 +87,36 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     device = choose(wanted.device)
     spec = _input_spec(wanted, [project.images / item.file for item in found], report)
     prepared = prepare(project, wanted, spec, found, report)
-    folder = _new_folder(project.runs)
     material = recipes.Material(
         **prepared.columns(), spec=spec, arch=wanted.arch, weights=wanted.weights, epochs=wanted.epochs,
-        batch_size=wanted.batch_size, device=device, seed=wanted.seed, report=report, on_epoch=lambda row: None,
+        batch_size=wanted.batch_size, device=device, report=report,
     )  # fmt: skip
     _seed(wanted.seed)
     ready = time.perf_counter()
     trained: Trained = plugins.find("recipe", recipes.RECIPES, wanted.recipe)(material)
-    fitted = time.perf_counter()
+    seconds = {"pixels": prepared.seconds, "prepare": ready - started, "fit": time.perf_counter() - ready}
+    folder = _new_folder(project.runs)
     model.save(trained.network, folder / model.WEIGHTS_FILE)
     accuracy = _accuracy(trained, material)
-    done = TrainedRun(
-        id=folder.name, created=datetime.now(UTC).isoformat(timespec="seconds"), labels=prepared.dataset.labels,
-        arch=wanted.arch, recipe=wanted.recipe, input=spec, head=trained.head, settings=wanted.model_dump(mode="json"),
-        fingerprint=prepared.dataset.fingerprint, seed=wanted.seed, images=project.keep(project.images),
-        versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
-        history=trained.history, best_epoch=trained.best_epoch, counts=_counts(prepared.dataset),
-        seconds={"prepare": ready - started, "fit": fitted - ready, "total": time.perf_counter() - started},
-    )  # fmt: skip
+    seconds["total"] = time.perf_counter() - started
+    done = _record(folder.name, project, wanted, prepared.dataset, spec, trained, seconds)
     _write(folder, done, prepared.dataset, onnx.to_onnx(trained.network, spec), trained, accuracy)
     skipped = tuple((str(path.relative_to(project.images)), str(fault)) for path, fault in prepared.faults.items())
     return TrainResult(done, folder, folder / "model", accuracy, skipped)
+
+
+def _record(
+    name: str, project: Project, wanted: TrainSettings, dataset: Dataset, spec: InputSpec, trained: Trained,
+    seconds: dict[str, float],
+) -> TrainedRun:  # fmt: skip
+    """run.json as a value."""
+    return TrainedRun(
+        id=name, created=datetime.now(UTC).isoformat(timespec="seconds"), labels=dataset.labels, arch=wanted.arch,
+        recipe=wanted.recipe, input=spec, head=trained.head, settings=wanted.model_dump(mode="json"),
+        fingerprint=dataset.fingerprint, seed=wanted.seed, images=project.keep(project.images),
+        versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+        history=trained.history, best_epoch=trained.best_epoch, counts=_counts(dataset), seconds=seconds,
+    )  # fmt: skip
 
 
 def _input_spec(wanted: TrainSettings, photos: list[Path], report: Reporter) -> InputSpec:
@@ -158,9 +166,13 @@ def _write(
     write_bytes(folder / "model" / "model.onnx", onnx)
     bundle = Bundle(
         name=done.id, created=done.created, labels=done.labels, input=done.input, arch=done.arch, run=done.id,
-        fingerprint=done.fingerprint, files={}, temperature=trained.temperature if trained.best_epoch == 0 else 1.0,
+        fingerprint=done.fingerprint, files={},
         metrics={"accuracy": accuracy}, versions=done.versions,
     )  # fmt: skip
-    write_description(folder / "model", bundle, ["model.onnx"])
+    files = ["model.onnx"]
+    if done.input.crop == "face":
+        write_bytes(folder / "model" / FACE, faces.flexible())
+        files.append(FACE)
+    write_description(folder / "model", bundle, files)
     write_json(folder / "plan.json", trained.plan)
     write_json(folder / "run.json", done.to_json())

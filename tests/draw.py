@@ -1,4 +1,4 @@
-"""Photos for tests, drawn by code: two kinds of picture that a network can learn to tell apart, never twice the same."""
+"""Photos for tests, drawn by code: two kinds of picture that a network can learn to tell apart, no two the same."""
 
 from __future__ import annotations
 

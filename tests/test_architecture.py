@@ -88,7 +88,8 @@ def test_help_loads_nothing_heavy():
 
 def test_predict_never_loads_torch(trained: Path):
     photo = trained / "images" / "circles" / "000.jpg"
-    code = f"from lookalike.cli import main; assert main(['predict', {str(photo)!r}, '--project', {str(trained)!r}]) == 0"
+    arguments = ["predict", str(photo), "--project", str(trained)]
+    code = f"from lookalike.cli import main; assert main({arguments!r}) == 0"
     loaded = loaded_by(code)
     assert "onnxruntime" in loaded
     assert not loaded & {"torch", "torchvision", "fastai", "timm", "sklearn", "matplotlib"}

@@ -73,7 +73,7 @@ def rejected(folder: Path, model: Model, temperature: float, limit: float) -> di
     total = low = 0
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         try:
-            pixels = images.read(path, model.description.input)
+            pixels = model.reader.read(path)
         except UnusablePhoto:
             continue
         answer = metrics.at_temperature(model.probabilities(pixels[None]), temperature)
@@ -144,5 +144,3 @@ def suspicious(checks: dict[str, Any], accuracy: float) -> list[str]:
     scores = checks.get("shortcuts", {})
     floor = max(accuracy - CLOSE, scores.get("chance", 1.0) + 0.15)
     return [name for name, score in scores.items() if name != "chance" and score >= floor]
-
-

@@ -101,7 +101,12 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _markdown(trained: TrainedRun, evaluation: Evaluation) -> str:
-    tables = [confusion_table(evaluation), label_table(evaluation), losses_table(evaluation), _facts(trained, evaluation)]
+    tables = [
+        confusion_table(evaluation),
+        label_table(evaluation),
+        losses_table(evaluation),
+        _facts(trained, evaluation),
+    ]
     lines = [f"# {' · '.join(trained.labels)}", "", headline(evaluation), ""]
     lines += [f"> {line}\n" for line in warnings(evaluation)]
     for table in tables:

@@ -45,9 +45,7 @@ def headline(evaluation: Evaluation) -> str:
     """The number, with how sure it is."""
     a = evaluation.accuracy
     where = "kept for testing only" if evaluation.part == "test" else "held back from training"
-    return (
-        f"accuracy {a.value:.3f} (95 % interval {a.low:.3f} to {a.high:.3f}): {a.right} of {a.total} photos {where}"
-    )
+    return f"accuracy {a.value:.3f} (95 % interval {a.low:.3f} to {a.high:.3f}): {a.right} of {a.total} photos {where}"
 
 
 def warnings(evaluation: Evaluation) -> list[str]:

@@ -44,8 +44,8 @@ class Augmented(Transform):
 
     def encodes(self, batch: TensorImage) -> TensorImage:
         photos = batch.as_subclass(torch.Tensor).float()
-        grid = functional.affine_grid(self._moves(len(photos)).to(photos.device), [len(photos), 3, self.size, self.size],
-                                      align_corners=False)  # fmt: skip
+        shape = [len(photos), 3, self.size, self.size]
+        grid = functional.affine_grid(self._moves(len(photos)).to(photos.device), shape, align_corners=False)
         moved = functional.grid_sample(photos, grid, padding_mode="reflection", align_corners=False)
         scale, shift = self._lights(len(photos))
         return TensorImage(torch.addcmul(shift.to(photos.device), moved, scale.to(photos.device)))

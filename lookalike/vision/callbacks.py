@@ -5,14 +5,13 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from fastai.callback.core import Callback, CancelFitException
 from torch import nn
 
-from lookalike.report import Task
+from lookalike.report import Reporter, Task
 
 
 class Quicker(Callback):
@@ -102,10 +101,11 @@ class Best(Callback):
 
     order = 15
 
-    def __init__(self, on_epoch: Callable[[dict[str, float]], None] | None = None) -> None:
-        self.on_epoch = on_epoch
+    def __init__(self, report: Reporter) -> None:
+        self.report = report
         self.history: list[dict[str, float]] = []
-        self.best_epoch, self.state, self.broke = 0, {}, False
+        self.best_epoch, self.broke = 0, False
+        self.state: dict[str, torch.Tensor] = {}
         self.best_loss = math.inf
 
     def seed(self, network: nn.Module, loss: float, accuracy: float) -> None:
@@ -114,7 +114,8 @@ class Best(Callback):
         self._keep(network, 0, loss)
 
     def before_epoch(self) -> None:
-        self.started, self.losses = time.perf_counter(), []
+        self.started = time.perf_counter()
+        self.losses: list[float] = []
 
     def after_loss(self) -> None:
         if not self.training:
@@ -136,8 +137,7 @@ class Best(Callback):
         self.history.append(row)
         if loss < self.best_loss:
             self._keep(self.model, int(row["epoch"]), loss)
-        if self.on_epoch:
-            self.on_epoch(row)
+        self.report.note(f"epoch {row['epoch']:.0f}: loss {loss:.3f}, accuracy {accuracy:.3f} on photos held back")
 
     def _keep(self, network: nn.Module, epoch: int, loss: float) -> None:
         self.best_loss, self.best_epoch = loss, epoch

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from lookalike.records import InputSpec
 from lookalike.vision import weights
@@ -16,8 +16,8 @@ SIZE = 192
 
 
 @cache
-def _network() -> nn.Module:
-    whole = weights.create(weights.PACKAGED)
+def _network() -> Any:
+    whole: Any = weights.create(weights.PACKAGED)
     weights.load_into(whole, weights.PACKAGED, "auto")
     return whole.eval().to(memory_format=torch.channels_last)
 

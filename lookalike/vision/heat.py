@@ -41,7 +41,9 @@ def _heat(network: torch.nn.Module, photo: torch.Tensor) -> np.ndarray | None:
 
 def _overlay(pixels: Pixels, heat: np.ndarray) -> bytes:
     size = pixels.shape[1], pixels.shape[0]
-    mask = np.asarray(Image.fromarray((heat * 255).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC), float) / 255
+    mask = (
+        np.asarray(Image.fromarray((heat * 255).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC), float) / 255
+    )
     lit = pixels * (0.25 + 0.75 * mask[..., None])
     buffer = io.BytesIO()
     Image.fromarray(lit.round().clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=85)

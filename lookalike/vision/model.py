@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,15 +28,15 @@ def linear_head(features: int, labels: int, *, pool: bool = True, dropout: float
     return nn.Sequential(average, nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, labels))
 
 
-def build(arch: str, labels: int, *, head: str, source: str = "none") -> tuple[nn.Module, bool]:
+def build(arch: str, labels: int, *, head: str, source: str = "none") -> tuple[nn.Sequential, bool]:
     """A network `nn.Sequential(body, head)` and whether its body is pretrained.
 
     `head` is `linear` or `book` (fastai's own head). `source` says which weights fill the body, as in
     weights.load_into.
     """
-    whole = weights.create(arch)
+    whole: Any = weights.create(arch)
     pretrained = weights.load_into(whole, arch, source)
-    pool = True
+    pool: Any = True
     if isinstance(weights.resolve(arch), str):
         whole.reset_classifier(0)
         body: nn.Module = TimmBody(whole)
@@ -58,7 +59,7 @@ def save(network: nn.Module, path: Path) -> None:
         save_file(state, part)
 
 
-def load_run(folder: Path) -> tuple[TrainedRun, nn.Module]:
+def load_run(folder: Path) -> tuple[TrainedRun, nn.Sequential]:
     """A finished run and its network, ready to answer. Raises NotReadyError when the weights are damaged."""
     run = read_run(folder)
     network, _ = build(run.arch, len(run.labels), head=run.head)

