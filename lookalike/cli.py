@@ -186,6 +186,18 @@ def evaluate(job: Job) -> Result | None:
     return stage.run(job.project, job.settings, report=job.report)
 
 
+@command("compare")
+def compare(
+    job: Job,
+    first: Annotated[str, typer.Argument(help="a run: the name of a folder under runs/")],
+    second: Annotated[str, typer.Argument(help="another one")],
+) -> Result | None:
+    """Say whether one run is better than another, or only luckier."""
+    from lookalike import compare as stage
+
+    return stage.run(job.project, (first, second), report=job.report)
+
+
 @command("export")
 def export(job: Job) -> Result | None:
     """Write the newest model to models/NAME/, checked to answer like the trained network."""

@@ -67,7 +67,7 @@ class GatherSettings(Section):
     robots: bool = Field(False, description="obey robots.txt for each photo, too")
     jobs: int = Field(16, ge=1, le=64, description="downloads at the same time")
     per_host: int = Field(4, ge=1, le=64, description="downloads at the same time from one site")
-    patience: float = Field(8, gt=0, le=600, description="seconds after which another photo is fetched beside a slow one")
+    patience: float = Field(8, gt=0, le=600, description="seconds until another photo is fetched beside a slow one")
     pause: float = Field(0.1, ge=0, le=60, description="seconds between two starts on one site")
     cache_hours: float = Field(24, ge=0, description="how long answers of search services are kept for a resume")
 
@@ -136,6 +136,10 @@ class EvaluateSettings(Section):
     folds: int = Field(0, ge=0, le=20, description="train so many times more, each time measuring on another part")
     others: Path | None = Field(None, description='folder with photos of other things, to see how many are "neither"')
     heat: bool = Field(True, description="show what the network looked at in its mistakes (loads torch)")
+
+
+class CompareSettings(Section):
+    """Two runs side by side."""
 
 
 class ExportSettings(Section):
@@ -263,6 +267,7 @@ class Settings(Section):
     clean: CleanSettings = CleanSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    compare: CompareSettings = CompareSettings()
     export: ExportSettings = ExportSettings()
     predict: PredictSettings = PredictSettings()
     serve: ServeSettings = ServeSettings()
