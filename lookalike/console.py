@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lookalike.errors import LookalikeError
+from lookalike.records import json_text
 from lookalike.report import Result, Table, Task
 
 FORMAT_VERSION = 1
@@ -79,7 +79,7 @@ class Console:
             print(f"  {error.hint}", file=sys.stderr, flush=True)
 
     def _document(self, body: dict[str, Any]) -> None:
-        print(json.dumps({"version": FORMAT_VERSION, **body}, ensure_ascii=False), flush=True)
+        print(json_text({"version": FORMAT_VERSION, **body}), flush=True)
 
     def _show(self, result: Result) -> None:
         from rich.console import Console as Terminal

@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lookalike.errors import NotReadyError
-from lookalike.records import ImageRecord
+from lookalike.records import ImageRecord, json_text
 
 NAME = "manifest.jsonl"
 
@@ -41,10 +41,7 @@ class Manifest:
     def append(self, records: Iterable[ImageRecord]) -> None:
         """Add lines, each stamped with the time unless it carries one. Safe from several threads."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        lines = [
-            json.dumps((record if record.at else replace(record, at=now)).to_json(), ensure_ascii=False) + "\n"
-            for record in records
-        ]
+        lines = [json_text((record if record.at else replace(record, at=now)).to_json()) + "\n" for record in records]
         if not lines:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +63,7 @@ class Manifest:
 
     def last(self, file: str) -> ImageRecord | None:
         """The last word about one photo. Reads the whole file, and parses only the lines that name the photo."""
-        name, found = json.dumps(file, ensure_ascii=False), None
+        name, found = json_text(file), None
         if self.path.exists():
             with self.path.open(encoding="utf-8", errors="replace") as lines:
                 for line in lines:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, Self, get_type_hints
 
 Part = Literal["train", "valid", "test"]
+
+
+def json_text(data: object) -> str:
+    """JSON on one line in the letters it is about; escaped throughout when a file name in it is no text."""
+    text = json.dumps(data, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(data)
+    return text
 
 
 class Record:

@@ -235,6 +235,24 @@ def test_a_second_run_decodes_nothing_again(cli: Cli, photos: Path, monkeypatch:
     assert cli("clean").code == 0
 
 
+def test_a_folder_that_cannot_be_written_is_one_clear_line(cli: Cli, photos: Path) -> None:
+    (photos / ".manifest.lock").mkdir()
+    answer = cli("clean")
+    assert answer.code == 3
+    assert "--dry-run" in answer.err
+    assert cli("clean", "--dry-run").code == 0
+
+
+def test_a_name_that_is_no_text_is_handled_like_any_other(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    (photos / "circles" / name).write_bytes(b"<html>")
+    before = _tree(photos)
+    assert cli("clean", "--json").data["aside"][0]["reason"] == "not-an-image"
+    assert [path.name for path in (tmp_path / "quarantine" / "circles").iterdir()] == [name]
+    assert cli("clean", "--undo").code == 0
+    assert _tree(photos) == before
+
+
 def test_an_empty_folder_says_what_to_type(cli: Cli, tmp_path: Path) -> None:
     answer = cli("clean")
     assert answer.code == 3

@@ -25,7 +25,7 @@ from lookalike.project import Project
 from lookalike.report import SILENT, Reporter, Result
 
 
-def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> Result | None:
+def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> Result:
     """Clean the set of `project`, or undo that, or open the review page.
 
     Raises NotReadyError when there is nothing to clean, or when more than half would go and nobody agreed.
@@ -33,6 +33,14 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> R
     wishes, manifest = settings.clean, Manifest(project.images)
     if not project.images.is_dir():
         raise NotReadyError(f"there is no folder {project.images}", "run `lookalike gather NAME NAME` first")
+    try:
+        return _run(project, manifest, wishes, report)
+    except OSError as error:
+        hint = "photos, manifest and quarantine must be writable; `lookalike clean --dry-run` only looks"
+        raise NotReadyError(f"{error.filename or project.images}: {error.strerror or error}", hint) from error
+
+
+def _run(project: Project, manifest: Manifest, wishes: CleanSettings, report: Reporter) -> Result:
     if wishes.review:
         from lookalike.clean.review import serve
 
@@ -90,6 +98,8 @@ def _move(
 ) -> Cleaning:
     """Set aside what was found; photos that changed since they were looked at stay."""
     moved = []
+    if not result.aside:
+        return result
     with report.task("setting aside", len(result.aside)) as task:
         for finding in result.aside:
             if stamp_of(project.images / finding.file) != stamps[finding.file]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, ClassVar
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from lookalike import web
@@ -30,6 +31,15 @@ from lookalike.report import Block, Reporter
 MAX_BODY = 4_000_000
 MOST_WISHES = 20_000
 _ASSETS = {"app.js": "text/javascript", "style.css": "text/css"}
+
+
+class Json(Response):
+    """JSON in plain ASCII, which holds any file name, even one that is no text."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content).encode("ascii")
 
 
 @dataclass(frozen=True)
@@ -83,19 +93,19 @@ def build(board: Board, pool: Pool, token: str) -> Starlette:
 
     def photos(request: Request) -> Response:
         if request.query_params.get("version") == str(board.version):
-            return JSONResponse({"version": board.version})
-        return JSONResponse(board.photos(), headers={"cache-control": "no-store"})
+            return Json({"version": board.version})
+        return Json(board.photos(), headers={"cache-control": "no-store"})
 
     def picture(request: Request) -> Response:
         return _picture(board.project, pool, request)
 
     async def decide(request: Request) -> Response:
         wishes = _wishes(await _json(request))
-        return JSONResponse(await run_in_threadpool(_locked, board.decide, wishes))
+        return Json(await run_in_threadpool(_locked, board.decide, wishes))
 
     async def undo(request: Request) -> Response:
         await request.body()
-        return JSONResponse(await run_in_threadpool(_locked, board.undo))
+        return Json(await run_in_threadpool(_locked, board.undo))
 
     reading = [Route(f"/{name}", asset) for name in _ASSETS]
     return Starlette(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lookalike.clean.aside import REPORT
-from lookalike.clean.result import Cleaning, Finding
+from lookalike.clean.result import Cleaning, Finding, shown
 from lookalike.decode import Pool
 from lookalike.errors import UnusablePhoto
 from lookalike.project import Project, write_text
@@ -72,7 +72,7 @@ def _page(result: Cleaning, suspects: Sequence[Finding], thumbnails: dict[str, s
         yield f"<h2>Most suspect labels (still in the set)</h2>{_sheet(suspects, thumbnails)}"
     if result.groups:
         yield "<h2>Copies of one photo</h2><ol>"
-        yield "".join(f"<li>{html.escape(', '.join(group))}</li>" for group in result.groups)
+        yield "".join(f"<li>{html.escape(shown(', '.join(group)))}</li>" for group in result.groups)
         yield "</ol>"
     yield "</html>"
 
@@ -99,5 +99,7 @@ def _sheet(findings: Iterable[Finding], thumbnails: dict[str, str]) -> str:
 def _figure(finding: Finding, thumbnails: dict[str, str]) -> str:
     source = thumbnails.get(finding.file)
     picture = f'<img src="{source}" alt="">' if source else '<div class="none">no picture</div>'
-    words = html.escape(" ".join(part for part in (finding.detail, finding.other) if part))
-    return f"<figure>{picture}<b>{html.escape(finding.reason)}</b>{html.escape(finding.file)}<br>{words}</figure>"
+    words = html.escape(shown(" ".join(part for part in (finding.detail, finding.other) if part)))
+    return (
+        f"<figure>{picture}<b>{html.escape(finding.reason)}</b>{html.escape(shown(finding.file))}<br>{words}</figure>"
+    )

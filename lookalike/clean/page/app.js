@@ -171,7 +171,7 @@ function build(photo) {
   const picture = document.createElement("img");
   picture.loading = "lazy";
   picture.alt = photo.file;
-  picture.src = address(photo);
+  try { picture.src = address(photo); } catch { /* a name that is no text cannot be asked for */ }
   item.append(picture);
   add(item, "name", photo.file, photo.file);
   const guess = photo.predicted ? [`${photo.predicted} ${Math.round(photo.probability * 100)} %`] : [];
