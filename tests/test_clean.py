@@ -100,6 +100,13 @@ def test_undo_restores_every_byte_and_empties_the_quarantine(cli: Cli, photos: P
     assert _tree(tmp_path / "quarantine") == {}
 
 
+def test_a_dry_undo_only_counts(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    (photos / "circles" / "empty.jpg").write_bytes(b"")
+    cli("clean")
+    assert cli("clean", "--undo", "--dry-run", "--json").data["restored"] == ["circles/empty.jpg"]
+    assert (tmp_path / "quarantine" / "circles" / "empty.jpg").is_file()
+
+
 def test_one_run_or_one_file_can_be_undone(cli: Cli, photos: Path, tmp_path: Path) -> None:
     (photos / "circles" / "empty.jpg").write_bytes(b"")
     first = cli("clean", "--json").data["run"]

@@ -47,7 +47,8 @@ def _run(project: Project, manifest: Manifest, wishes: CleanSettings, report: Re
         return serve(project, wishes, report=report)
     with nullcontext() if wishes.dry_run else manifest.lock():
         if wishes.undo or wishes.undo_run or wishes.undo_file:
-            return aside.undo(project, manifest, files=wishes.undo_file, run=wishes.undo_run)
+            files, run, dry = wishes.undo_file, wishes.undo_run, wishes.dry_run
+            return aside.undo(project, manifest, files=files, run=run, dry_run=dry)
         if wishes.apply or wishes.export_marks:
             from lookalike.clean.marks import apply, export
 

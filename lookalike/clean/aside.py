@@ -88,15 +88,25 @@ def mark(manifest: Manifest, state: State, file: str, reason: str, *, by: str) -
     return True
 
 
-def undo(project: Project, manifest: Manifest, *, files: Iterable[str] = (), run: str | None = None) -> Restored:
+def undo(
+    project: Project,
+    manifest: Manifest,
+    *,
+    files: Iterable[str] = (),
+    run: str | None = None,
+    dry_run: bool = False,
+) -> Restored:
     """Bring photos back: the named ones, those of one run (`last`: the newest), or by default all of them.
 
     A photo whose name is taken by now gets a free one.
     """
-    state = reconcile(project, manifest, make_room=False)
+    state = manifest.fold() if dry_run else reconcile(project, manifest, make_room=False)
     if run == "last":
-        run = max((record.by for record in state.files.values() if record.status == "quarantined"), default="")
+        gone = [record for record in state.files.values() if record.status == "quarantined"]
+        run = max(gone, key=lambda record: (record.at, record.by)).by if gone else ""
     wanted = list(files) or sorted(_quarantined(project, state, run))
+    if dry_run:
+        return Restored(tuple(wanted), {}, (), dry_run=True)
     restored, renamed, missing = [], {}, []
     for file in wanted:
         source = project.quarantine / file

@@ -110,6 +110,7 @@ class Restored:
     restored: tuple[str, ...]
     renamed: dict[str, str]
     missing: tuple[str, ...]
+    dry_run: bool = False
 
     def data(self) -> dict[str, Any]:
         """Everything, in JSON types."""
@@ -117,7 +118,7 @@ class Restored:
 
     def show(self) -> Iterable[Block]:
         """How many came back."""
-        yield f"{len(self.restored)} photos brought back"
+        yield f"{len(self.restored)} photos {'would come' if self.dry_run else 'brought'} back"
         for old, new in self.renamed.items():
             yield f"{shown(old)} came back as {shown(new)}: its name was taken"
         for name in self.missing:
