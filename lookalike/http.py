@@ -31,7 +31,17 @@ ACCEPT = "image/avif,image/webp,image/jpeg,image/png,image/gif,image/*;q=0.5"
 LONGEST_PAUSE = 7 * 86_400.0
 RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 TRANSIENT = frozenset(
-    {"timeout", "dns", "refused", "connection-lost", "truncated", "bad-response", "host-down", "rate-limited"}
+    {
+        "abandoned",
+        "timeout",
+        "dns",
+        "refused",
+        "connection-lost",
+        "truncated",
+        "bad-response",
+        "host-down",
+        "rate-limited",
+    }
 )
 
 

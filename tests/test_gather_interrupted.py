@@ -45,6 +45,11 @@ def wait_for_lines(folder: Path, count: int) -> None:
         time.sleep(0.02)
 
 
+def wait_for_hits(server: FaultServer, count: int) -> None:
+    while sum(server.hits.values()) < count:
+        time.sleep(0.01)
+
+
 def check_whole(folder: Path) -> None:
     """Every file is complete, has its own name, and its line; nothing half is left."""
     for name in photos(folder / "images"):
@@ -61,9 +66,11 @@ def test_a_run_killed_at_any_moment_loses_nothing_and_fetches_nothing_twice(
 ) -> None:
     ask_for(tmp_path / "killed", faults, 200, 0.1)
     randomness = random.Random(7)
-    for _ in range(30):
+    for number in range(30):
         process = start(tmp_path / "killed", "--jobs", 2)
-        time.sleep(randomness.uniform(0.3, 1.6))
+        if number % 5:  # each fifth is killed while it starts, the others once they fetch
+            wait_for_hits(faults, sum(faults.hits.values()) + 1)
+        time.sleep(randomness.uniform(0, 0.5))
         process.send_signal(signal.SIGKILL)
         process.wait()
     before = len(photos(tmp_path / "killed/images"))

@@ -39,7 +39,7 @@ OnSaved = Callable[[Candidate, str], None]
 
 @dataclass
 class Wanted:
-    """One label under way. `wanted` photos in all, `had` of them before; `flying` are being fetched."""
+    """One label under way. `wanted` photos in all, `had` of them before; `flying` are being fetched, `late` slowly."""
 
     label: str
     wanted: int
@@ -51,9 +51,11 @@ class Wanted:
     found: int = 0
     known: int = 0
     flying: int = 0
+    late: int = 0
     ended: bool = False
     reasons: Counter[str] = field(default_factory=Counter)
     held: Candidate | None = None
+    errands: set[Errand] = field(default_factory=set)
     started: set[str] = field(default_factory=set)
     files: list[str] = field(default_factory=list)
     lost: list[ImageRecord] = field(default_factory=list)
@@ -65,13 +67,21 @@ class Wanted:
 
     @property
     def lacking(self) -> int:
-        """How many more fetches are worth starting now."""
-        return self.wanted - self.total - self.flying
+        """How many more fetches are worth starting now: those that take long are not counted on."""
+        return self.wanted - self.total - self.flying + self.late
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has all it wants, whatever is still under way."""
+        return not self.take_all and self.total >= self.wanted
 
 
-@dataclass
+@dataclass(eq=False)
 class Errand:
-    """One candidate on its way: the address being tried, those still left, and how often this one was tried."""
+    """One candidate on its way: the address being tried, those still left, and how often this one was tried.
+
+    `since` is when a thread first took it; 0 while it waits for its turn.
+    """
 
     wanted: Wanted
     candidate: Candidate
@@ -79,6 +89,7 @@ class Errand:
     left: deque[str]
     tries: int = 0
     fault: UnusablePhoto | None = None
+    since: float = 0.0
 
 
 class Crew:
@@ -99,6 +110,7 @@ class Crew:
         self.finished: queue.SimpleQueue[tuple[Errand, ImageRecord] | BaseException] = queue.SimpleQueue()
         self.stopping = threading.Event()
         self.outstanding = 0
+        self.next_look = 0.0
 
     def run(self, labels: list[Wanted], progress: ProgressTask, on_saved: OnSaved) -> None:
         """Fetch until each label has what it wants or its providers have no more. Raises OSError on a full disk."""
@@ -108,15 +120,38 @@ class Crew:
             thread.start()
         try:
             while True:
+                self._count_late(labels)
                 self._feed(labels)
-                if not self.outstanding:
-                    return
+                if not self.outstanding or all(label.complete for label in labels):
+                    return self._abandon(labels)
                 self._take_in(progress, on_saved, labels)
         finally:
             self.stopping.set()
             self.hosts.close()
+            self.store.close()
             for thread in threads:
                 thread.join(0 if self.outstanding else 1)
+
+    def _count_late(self, labels: list[Wanted]) -> None:
+        """Once a second, see which errands take so long that others are started in their place."""
+        now = self.hosts.clock()
+        if now < self.next_look:
+            return
+        self.next_look, limit = now + 1, now - self.settings.patience
+        for label in labels:
+            label.late = sum(1 for errand in label.errands if errand.since and errand.since < limit)
+
+    def _abandon(self, labels: list[Wanted]) -> None:
+        """Nothing is kept from here on. What was still being fetched gets its line; what was just kept is counted."""
+        self.stopping.set()
+        self.store.close()
+        for errand in [errand for label in labels for errand in label.errands if errand.since]:
+            label = errand.wanted
+            if (label.label, errand.address) in self.store.kept:
+                label.saved += 1
+            else:
+                label.reasons["abandoned"] += 1
+                self.store.abandon(label.label, errand.candidate, errand.address)
 
     def _feed(self, labels: list[Wanted]) -> None:
         """Start what is lacking, one candidate of each label in turn."""
@@ -153,17 +188,22 @@ class Crew:
         label.flying += 1
         self.outstanding += 1
         errand = Errand(label, candidate, candidate.hit.address, deque(candidate.hit.alternatives))
+        label.errands.add(errand)
         self.hosts.add("" if candidate.hit.content else errand.address, errand)
 
     def _take_in(self, progress: ProgressTask, on_saved: OnSaved, labels: list[Wanted]) -> None:
         """Wait for one errand to end and count it, then all others that have ended meanwhile."""
-        item = self.finished.get()
+        try:
+            item = self.finished.get(timeout=1)
+        except queue.Empty:
+            return  # time to see who is late
         while True:
             if isinstance(item, BaseException):
                 raise item
             errand, record = item
             label = errand.wanted
             label.flying -= 1
+            label.errands.discard(errand)
             self.outstanding -= 1
             if record.status == "ok":
                 label.saved += 1
@@ -186,6 +226,7 @@ class Crew:
     def _work(self) -> None:
         while (taken := self.hosts.take()) is not None:
             url, errand = taken
+            errand.since = errand.since or self.hosts.clock()
             try:
                 record = self._attempt(url, errand)
             except BaseException as error:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lookalike.dataset import PART_FOLDERS
+from lookalike.errors import UnusablePhoto
 from lookalike.gather.fetch import Photo
 from lookalike.gather.history import History
 from lookalike.gather.hosts import host
@@ -48,6 +49,8 @@ class Store:
         self.conflicts: list[Conflict] = []
         self.placeholders: list[str] = []
         self.withdrawn: Counter[str] = Counter()
+        self.closed = False
+        self.kept: set[tuple[str, str]] = set()
         self._copies: Counter[tuple[str, str]] = Counter()
         self._guard = threading.Lock()
 
@@ -62,6 +65,7 @@ class Store:
             final_url="" if photo.final_url == address else photo.final_url,
         )
         with self._guard:
+            self._check_open()
             self._copies[sha256, host(address)] += 1
             if known := self.files.get(sha256):
                 record = self._repeated(record, *known)
@@ -70,6 +74,7 @@ class Store:
                 write_bytes(path, photo.content)
                 record = replace(record, status="ok", file=path.relative_to(self.project.images).as_posix())
                 self.files[sha256] = (record.file, label)
+                self.kept.add((label, address))
             self.manifest.append([record])
         return record
 
@@ -83,8 +88,24 @@ class Store:
     def miss(self, label: str, candidate: Candidate, address: str, reason: str, detail: str) -> ImageRecord:
         """Write down an address that gave no photo."""
         record = replace(describe(label, candidate, address), status="failed", reason=reason, detail=detail[:300])
-        self.manifest.append([record])
+        with self._guard:
+            self._check_open()
+            self.manifest.append([record])
         return record
+
+    def abandon(self, label: str, candidate: Candidate, address: str) -> None:
+        """Write down, after `close`, an address that was still being fetched."""
+        detail = "enough others were there first"
+        self.manifest.append([replace(describe(label, candidate, address), reason="abandoned", detail=detail)])
+
+    def close(self) -> None:
+        """Nothing is written any more; a thread that comes late gets UnusablePhoto."""
+        with self._guard:
+            self.closed = True
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise UnusablePhoto("abandoned")
 
     def _repeated(self, record: ImageRecord, file: str, label: str) -> ImageRecord:
         if host(record.image_url) and self._copies[record.sha256, host(record.image_url)] >= COPIES_OF_A_PLACEHOLDER:
