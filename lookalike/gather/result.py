@@ -88,7 +88,9 @@ class Gathered:
         if self.calls:
             yield "calls: " + ", ".join(f"{name} {count}" for name, count in sorted(self.calls.items()))
         yield from self._warnings()
-        yield f"{sum(label.saved for label in self.labels)} new photos in {self.images}"
+        aside = len(self.conflicts) + len(self.placeholders)
+        less = f", {aside} of them set aside again" if aside else ""
+        yield f"{sum(label.saved for label in self.labels)} new photos in {self.images}{less}"
 
     def _why(self) -> tuple[tuple[str, ...], ...]:
         return tuple(

@@ -12,12 +12,13 @@ from lookalike.decode import Pool
 from lookalike.errors import ConfigError, NetworkError, NotReadyError, UnusablePhoto
 from lookalike.gather import again, attribution, history, labels, sheet
 from lookalike.gather.api import Api
-from lookalike.gather.crew import FULL, Crew, Wanted
+from lookalike.gather.crew import FULL, Crew
 from lookalike.gather.looks import Looks
 from lookalike.gather.providers.base import in_words
 from lookalike.gather.result import Gathered, LabelResult, Lost
 from lookalike.gather.search import Candidate, Search
 from lookalike.gather.store import Store
+from lookalike.gather.wanted import Wanted
 from lookalike.http import Client
 from lookalike.manifest import Manifest
 from lookalike.project import Project
