@@ -188,12 +188,12 @@ def test_the_proof_includes_the_kinds_of_file_that_are_read_wrongly_most_often()
 
 
 def test_an_export_that_fails_midway_leaves_the_old_folder(tmp_path: Path) -> None:
-    (tmp_path / "m").mkdir()
-    (tmp_path / "m" / "old").write_text("old")
+    with staged(tmp_path / "m") as part:
+        (part / "old").write_text("old")
     with pytest.raises(NotReadyError, match="No space"), staged(tmp_path / "m") as part:
         (part / "new").write_text("half")
         raise OSError(28, "No space left on device")
-    assert [path.name for path in tmp_path.glob("[!.]*/*")] == ["old"]
+    assert [path.name for path in tmp_path.glob("[!.]*/[!.]*")] == ["old"]
     assert not list(tmp_path.glob(".*.part"))
 
 
@@ -246,3 +246,23 @@ def test_padding_is_computed_at_export_and_not_at_every_answer() -> None:
     assert "Shape" not in onnxfile.inspect(exported)
     pixels = np.stack([images.read(draw.jpeg("circles", seed), spec) for seed in range(3)])
     assert proof.compare(model.predict(network, spec, pixels), proof.ask_onnx(exported, list(pixels))).largest < 1e-5
+
+
+def test_what_others_put_into_an_export_outlives_the_next_one(tmp_path: Path) -> None:
+    for turn in ("1", "2"):
+        with staged(tmp_path / "m") as part:
+            models.bundle(part)
+            (part / "turn").write_text(turn)
+        (tmp_path / "m" / ".git").mkdir(exist_ok=True)
+        (tmp_path / "m" / "notes.txt").write_text("mine")
+    names = {path.name for path in (tmp_path / "m").iterdir()}
+    assert names == {".lookalike", ".git", "notes.txt", "turn", "model.onnx", "model.json"}
+    assert (tmp_path / "m" / "turn").read_text() == "2" and not list(tmp_path.glob(".*.old"))
+
+
+def test_a_folder_with_other_files_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "thesis.txt").write_text("years of work")
+    with pytest.raises(NotReadyError, match="holds other files"), staged(tmp_path / "docs"):
+        pass
+    assert (tmp_path / "docs" / "thesis.txt").read_text() == "years of work"

@@ -137,6 +137,12 @@ def test_photos_are_copied_into_folders_of_their_labels(cli: Cli, here: Path) ->
     assert (here / "photos" / "s.jpg").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_explained(cli: Cli, here: Path) -> None:
+    (here / "sorted").write_text("a file")
+    answer = cli("predict", "photos", "--sort-into", "sorted")
+    assert answer.code == 3 and "cannot write into sorted" in answer.err
+
+
 def test_a_label_that_looks_like_a_path_stays_one_folder(cli: Cli, here: Path) -> None:
     models.bundle(here / "models" / "evil", labels=("../../escaped", "/etc"))
     cli("predict", "photos", "--model", "evil", "--sort-into", "sorted")

@@ -67,7 +67,7 @@ def trained(made: Path, golden: Golden) -> np.ndarray:
 
 def test_the_bundle_answers_as_the_trained_network(made: Path, golden: Golden, trained: np.ndarray) -> None:
     assert trained.max(axis=1).min() > 0.5 and len(set(trained.argmax(axis=1))) == 2  # it says something
-    same(trained, [dict(a.probabilities) for a in bundle.load(made / "models" / "m").predict(golden)])
+    assert_same(trained, [dict(a.probabilities) for a in bundle.load(made / "models" / "m").predict(golden)])
 
 
 def test_predict_answers_as_the_trained_network(
@@ -76,12 +76,12 @@ def test_predict_answers_as_the_trained_network(
     for name, data in golden:
         (tmp_path / name).write_bytes(data)
     rows = cli("predict", *(name for name, _ in golden), "--project", made, "--json").data["predictions"]
-    same(trained, [row["probabilities"] for row in rows])
+    assert_same(trained, [row["probabilities"] for row in rows])
 
 
 def test_serve_answers_as_the_trained_network(made: Path, golden: Golden, trained: np.ndarray) -> None:
     with servers.serving(made / "models" / "m") as server:
-        same(trained, [server.ask(data).json()["probabilities"] for _, data in golden])
+        assert_same(trained, [server.ask(data).json()["probabilities"] for _, data in golden])
 
 
 @browser.needs_browser
@@ -98,11 +98,11 @@ def test_every_page_answers_as_the_trained_network(
         files = [{"name": name, "mimeType": "image/x", "buffer": data} for name, data in golden]
         answers = [browser.ask(page, file) for file in files]
         assert not page.logged
-    same(trained, [answer["probabilities"] for answer in answers])
+    assert_same(trained, [answer["probabilities"] for answer in answers])
     assert [a["label"] for a in answers] == [runs.LABELS[i] for i in trained.argmax(axis=1)]
 
 
-def same(trained: np.ndarray, answers: list[dict[str, float]]) -> None:
+def assert_same(trained: np.ndarray, answers: list[dict[str, float]]) -> None:
     """Labels identical, probabilities within 1e-4."""
     got = np.array([[answer[label] for label in runs.LABELS] for answer in answers])
     assert (got.argmax(axis=1) == trained.argmax(axis=1)).all()
@@ -184,6 +184,21 @@ def test_photos_can_be_dropped_and_pasted(made: Path, chromium: Any) -> None:
 
 @browser.needs_browser
 @pytest.mark.browser
+def test_a_photo_can_be_taken_with_the_camera(made: Path, chromium: Any) -> None:
+    with browser.hosted(made / "apps") as host:
+        page = browser.opened(chromium, f"{host}/m-web/")
+        page.click("#camera")
+        page.wait_for_selector("#video:not([hidden])")
+        page.wait_for_timeout(500)
+        page.click("#camera")
+        page.wait_for_selector("#thumbnail:not([hidden])")
+        page.click("#classify")
+        page.wait_for_selector("#answer:not([hidden])")
+        assert page.inner_text("#label") in runs.LABELS
+
+
+@browser.needs_browser
+@pytest.mark.browser
 def test_a_damaged_download_is_noticed(made: Path, tmp_path: Path, chromium: Any) -> None:
     shutil.copytree(made / "apps" / "m-web", tmp_path / "m")
     damaged = bytearray((tmp_path / "m" / "model.onnx.gz").read_bytes())
@@ -194,7 +209,12 @@ def test_a_damaged_download_is_noticed(made: Path, tmp_path: Path, chromium: Any
 
 
 def test_the_single_file_holds_everything(made: Path) -> None:
-    assert {path.name for path in (made / "single").iterdir()} == {"m.html", "README.md", "THIRD-PARTY.txt"}
+    assert {path.name for path in (made / "single").iterdir()} == {
+        "m.html",
+        "README.md",
+        "THIRD-PARTY.txt",
+        ".lookalike",
+    }
     html = (made / "single" / "m.html").read_text()
     assert "connect-src" not in html and "default-src 'none'" in html and 'src="' not in html.replace('src="x"', "")
 

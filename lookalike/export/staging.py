@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,14 +14,18 @@ from filelock import FileLock, Timeout
 from lookalike.errors import NotReadyError
 from lookalike.models import heal
 
+MARKER = ".lookalike"
+
 
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
     """Fill the folder this gives; when the block ends well it replaces `folder`, else `folder` stays as it was.
 
-    Raises NotReadyError when the disk is full or refuses, or when another export is writing the same folder.
+    What somebody else has put into an earlier export (a .git, notes) stays in it. Raises NotReadyError when the disk
+    is full or refuses, when another export is writing the same folder, or when `folder` is not one of ours.
     """
     try:
+        _require_ours(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f".{folder.name}.lock", timeout=0):
             for left in folder.parent.glob(f".{folder.name}.*.part"):
@@ -29,6 +34,7 @@ def staged(folder: Path) -> Iterator[Path]:
             part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
             try:
                 yield part
+                (part / MARKER).touch()
                 part.chmod(0o755)
                 _swap(part, folder)
             finally:
@@ -44,7 +50,27 @@ def _swap(part: Path, folder: Path) -> None:
     """Put `part` in the place of `folder`. Killed between the two moves, `heal` finds the old."""
     old = folder.with_name(f".{folder.name}.old")
     if folder.exists():
-        shutil.rmtree(old, ignore_errors=True)
+        _keep_others(old, folder)  # left by an export that was killed after the moves
         folder.rename(old)
     part.rename(folder)
+    _keep_others(old, folder)
+
+
+def _keep_others(old: Path, folder: Path) -> None:
+    """Bring what is not ours from the old folder to the new one, and remove the rest."""
+    if not old.is_dir():
+        return
+    try:
+        ours = set(json.loads((old / "model.json").read_text(encoding="utf-8")).get("files", ()))
+    except (OSError, ValueError):
+        ours = set()
+    for entry in old.iterdir():
+        if entry.name not in ours and not (folder / entry.name).exists():
+            entry.rename(folder / entry.name)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _require_ours(folder: Path) -> None:
+    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    if any(not name.startswith(".") for name in names) and not names & {MARKER, "model.json"}:
+        raise NotReadyError(f"{folder} holds other files, which an export would replace", "choose a new folder")

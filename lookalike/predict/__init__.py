@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from lookalike import bundle, models
 from lookalike.config import PredictSettings, Settings
@@ -33,7 +34,7 @@ def run(project: Project, settings: Settings, names: list[str], *, report: Repor
         model = bundle.load(folder, threshold=wanted.threshold)
         answers = _Answers(model, pool, settings, report)
         try:
-            with (SILENT if total == 1 else report).task("photos", total) as task:
+            with (SILENT if total in (0, 1) else report).task("photos", total) as task:
                 for prediction in answers.of(photos.expand(names)):
                     task.advance(status=prediction.reason)
             if names:
@@ -76,10 +77,18 @@ class _Answers:
         for prediction in self.model.answers(decoded, BATCH):
             source = sources.popleft()
             if folder := self.settings.predict.sort_into:
-                output.sort_into(folder, prediction, source)
+                self._sort(folder, prediction, source)
             self._print(prediction)
             self.result.add(prediction)
             yield prediction
+
+    def _sort(self, folder: Path, prediction: Prediction, source: Source) -> None:
+        try:
+            output.sort_into(folder, prediction, source)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            hint = "the photos sorted so far are kept"
+            raise NotReadyError(f"cannot write into {folder}: {reason}", hint, result=self.result) from None
 
     def watch(self) -> None:
         """Answer for what arrives in the watched folder until Ctrl-C, which is how this is meant to end."""
