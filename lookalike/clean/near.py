@@ -4,7 +4,7 @@ Every photo is a grey picture of 64 x 64. Candidates come from a coarse look: th
 several windows of every other, by normalised correlation. Each candidate is then laid exactly on its partner by a
 pattern search over the window's corner and size, and judged by the correlation of the *gradients* of the two, which
 copies share and merely similar photos do not. Measured on 396 photos of insects with one changed copy each: copies
-agree at 0.8 and more, different photos at 0.41 and less; on drawings the two meet at 0.47. Between POSSIBLE and SURE
+agree at 0.8 and more, different photos at 0.41 and less; on drawings the two meet at 0.5. Between POSSIBLE and SURE
 the packaged network decides.
 
 Where nearly everything looks alike (handwriting, aligned faces), likeness proves little, and only almost equal
@@ -21,7 +21,7 @@ import numpy as np
 SIDE = 64
 COARSE, FINE = 8, 24
 CANDIDATE, CANDIDATE_CROWDED = 0.82, 0.985
-SURE, POSSIBLE, CROWDED_SURE = 0.6, 0.45, 0.99
+SURE, POSSIBLE, CROWDED_SURE = 0.6, 0.5, 0.99
 MOST_NEIGHBOURS = 24
 _BLOCK_BYTES = 64_000_000
 _FIRST_STEP = 0.05
