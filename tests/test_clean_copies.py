@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from lookalike import faces
 from lookalike.clean import near
 from lookalike.dataset import split
 from lookalike.records import Example
@@ -144,3 +145,28 @@ def test_the_report_shows_what_was_set_aside(cli: Cli, photos: Path) -> None:
     assert "&lt;b&gt;page.jpg" in page
     assert page.count("data:image/jpeg;base64,") == 1
     assert "http" not in page
+
+
+def test_where_photos_show_faces_those_with_none_or_several_are_marked(
+    cli: Cli, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd, nobody = draw.photo("circles", 70, SIZE), draw.photo("circles", 71, SIZE)
+    crowd.putpixel((0, 0), (255, 0, 0))
+    nobody.putpixel((0, 0), (0, 0, 255))
+    crowd.save(photos / "circles" / "crowd.png")
+    nobody.save(photos / "stripes" / "nobody.png")
+    one = faces.Face(0, 0, 100, 100, 0.9)
+
+    def find(image: Image.Image) -> list[faces.Face]:
+        corner = image.getpixel((0, 0))
+        small = faces.Face(0, 0, 10, 10, 0.9)
+        return {(255, 0, 0): [one, one], (0, 0, 255): []}.get(corner, [one, small])
+
+    monkeypatch.setattr(faces, "find", find)
+    monkeypatch.setattr(faces, "available", lambda: True)
+    data = cli("clean", "--json").data
+    marked = {item["file"]: item["reason"] for item in data["notes"]}
+    assert marked == {"circles/crowd.png": "several-faces", "stripes/nobody.png": "no-face"}
+    assert data["aside"] == []
+    asked = cli("clean", "--json", "--dry-run", "--aside", "no-face,damaged").data
+    assert [item["file"] for item in asked["aside"]] == ["stripes/nobody.png"]
