@@ -34,18 +34,24 @@ def test_top_losses_name_files_worst_first(cli: Cli, trained: Path):
     assert all((trained / "images" / row["file"]).is_file() for row in rows)
 
 
-def test_a_missed_bar_ends_with_5_and_still_shows_the_number(cli: Cli, trained: Path):
-    (trained / "images/circles").rename(trained / "images/swap")
-    (trained / "images/stripes").rename(trained / "images/circles")
+def test_a_missed_bar_ends_with_5_and_still_shows_the_number(cli: Cli, tmp_path: Path):
+    for number, label in enumerate(("these", "those")):  # nothing tells them apart
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for index in range(30):
+            photo = tmp_path / f"images/{label}/{index}.jpg"
+            photo.write_bytes(draw.jpeg("circles", 100 * number + index))
+    assert cli("train", "--size", 64, "--recipe", "probe").code == 0
     answer = cli("evaluate", "--at-least", 1.0, "--json", "--no-heat")
-    assert answer.code == 3  # the photos it was measured on are gone
-    (trained / "images/circles").rename(trained / "images/stripes")
-    (trained / "images/swap").rename(trained / "images/circles")
-    lowered = trained / "lookalike.toml"
-    lowered.write_text("[evaluate]\nat_least = 1.0\n")
-    answer = cli("evaluate", "--json", "--no-heat")
-    value = answer.json["data"]["accuracy"]["value"]
-    assert answer.code == (5 if value < 1 else 0)
+    assert (answer.code, answer.json["error"]["code"]) == (5, 5)
+    assert answer.json["data"]["accuracy"]["value"] < 1
+
+
+def test_a_photo_that_changed_since_the_training_does_not_count(cli: Cli, trained: Path):
+    first = cli("evaluate", "--json", "--no-heat").data["top_losses"][0]["file"]
+    (trained / "images" / first).write_bytes(draw.jpeg("circles", 999))
+    data = cli("evaluate", "--json", "--no-heat").data
+    assert data["accuracy"]["total"] == 7
+    assert data["unreadable"][0]["reason"] == "changed since the training"
 
 
 def test_the_report_needs_no_other_file_and_no_network(cli: Cli, trained: Path):
@@ -134,3 +140,18 @@ def test_a_project_may_move(cli: Cli, trained: Path, tmp_path_factory: pytest.Te
     answer = cli("evaluate", "--json", "--no-heat", "--project", home)
     assert answer.code == 0, answer.out
     assert answer.data["accuracy"]["total"] == 8
+
+
+def test_cross_validation_measures_every_photo_once(cli: Cli, trained: Path):
+    data = cli("evaluate", "--json", "--no-heat", "--folds", 2).data["extra"]["folds"]
+    assert data["total"] == 40
+    assert len(data["each"]) == 2
+    assert data["low"] < data["value"] <= data["high"]
+
+
+def test_more_folds_than_photos_is_refused(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
+    assert cli("train", "--size", 64, "--recipe", "probe").code == 0
+    answer = cli("evaluate", "--no-heat", "--folds", 12)
+    assert answer.code == 3
+    assert "fewer --folds" in answer.err

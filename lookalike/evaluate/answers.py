@@ -12,6 +12,7 @@ from lookalike import dataset as datasets
 from lookalike.bundle import Model
 from lookalike.errors import NotReadyError
 from lookalike.pixels import PixelCache, Pixels, exact
+from lookalike.project import sha256_file
 from lookalike.records import Example, TrainedRun
 from lookalike.report import Reporter
 
@@ -55,7 +56,7 @@ def collect(folder: Path, root: Path, trained: TrainedRun, model: Model, *, repo
     cache = PixelCache(folder.parent.parent / ".cache" / "pixels", 10_000_000_000)
     places = [(root / example.file, example.sha256) for example in held]
     seen, faults = cache.get(places, exact(trained.input), report=report)
-    gone = {path: "missing" for path, _ in places if not path.is_file()}
+    gone = {path: fault for path, sha256 in places if (fault := _fault(path, sha256))}
     usable = [(e, p) for e, p in zip(held, seen, strict=True) if p is not None and root / e.file not in gone]
     if not usable:
         raise NotReadyError(f"none of the {len(held)} held-back photos is in {root}", "run `lookalike train` again")
@@ -74,3 +75,11 @@ def collect(folder: Path, root: Path, trained: TrainedRun, model: Model, *, repo
         pixels={example.file: pixels for example, pixels in usable},
         unreadable=tuple({"file": str(path), "reason": reason} for path, reason in reasons.items()),
     )
+
+
+def _fault(path: Path, sha256: str) -> str:
+    """Why a file is no longer the photo that was held back, or ""."""
+    try:
+        return "" if sha256_file(path) == sha256 else "changed since the training"
+    except OSError:
+        return "missing"

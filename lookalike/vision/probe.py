@@ -81,7 +81,7 @@ def _held_out(seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels:
     from sklearn.model_selection import StratifiedGroupKFold
 
     answers = np.full((len(seen), labels), 1 / labels)
-    folds = min(FOLDS, int(np.bincount(targets, minlength=labels).min()))
+    folds = min(FOLDS, *(len(np.unique(groups[targets == label])) for label in range(labels)))
     if folds < 2:
         return answers
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0)

@@ -1,0 +1,73 @@
+"""Cross-validation: train again and again, each time measuring on another part, so that every photo counts once."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lookalike import dataset as datasets
+from lookalike import metrics, plugins
+from lookalike.config import TrainSettings
+from lookalike.errors import NotReadyError
+from lookalike.pixels import PixelCache, exact, roomy
+from lookalike.prepare import ROOM
+from lookalike.project import Project
+from lookalike.records import Dataset, Example, TrainedRun
+from lookalike.report import Reporter
+
+
+def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report: Reporter) -> dict[str, Any]:
+    """Accuracy over all photos with its interval, each named by a network that never saw its group; and per fold.
+
+    Raises NotReadyError when a label has fewer groups of copies than there are folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    from lookalike.vision import model, recipes
+    from lookalike.vision.device import choose
+
+    wanted = TrainSettings.model_validate(trained.settings)
+    root, side = project.locate(trained.images), round(trained.input.size * ROOM)
+    examples, room, whole = _photos(project, trained, root, side, report)
+    targets = np.array([trained.labels.index(example.label) for example in examples])
+    groups = np.array([example.group for example in examples])
+    fewest = min(len(set(groups[targets == number])) for number in range(len(trained.labels)))
+    if fewest < folds:
+        raise NotReadyError(f"a label has {fewest} different photos, too few for {folds} folds", "use fewer --folds")
+    answers, scores = np.zeros((len(examples), len(trained.labels))), []
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=wanted.seed)
+    for number, (learn, hold) in enumerate(splitter.split(whole, targets, groups), 1):
+        report.note(f"fold {number} of {folds}")
+        sides = tuple(
+            dataclasses.replace(example, part="valid" if index in set(hold) else "train")
+            for index, example in enumerate(examples)
+        )
+        material = recipes.Material(
+            dataset=Dataset(str(root), trained.labels, sides, trained.fingerprint), spec=trained.input, side=side,
+            train=[room[i] for i in learn], train_targets=targets[learn].tolist(), train_groups=groups[learn].tolist(),
+            valid=[whole[i] for i in hold], valid_targets=targets[hold].tolist(), arch=trained.arch,
+            weights=wanted.weights, epochs=wanted.epochs, batch_size=wanted.batch_size, device=choose(wanted.device),
+            report=report,
+        )  # fmt: skip
+        made = plugins.find("recipe", recipes.RECIPES, trained.recipe)(material)
+        answers[hold] = model.predict(made.network, trained.input, material.valid)
+        scores.append(float((answers[hold].argmax(axis=1) == targets[hold]).mean()))
+    right = int((answers.argmax(axis=1) == targets).sum())
+    return {**metrics.rate(right, len(targets)).to_json(), "folds": folds, "each": scores}
+
+
+def _photos(
+    project: Project, trained: TrainedRun, root: Path, side: int, report: Reporter
+) -> tuple[list[Example], list[np.ndarray], list[np.ndarray]]:
+    """The run's photos but those kept for testing, with pixels to train on and to measure on; readable ones only."""
+    split = datasets.read_examples(project.run_dir(trained.id) / "split.csv")
+    examples = [example for example in split if example.part != "test"]
+    cache = PixelCache(project.cache / "pixels", 10_000_000_000)
+    places = [(root / example.file, example.sha256) for example in examples]
+    room, _ = cache.get(places, roomy(trained.input, side), report=report)
+    whole, _ = cache.get(places, exact(trained.input), report=report)
+    rows = [(e, r, w) for e, r, w in zip(examples, room, whole, strict=True) if r is not None and w is not None]
+    return [e for e, _, _ in rows], [r for _, r, _ in rows], [w for _, _, w in rows]
