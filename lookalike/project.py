@@ -82,7 +82,7 @@ class Project:
             return Path(model)
         if model:
             return _newest(self.models, "model.json", model, "model", "run `lookalike train`, then `lookalike export`")
-        found = [*self.models.glob("*/model.json"), *self.runs.glob("*/model/model.json")]
+        found = [*self.models.glob("[!.]*/model.json"), *self.runs.glob("[!.]*/model/model.json")]
         if not found:
             raise NotReadyError(f"there is no model in {self.root}", "run `lookalike train` first")
         return max(found, key=lambda path: path.stat().st_mtime_ns).parent
@@ -92,9 +92,9 @@ def _newest(folder: Path, marker: str, name: str | None, what: str, hint: str) -
     if name:
         if (folder / name / marker).is_file():
             return folder / name
-        known = sorted(path.parent.name for path in folder.glob(f"*/{marker}"))
+        known = sorted(path.parent.name for path in folder.glob(f"[!.]*/{marker}"))
         raise NotReadyError(f"there is no {what} {name!r} in {folder}", f"known: {', '.join(known)}" if known else hint)
-    found = sorted(folder.glob(f"*/{marker}"), key=lambda path: path.stat().st_mtime_ns)
+    found = sorted(folder.glob(f"[!.]*/{marker}"), key=lambda path: path.stat().st_mtime_ns)
     if not found:
         raise NotReadyError(f"there is no finished {what} in {folder}", hint)
     return found[-1].parent

@@ -173,6 +173,14 @@ def test_the_newest_model_is_found_and_a_wrong_name_is_explained(cli: Cli, here:
     assert answer.code == 3 and "toy" in answer.err
 
 
+def test_a_model_that_an_export_left_half_done_is_not_found(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(CIRCLES)
+    models.bundle(tmp_path / "models" / ".toy.x1.part")
+    assert cli("predict", "a.jpg").code == 3
+    models.bundle(tmp_path / "models" / ".toy.old")  # killed between the two moves: it comes back
+    assert cli("predict", "a.jpg", "--model", "toy").code == 0
+
+
 def test_without_a_model_the_hint_is_to_train(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(CIRCLES)
     answer = cli("predict", "a.jpg")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -26,12 +27,12 @@ def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> No
         web.write(part, model, bundle, wanted.model_copy(update={"single_file": False}))
         kind = "sdk: static\napp_file: index.html"
     write_text(part / ".gitattributes", LARGE)
-    write_text(part / "README.md", README.format(name=bundle.name, kind=kind))
+    write_text(part / "README.md", README.format(name=bundle.name, title=json.dumps(bundle.name), kind=kind))
 
 
 README = """\
 ---
-title: {name}
+title: {title}
 emoji: 🔎
 colorFrom: blue
 colorTo: green
