@@ -126,6 +126,13 @@ def test_jsonl_and_text_lists_are_read_too(cli: Cli, faults: FaultServer) -> Non
     assert fetch(cli, "# a comment", "", faults.url("/photo/circles/2")).data["saved"] == 1
 
 
+def test_addresses_without_a_label_are_for_one_name_only(cli: Cli, faults: FaultServer) -> None:
+    Path("list.txt").write_text(faults.url("/photo/circles/1"))
+    answer = cli("gather", "cat", "dog", "--provider", "urls", "--source", "list.txt")
+    assert answer.code == 2
+    assert "addresses without a label" in answer.err
+
+
 def test_a_host_nobody_listed_is_refused_when_it_is_private(
     cli: Cli, faults: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

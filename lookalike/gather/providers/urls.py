@@ -66,6 +66,7 @@ class Urls:
     def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None:
         if settings.gather.source is None:
             raise ConfigError("the provider `urls` needs a file of addresses", "add --source FILE")
+        self.owner = ""
         self.hits: dict[str, list[Hit]] = {}
         for label, hit in parse(settings.gather.source.expanduser()):
             self.hits.setdefault(label, []).append(hit)
@@ -75,8 +76,14 @@ class Urls:
         return [label for label in self.hits if label]
 
     def search(self, query: Query) -> Iterator[Hit]:
-        """The lines of this label; lines without a label belong to every label asked for."""
+        """The lines of this label; lines without a label belong to the only label asked for. Raises ConfigError."""
         mine, anyones = self.hits.get(query.label, []), self.hits.get("", [])
+        self.owner = self.owner or query.label
+        if anyones and self.owner != query.label:
+            raise ConfigError(
+                f"--source has addresses without a label, and there are several: {self.owner!r}, {query.label!r}",
+                "use CSV with the columns url,label, or gather one name at a time",
+            )
         yield from mine
         yield from anyones
         raise Stop("exhausted" if mine or anyones else "no-hits")
