@@ -31,7 +31,7 @@ class Look:
 
 def look(pixels: np.ndarray) -> Look:
     """The look of a photo (height, width, 3)."""
-    grey = np.asarray(Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX), np.float32)
+    grey = np.asarray(Image.fromarray(pixels).convert("L").convert("F").resize((SIDE, SIDE), Image.Resampling.BOX))
     inner = grey[RIM:-RIM, RIM:-RIM]
     return Look(*(_unit(part) for part in (grey, inner, grey[:, ::-1], inner[:, ::-1])))
 
