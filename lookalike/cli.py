@@ -92,13 +92,15 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
 def _flag(section: str, name: str) -> Any:
     """The option for one setting: its type and help from config.py; absent means "not typed"."""
     field = config.SECTIONS[section].model_fields[name]
-    kind = list[str] if "list" in str(field.annotation) else field.annotation
+    kind: Any = list[str] if "list" in str(field.annotation) else field.annotation
+    if "BeforeValidator" in str(field.annotation):  # a number with a unit: config.py reads it
+        kind = str
     default = field.get_default()
     shown = ",".join(default) if isinstance(default, list) else default
     help_text = field.description or ""
     if default is not None and "[default" not in help_text and default is not False:
         help_text += f" [default: {shown if default is not True else 'yes'}]"
-    return Annotated[kind | None, typer.Option(help=help_text, show_default=False)]  # type: ignore[operator]
+    return Annotated[kind | None, typer.Option(help=help_text, show_default=False)]
 
 
 def _open_job(ctx: typer.Context, everywhere: dict[str, Any], section: str, typed: dict[str, Any]) -> Job:

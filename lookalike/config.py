@@ -32,6 +32,15 @@ def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _seconds(value: object) -> object:
+    """`90s`, `3m` and `1h` as seconds; numbers are seconds already."""
+    if isinstance(value, str) and value[-1:] in _UNITS and value[:-1].replace(".", "", 1).isdigit():
+        return float(value[:-1]) * _UNITS[value[-1]]
+    return value
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+Seconds = Annotated[float, Field(gt=0), BeforeValidator(_seconds)]
 Words = Annotated[list[str], BeforeValidator(_split_commas)]
 
 
@@ -123,6 +132,9 @@ class TrainSettings(Section):
     valid: float = Field(0.2, gt=0, lt=0.9, description="share of the photos held back to measure accuracy")
     crop: Literal["none", "face", "auto"] = Field(
         "auto", description="look at the main face, at none but the whole photo, or (extra: faces) at what most show"
+    )
+    budget: Seconds | None = Field(
+        None, description="time the whole command may take, e.g. 90s, 3m or 1h; the epochs are chosen to fit"
     )
     cache_limit: int = Field(10_000, ge=0, description="megabytes of decoded photos to keep between runs")
 

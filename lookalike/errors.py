@@ -66,7 +66,7 @@ class MissingExtraError(LookalikeError):
     exit_code = 6
 
 
-class Interrupted(LookalikeError):  # noqa: N818
+class Interrupted(LookalikeError):
     """The user pressed Ctrl-C; the result so far is attached."""
 
     exit_code = 130

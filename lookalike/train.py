@@ -25,6 +25,7 @@ from lookalike.report import SILENT, Block, Reporter, Table
 if TYPE_CHECKING:
     from lookalike.vision.recipes import Material, Trained
 
+SPARE = 0.92  # share of a time budget that training may use; the rest is for writing the model
 VERSIONS = ("torch", "torchvision", "fastai", "timm", "onnxruntime", "pillow", "numpy")
 
 
@@ -74,7 +75,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     Raises NotReadyError when there is too little to learn from, ConfigError for a network or file that does not
     fit, NetworkError when pretrained weights would have to be fetched and can't.
     """
-    started = time.perf_counter()
+    started, entered = time.perf_counter(), time.monotonic()
     wanted = settings.train
     if wanted.recipe not in ("auto", "book", "probe"):
         raise ConfigError(f"there is no recipe called {wanted.recipe!r}", "choose auto, book or probe")
@@ -90,6 +91,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     material = recipes.Material(
         **prepared.columns(), spec=spec, arch=wanted.arch, weights=wanted.weights, epochs=wanted.epochs,
         batch_size=wanted.batch_size, device=device, report=report,
+        deadline=entered + SPARE * wanted.budget if wanted.budget else None,
     )  # fmt: skip
     _seed(wanted.seed)
     ready = time.perf_counter()

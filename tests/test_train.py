@@ -161,3 +161,28 @@ def test_too_little_to_learn_from_says_what_to_do(cli: Cli, tmp_path: Path, coun
     assert answer.code == 3
     assert words in answer.err
     assert not list(tmp_path.glob("runs/*"))
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_keeps_the_best(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("lookalike.vision.recipes.FINE_TUNING_RATE", 1e30)
+    draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
+    answer = cli("train", "--size", 64, "--epochs", 4, "--json")
+    assert answer.code == 0
+    assert "stopped being a number" in answer.err
+    assert answer.data["run"]["best_epoch"] == 0
+
+
+def test_no_epoch_fits_a_budget_that_is_spent_already(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+    data = cli("train", "--size", 64, "--epochs", 50, "--budget", "0.1s", "--json").data
+    assert [row["epoch"] for row in data["run"]["history"]] == [0]  # the probe is all there was time for
+    assert data["run"]["settings"]["budget"] == pytest.approx(0.1)
+
+
+def test_a_budget_that_is_no_time_is_one_line(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+    answer = cli("train", "--budget", "soon")
+    assert answer.code == 2
+    assert "train.budget" in answer.err

@@ -155,3 +155,16 @@ class Steps(Callback):
     def after_batch(self) -> None:
         if self.training:
             self.task.advance(1, f"epoch {self.epoch + 1}/{self.n_epoch}, loss {float(self.smooth_loss):.3f}")
+
+
+class Until(Callback):
+    """Ends the training in time: the batch under way is the last; what was best before stays."""
+
+    order = 70
+
+    def __init__(self, deadline: float | None) -> None:
+        self.deadline = deadline
+
+    def after_batch(self) -> None:
+        if self.training and self.deadline is not None and time.monotonic() > self.deadline:
+            raise CancelFitException

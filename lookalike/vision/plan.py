@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lookalike.vision.recipes import Material
 
 TRIAL_BATCH = 8
+MOST_EPOCHS = 20
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,17 @@ def choose(network: nn.Module, early: list[nn.Module], material: Material) -> Pl
     best = min(tried, key=tried.__getitem__)
     network.to(memory_format=torch.channels_last)
     return Plan(best.split()[0], best.endswith("last"), batch, tried[best], tried)
+
+
+def epochs(plan: Plan, photos: int, held: int, wanted: int, deadline: float | None) -> int:
+    """As many as wanted; with a deadline as many as fit before it, up to MOST_EPOCHS, and none when not even one does.
+
+    Measuring a photo takes about a third of a training step.
+    """
+    if deadline is None or not plan.step_ms:
+        return wanted
+    each = (photos + held / 3) * plan.step_ms / 1000
+    return max(0, min(MOST_EPOCHS, int((deadline - time.monotonic()) / each)))
 
 
 def _batch_size(photos: int) -> int:

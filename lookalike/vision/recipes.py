@@ -5,6 +5,7 @@ RECIPES is the table of them; a new one is one function and one line.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from lookalike.pixels import Pixels
 from lookalike.records import Dataset, InputSpec
 from lookalike.report import Reporter
 from lookalike.vision import data, model, plan, probe, weights
-from lookalike.vision.callbacks import Averaged, Best, Quicker, Steps
+from lookalike.vision.callbacks import Averaged, Best, Quicker, Steps, Until
 
 RECIPES = {
     "auto": "lookalike.vision.recipes:auto",
@@ -42,7 +43,10 @@ SCRATCH_RATE = 2e-3
 
 @dataclass(frozen=True)
 class Material:
-    """All a recipe works with. Pixels and targets run in parallel; `train` pixels are roomy, `valid` exact."""
+    """All a recipe works with. Pixels and targets run in parallel; `train` pixels are roomy, `valid` exact.
+
+    `deadline` is when training must have ended, on time.monotonic's clock.
+    """
 
     dataset: Dataset
     spec: InputSpec
@@ -58,6 +62,7 @@ class Material:
     batch_size: int | None
     device: torch.device
     report: Reporter
+    deadline: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,10 @@ def auto(material: Material) -> Trained:
         best.seed(network, *_measure(network, material))
     early = _early_layers(network[0]) if pretrained else []
     chosen = plan.choose(network, early, material)
-    material.report.note(chosen.describe(len(material.train), material.epochs))
-    if material.epochs:
-        _fit_gently(network, early, material, chosen, best)
+    epochs = plan.epochs(chosen, len(material.train), len(material.valid), material.epochs, material.deadline)
+    material.report.note(chosen.describe(len(material.train), epochs))
+    if epochs:
+        _fit_gently(network, early, dataclasses.replace(material, epochs=epochs), chosen, best)
     if best.broke:
         material.report.warn(f"the loss stopped being a number; the weights of epoch {best.best_epoch} are kept")
     if best.state:
@@ -134,7 +140,7 @@ def _fit_gently(network: nn.Module, early: list[nn.Module], material: Material, 
         learner.freeze_to(1)
     with material.report.task("training", len(dls.train) * material.epochs) as task, _quiet(learner):
         rate = FINE_TUNING_RATE if pretrained else SCRATCH_RATE
-        learner.fit_one_cycle(material.epochs, rate, pct_start=0.25, cbs=[Steps(task)])
+        learner.fit_one_cycle(material.epochs, rate, pct_start=0.25, cbs=[Steps(task), Until(material.deadline)])
 
 
 def book(material: Material) -> Trained:
