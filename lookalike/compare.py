@@ -72,7 +72,9 @@ def run(project: Project, names: tuple[str, str], *, report: Reporter = SILENT) 
     runs = [load_run(folder) for folder in folders]
     if runs[0].labels != runs[1].labels:
         raise ConfigError("the two runs tell different labels apart", "compare runs on the same labels")
-    held = [{e.sha256: e for e in datasets.read_examples(folder / "split.csv") if e.part != "train"} for folder in folders]
+    held = [
+        {e.sha256: e for e in datasets.read_examples(folder / "split.csv") if e.part != "train"} for folder in folders
+    ]
     shared = [held[0][sha256] for sha256 in sorted(held[0].keys() & held[1].keys())]
     cache = PixelCache(project.cache / "pixels", 10_000_000_000)
     right: list[np.ndarray] = []
