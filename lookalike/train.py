@@ -91,6 +91,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     material = recipes.Material(
         **prepared.columns(), spec=spec, arch=wanted.arch, weights=wanted.weights, epochs=wanted.epochs,
         batch_size=wanted.batch_size, device=device, report=report,
+        seed=wanted.seed, workspace=project.cache, resume=wanted.resume,
         deadline=entered + SPARE * wanted.budget if wanted.budget else None,
     )  # fmt: skip
     _seed(wanted.seed)

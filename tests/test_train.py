@@ -186,3 +186,38 @@ def test_a_budget_that_is_no_time_is_one_line(cli: Cli, tmp_path: Path):
     answer = cli("train", "--budget", "soon")
     assert answer.code == 2
     assert "train.budget" in answer.err
+
+
+def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
+    flags = ("train", "--size", 64, "--epochs", 3, "--json")
+    whole = Path(cli(*flags).data["folder"])
+
+    from lookalike.vision.callbacks import Best
+
+    kept = Best.after_validate
+
+    def stopped_in_the_third(self: Best) -> None:
+        if self.epoch == 2:
+            raise KeyboardInterrupt
+        kept(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Best, "after_validate", stopped_in_the_third)
+        assert cli(*flags).code == 130
+    answer = cli(*flags, "--resume")
+    assert "going on after epoch 2" in answer.err
+    again = Path(answer.data["folder"])
+    assert (again / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
+    assert not (tmp_path / ".cache" / "training.pt").exists()
+
+
+def test_resume_with_nothing_to_go_on_from_starts_anew(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "training.pt").write_bytes(b"not a training")
+    answer = train(cli, "--resume")
+    assert answer.code == 0
+    assert len(answer.data["run"]["history"]) == 2

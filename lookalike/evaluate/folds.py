@@ -50,7 +50,7 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
             train=[room[i] for i in learn], train_targets=targets[learn].tolist(), train_groups=groups[learn].tolist(),
             valid=[whole[i] for i in hold], valid_targets=targets[hold].tolist(), arch=trained.arch,
             weights=wanted.weights, epochs=wanted.epochs, batch_size=wanted.batch_size, device=choose(wanted.device),
-            report=report,
+            report=report, seed=wanted.seed, workspace=project.cache,
         )  # fmt: skip
         made = plugins.find("recipe", recipes.RECIPES, trained.recipe)(material)
         answers[hold] = model.predict(made.network, trained.input, material.valid)

@@ -69,10 +69,13 @@ class Averaged(Callback):
 
     def __init__(self, decay: float = 0.98) -> None:
         self.decay = decay
+        self.restored: tuple[dict[str, torch.Tensor], int] | None = None
 
     def before_fit(self) -> None:
         self.average = copy.deepcopy({k: v.detach() for k, v in self.model.state_dict().items()})
         self.steps = 0
+        if self.restored:
+            self.average, self.steps = self.restored
 
     def after_batch(self) -> None:
         if not self.training:

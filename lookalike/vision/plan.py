@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import time
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from torch.nn import functional
+
+from lookalike.project import write_json
 
 if TYPE_CHECKING:
     from lookalike.vision.recipes import Material
@@ -52,14 +55,29 @@ def choose(network: nn.Module, early: list[nn.Module], material: Material) -> Pl
         return Plan(precision, True, batch, 0.0, {})
     torch.set_num_threads(os.cpu_count() or 1)
     frozen = {id(p) for layer in early for p in layer.parameters()}
-    tried: dict[str, float] = {}
-    for precision in ("fp32", "bf16"):
-        for form in (torch.channels_last, torch.contiguous_format):
-            name = f"{precision} {'channels_last' if form is torch.channels_last else 'contiguous'}"
-            tried[name] = _time_step(network, frozen, material.spec.size, precision, form)
+    tried = _remembered(network, frozen, material)
     best = min(tried, key=tried.__getitem__)
     network.to(memory_format=torch.channels_last)
     return Plan(best.split()[0], best.endswith("last"), batch, tried[best], tried)
+
+
+def _remembered(network: nn.Module, frozen: set[int], material: Material) -> dict[str, float]:
+    """Timings of each way, taken once: another choice would give slightly other weights from the same seed."""
+    path = material.workspace / "plan.json"
+    key = f"{material.arch} {material.spec.size} {len(frozen)} torch {torch.__version__} {os.cpu_count()} cores"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    if key not in known:
+        known[key] = {}
+        for precision in ("fp32", "bf16"):
+            for form in (torch.channels_last, torch.contiguous_format):
+                name = f"{precision} {'channels_last' if form is torch.channels_last else 'contiguous'}"
+                known[key][name] = _time_step(network, frozen, material.spec.size, precision, form)
+        write_json(path, known)
+    timings: dict[str, float] = known[key]
+    return timings
 
 
 def epochs(plan: Plan, photos: int, held: int, wanted: int, deadline: float | None) -> int:

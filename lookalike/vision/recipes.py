@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import fastai.callback.schedule  # noqa: F401  gives Learner fit_one_cycle and fine_tune
@@ -27,7 +28,7 @@ from torch.nn import functional
 from lookalike.pixels import Pixels
 from lookalike.records import Dataset, InputSpec
 from lookalike.report import Reporter
-from lookalike.vision import data, model, plan, probe, weights
+from lookalike.vision import checkpoint, data, model, plan, probe, weights
 from lookalike.vision.callbacks import Averaged, Best, Quicker, Steps, Until
 
 RECIPES = {
@@ -45,7 +46,8 @@ SCRATCH_RATE = 2e-3
 class Material:
     """All a recipe works with. Pixels and targets run in parallel; `train` pixels are roomy, `valid` exact.
 
-    `deadline` is when training must have ended, on time.monotonic's clock.
+    `workspace` is a folder that is safe to delete, for timings and what a stopped training goes on from. `deadline` is
+    when training must have ended, on time.monotonic's clock.
     """
 
     dataset: Dataset
@@ -62,7 +64,15 @@ class Material:
     batch_size: int | None
     device: torch.device
     report: Reporter
+    seed: int
+    workspace: Path
+    resume: bool = False
     deadline: float | None = None
+
+    def key(self) -> str:
+        """A name for this very training: photos, network and settings."""
+        told = (self.dataset.fingerprint, self.arch, self.weights, self.epochs, self.batch_size, self.seed, self.spec)
+        return repr(told)
 
 
 @dataclass(frozen=True)
@@ -98,7 +108,8 @@ def auto(material: Material) -> Trained:
     )
     network.to(material.device)
     best = Best(material.report)
-    if pretrained:
+    kept = checkpoint.load(material.workspace, material.key()) if material.resume else None
+    if pretrained and not kept:
         network.to(memory_format=torch.channels_last)
         _fit_probe(network, material)
         best.seed(network, *_measure(network, material))
@@ -107,16 +118,21 @@ def auto(material: Material) -> Trained:
     epochs = plan.epochs(chosen, len(material.train), len(material.valid), material.epochs, material.deadline)
     material.report.note(chosen.describe(len(material.train), epochs))
     if epochs:
-        _fit_gently(network, early, dataclasses.replace(material, epochs=epochs), chosen, best)
+        _fit_gently(network, early, dataclasses.replace(material, epochs=epochs), chosen, best, kept)
     if best.broke:
         material.report.warn(f"the loss stopped being a number; the weights of epoch {best.best_epoch} are kept")
     if best.state:
         network.load_state_dict(best.state)
+    checkpoint.forget(material.workspace)
     history = tuple(best.history)
     return Trained(network.cpu().eval(), "linear", history, best.best_epoch, chosen.to_json())
 
 
-def _fit_gently(network: nn.Module, early: list[nn.Module], material: Material, chosen: plan.Plan, best: Best) -> None:
+def _fit_gently(
+    network: nn.Module, early: list[nn.Module], material: Material, chosen: plan.Plan, best: Best,
+    kept: dict[str, Any] | None,
+) -> None:  # fmt: skip
+    """Fine-tune in place, from where an earlier training was stopped if `kept` says so."""
     pretrained = bool(early)
     early_ids = {id(p) for layer in early for p in layer.parameters()}
 
@@ -130,17 +146,25 @@ def _fit_gently(network: nn.Module, early: list[nn.Module], material: Material, 
         labels=material.dataset.labels, spec=material.spec, side=material.side, batch_size=chosen.batch_size,
         device=material.device,
     )  # fmt: skip
+    averaged = Averaged()
     quick = Quicker(bfloat16=chosen.precision == "bf16", channels_last=chosen.channels_last, freeze_norms=pretrained)
     learner = Learner(
         dls, network, loss_func=LabelSmoothingCrossEntropyFlat(eps=0.1), splitter=groups, train_bn=not pretrained,
         opt_func=partial(OptimWrapper, opt=torch.optim.AdamW), wd=0.05,
-        metrics=[AvgMetric(functional.cross_entropy), accuracy], cbs=[quick, Averaged(), best],
+        metrics=[AvgMetric(functional.cross_entropy), accuracy], cbs=[quick, averaged, best],
     )  # fmt: skip
     if pretrained:
         learner.freeze_to(1)
-    with material.report.task("training", len(dls.train) * material.epochs) as task, _quiet(learner):
+    learner.skipped_epochs = kept["epochs"] if kept else 0
+    if kept:
+        checkpoint.restore(learner, kept, averaged, best)
+        material.report.note(f"going on after epoch {learner.skipped_epochs}")
+    keep = checkpoint.Checkpoint(material.workspace, material.key(), material.seed, averaged, best)
+    steps = len(dls.train) * (material.epochs - learner.skipped_epochs)
+    with material.report.task("training", steps) as task, _quiet(learner):
         rate = FINE_TUNING_RATE if pretrained else SCRATCH_RATE
-        learner.fit_one_cycle(material.epochs, rate, pct_start=0.25, cbs=[Steps(task), Until(material.deadline)])
+        callbacks = [Steps(task), Until(material.deadline), keep]
+        learner.fit_one_cycle(material.epochs, rate, pct_start=0.25, cbs=callbacks, start_epoch=learner.skipped_epochs)
 
 
 def book(material: Material) -> Trained:

@@ -1,0 +1,77 @@
+"""A training that was stopped goes on from its last whole epoch, and ends as if it had never been stopped."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from fastai.callback.core import Callback
+from fastai.learner import Learner
+from fastai.torch_core import set_seed
+
+from lookalike.project import replacing
+from lookalike.vision.callbacks import Averaged, Best
+
+NAME = "training.pt"
+
+
+def load(folder: Path, key: str) -> dict[str, Any] | None:
+    """What was kept of the training called `key`, or None. Read as plain tensors: nothing in it can run."""
+    try:
+        kept = torch.load(folder / NAME, map_location="cpu", weights_only=True)
+    except Exception:  # no file, or one that was damaged: the training simply starts anew
+        return None
+    return kept if kept.get("key") == key else None
+
+
+def forget(folder: Path) -> None:
+    """The training has ended; nothing is left to go on with."""
+    (folder / NAME).unlink(missing_ok=True)
+
+
+class Checkpoint(Callback):
+    """Keeps everything after each epoch; each epoch has randomness of its own, so that going on changes nothing."""
+
+    order = 80
+
+    def __init__(self, folder: Path, key: str, seed: int, averaged: Averaged, best: Best) -> None:
+        self.folder, self.key, self.seed, self.averaged, self.best = folder, key, seed, averaged, best
+
+    def before_train(self) -> None:
+        set_seed(self.seed + 1000 * (self.epoch + 1))
+        self.dls.train.rng = random.Random(self.seed + self.epoch)
+
+    def after_epoch(self) -> None:
+        if self.epoch < self.learn.skipped_epochs:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        kept = {
+            "key": self.key, "epochs": self.epoch + 1, "network": self.model.state_dict(),
+            "optimizer": _plain(self.opt.state_dict()), "average": self.averaged.average, "steps": self.averaged.steps,
+            "history": self.best.history, "best_epoch": self.best.best_epoch, "best_loss": self.best.best_loss,
+            "best": self.best.state,
+        }  # fmt: skip
+        with replacing(self.folder / NAME) as part:
+            torch.save(kept, part)
+
+
+def _plain(value: Any) -> Any:
+    """The same without numpy's numbers, which plain tensor files may not hold."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def restore(learner: Learner, kept: dict[str, Any], averaged: Averaged, best: Best) -> None:
+    """Put a learner, its averaged weights and its best epoch where they were."""
+    learner.model.load_state_dict(kept["network"])
+    learner.create_opt()
+    learner.opt.load_state_dict(kept["optimizer"])
+    averaged.restored = (kept["average"], kept["steps"])
+    best.history, best.best_epoch = list(kept["history"]), kept["best_epoch"]
+    best.best_loss, best.state = kept["best_loss"], kept["best"]
