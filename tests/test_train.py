@@ -221,3 +221,23 @@ def test_resume_with_nothing_to_go_on_from_starts_anew(cli: Cli, tmp_path: Path)
     answer = train(cli, "--resume")
     assert answer.code == 0
     assert len(answer.data["run"]["history"]) == 2
+
+
+def test_a_batch_too_large_for_memory_is_halved(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import torch
+
+    from lookalike.vision.callbacks import Quicker
+
+    before = Quicker.before_batch
+
+    def small_memory(self: Quicker) -> None:
+        if self.training and len(self.xb[0]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        before(self)
+
+    monkeypatch.setattr(Quicker, "before_batch", small_memory)
+    draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
+    answer = train(cli)
+    assert answer.code == 0
+    assert "out of memory; going on with batches of 2" in answer.err
+    assert len(answer.data["run"]["history"]) == 2

@@ -118,7 +118,7 @@ def auto(material: Material) -> Trained:
     epochs = plan.epochs(chosen, len(material.train), len(material.valid), material.epochs, material.deadline)
     material.report.note(chosen.describe(len(material.train), epochs))
     if epochs:
-        _fit_gently(network, early, dataclasses.replace(material, epochs=epochs), chosen, best, kept)
+        chosen = _fit_within_memory(network, early, dataclasses.replace(material, epochs=epochs), chosen, best, kept)
     if best.broke:
         material.report.warn(f"the loss stopped being a number; the weights of epoch {best.best_epoch} are kept")
     if best.state:
@@ -126,6 +126,27 @@ def auto(material: Material) -> Trained:
     checkpoint.forget(material.workspace)
     history = tuple(best.history)
     return Trained(network.cpu().eval(), "linear", history, best.best_epoch, chosen.to_json())
+
+
+def _fit_within_memory(
+    network: nn.Module, early: list[nn.Module], material: Material, chosen: plan.Plan, best: Best,
+    kept: dict[str, Any] | None,
+) -> plan.Plan:  # fmt: skip
+    """Fine-tune; when memory runs out, go on after the last whole epoch with batches of half the size."""
+    while True:
+        try:
+            _fit_gently(network, early, material, chosen, best, kept)
+            return chosen
+        except (MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error) or chosen.batch_size < 4:
+                raise
+        chosen = dataclasses.replace(chosen, batch_size=chosen.batch_size // 2)
+        kept = checkpoint.load(material.workspace, material.key())
+        material.report.warn(f"out of memory; going on with batches of {chosen.batch_size}")
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
 
 
 def _fit_gently(
