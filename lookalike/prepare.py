@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ from lookalike.report import Reporter
 DEFAULT_SIZE = 288
 FACE_SIZE = 160
 SAMPLE = 16
+ENOUGH_FOR_TESTS = 250  # photos of each label
+TEST_SHARE = 0.1
+TEST_SEED = 1_000_003  # another shuffle than the one that chooses the photos held back
 ROOM = 1.15  # training squares are cut from pixels this much larger
 
 
@@ -167,7 +171,25 @@ def _split(project: Project, wanted: TrainSettings, examples: list[Example], *, 
     before: dict[str, Part] = {}
     for path in sorted(project.runs.glob("*/run.json")):
         before |= datasets.read_split(path.with_name("split.csv"), seed=wanted.seed, valid=wanted.valid)
+    if not tests and _enough_for_tests(rest):
+        rest, tests = _keep_for_tests(rest, wanted.seed, before)
     return (*datasets.split(rest, seed=wanted.seed, valid=wanted.valid, before=before), *tests)
+
+
+def _enough_for_tests(examples: Sequence[Example]) -> bool:
+    """Whether every label can spare photos that nothing is chosen on."""
+    counts = Counter(example.label for example in examples)
+    return min(counts.values()) >= ENOUGH_FOR_TESTS
+
+
+def _keep_for_tests(
+    examples: Sequence[Example], seed: int, before: Mapping[str, Part]
+) -> tuple[list[Example], list[Example]]:
+    """The examples that remain, and a tenth for testing only: never one that an earlier run learnt or chose by."""
+    known: dict[str, Part] = {sha256: "valid" if part == "test" else "train" for sha256, part in before.items()}
+    divided = datasets.split(examples, seed=seed + TEST_SEED, valid=TEST_SHARE, before=known)
+    rest = [example for example in divided if example.part == "train"]
+    return rest, [replace(example, part="test") for example in divided if example.part == "valid"]
 
 
 def _require_enough(dataset: Dataset) -> None:

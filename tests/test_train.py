@@ -241,3 +241,16 @@ def test_a_batch_too_large_for_memory_is_halved(cli: Cli, tmp_path: Path, monkey
     assert answer.code == 0
     assert "out of memory; going on with batches of 2" in answer.err
     assert len(answer.data["run"]["history"]) == 2
+
+
+@pytest.mark.slow
+def test_with_enough_photos_a_tenth_is_kept_for_testing_only(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 200, "stripes": 200}, (64, 48))
+    few = split_of(Path(cli("train", "--size", 32, "--recipe", "probe", "--json").data["folder"]))
+    draw.folder(tmp_path / "images", {"circles": 300, "stripes": 300}, (64, 48))
+    many = split_of(Path(cli("train", "--size", 32, "--recipe", "probe", "--json").data["folder"]))
+    assert {row["part"] for row in few.values()} == {"train", "valid"}
+    tested = {file for file, row in many.items() if row["part"] == "test"}
+    assert len(tested) == 60
+    assert not tested & few.keys()  # nothing was ever learnt from them, or chosen by them
+    assert cli("evaluate", "--json", "--no-heat").data["part"] == "test"
