@@ -74,6 +74,12 @@ def fit_temperature(probabilities: np.ndarray, actual: np.ndarray) -> float:
     return math.exp((low + high) / 2)
 
 
+def loss_at_best_temperature(probabilities: np.ndarray, actual: np.ndarray) -> tuple[float, float]:
+    """Mean loss once scaled by the fitted temperature, and accuracy."""
+    scaled = at_temperature(probabilities, fit_temperature(probabilities, actual))
+    return float(losses(scaled, actual).mean()), float((probabilities.argmax(axis=1) == actual).mean())
+
+
 def calibration(probabilities: np.ndarray, actual: np.ndarray, bins: int = 10) -> tuple[float, list[dict[str, float]]]:
     """Expected calibration error and its bins, each with as many photos as the next.
 

@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from lookalike import dataset as datasets
 from lookalike import faces, plugins
 from lookalike.bundle import FACE, write_description
@@ -100,10 +102,10 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     seconds = {"pixels": prepared.seconds, "prepare": ready - started, "fit": time.perf_counter() - ready}
     folder = _new_folder(project.runs)
     model.save(trained.network, folder / model.WEIGHTS_FILE)
-    accuracy = _accuracy(trained, material)
+    accuracy, temperature = _measure(trained, material)
     seconds["total"] = time.perf_counter() - started
     done = _record(folder.name, project, wanted, prepared.dataset, spec, trained, seconds)
-    _write(folder, done, prepared.dataset, onnx.to_onnx(trained.network, spec), trained, accuracy)
+    _write(folder, done, prepared.dataset, onnx.to_onnx(trained.network, spec), trained, accuracy, temperature)
     skipped = tuple((str(path.relative_to(project.images)), str(fault)) for path, fault in prepared.faults.items())
     return TrainResult(done, folder, folder / "model", accuracy, skipped)
 
@@ -144,14 +146,14 @@ def _new_folder(runs: Path) -> Path:
     return folder
 
 
-def _accuracy(trained: Trained, material: Material) -> dict[str, float]:
-    """Accuracy of the kept network on the photos held back, with its interval."""
+def _measure(trained: Trained, material: Material) -> tuple[dict[str, float], float]:
+    """Accuracy of the kept network on the photos held back, with its interval; and the temperature that suits it."""
     from lookalike import metrics
     from lookalike.vision import model
 
-    answers = model.predict(trained.network, material.spec, material.valid)
-    right = int((answers.argmax(axis=1) == material.valid_targets).sum())
-    return metrics.rate(right, len(material.valid)).to_json()
+    answers, targets = model.predict(trained.network, material.spec, material.valid), np.array(material.valid_targets)
+    right = int((answers.argmax(axis=1) == targets).sum())
+    return metrics.rate(right, len(targets)).to_json(), metrics.fit_temperature(answers, targets)
 
 
 def _counts(dataset: Dataset) -> dict[str, dict[str, int]]:
@@ -160,8 +162,9 @@ def _counts(dataset: Dataset) -> dict[str, dict[str, int]]:
 
 
 def _write(
-    folder: Path, done: TrainedRun, dataset: Dataset, onnx: bytes, trained: Trained, accuracy: dict[str, float]
-) -> None:
+    folder: Path, done: TrainedRun, dataset: Dataset, onnx: bytes, trained: Trained, accuracy: dict[str, float],
+    temperature: float,
+) -> None:  # fmt: skip
     """Everything of a run but its weights, run.json last."""
     columns = ["epoch", "train_loss", "valid_loss", "accuracy", "seconds"]
     write_rows(folder / "history.csv", columns, ([row.get(name, "") for name in columns] for row in done.history))
@@ -169,7 +172,7 @@ def _write(
     write_bytes(folder / "model" / "model.onnx", onnx)
     bundle = Bundle(
         name=done.id, created=done.created, labels=done.labels, input=done.input, arch=done.arch, run=done.id,
-        fingerprint=done.fingerprint, files={},
+        fingerprint=done.fingerprint, files={}, temperature=temperature,
         metrics={"accuracy": accuracy}, versions=done.versions,
     )  # fmt: skip
     files = ["model.onnx"]

@@ -191,6 +191,7 @@ def test_a_budget_that_is_no_time_is_one_line(cli: Cli, tmp_path: Path):
 def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr("lookalike.vision.callbacks.FAR_WORSE", float("inf"))
     draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
     flags = ("train", "--size", 64, "--epochs", 3, "--json")
     whole = Path(cli(*flags).data["folder"])
@@ -254,3 +255,12 @@ def test_with_enough_photos_a_tenth_is_kept_for_testing_only(cli: Cli, tmp_path:
     assert len(tested) == 60
     assert not tested & few.keys()  # nothing was ever learnt from them, or chosen by them
     assert cli("evaluate", "--json", "--no-heat").data["part"] == "test"
+
+
+def test_fine_tuning_far_worse_than_the_probe_is_given_up(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("lookalike.vision.recipes.FINE_TUNING_RATE", 0.3)
+    draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
+    answer = cli("train", "--size", 64, "--epochs", 5, "--json")
+    assert "fine-tuning was given up" in answer.err
+    assert [row["epoch"] for row in answer.data["run"]["history"]] == [0, 1, 2, 3]
+    assert answer.data["run"]["best_epoch"] == 0

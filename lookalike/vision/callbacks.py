@@ -11,7 +11,11 @@ import torch
 from fastai.callback.core import Callback, CancelFitException
 from torch import nn
 
+from lookalike import metrics
 from lookalike.report import Reporter, Task
+
+PATIENCE = 0.6  # share of the epochs after which fine-tuning is given up when it is far worse than the linear probe
+FAR_WORSE = 1.5  # times its loss
 
 
 class Quicker(Callback):
@@ -98,6 +102,7 @@ class Averaged(Callback):
 class Best(Callback):
     """Keeps the weights of the epoch that named held-back photos best, and one row of history for each epoch.
 
+    The loss is taken at the temperature that suits the epoch: else one would win by being surer, not by knowing better.
     Runs while the averaged weights are in place. A loss that is not a number ends the training; what was best before
     stays.
     """
@@ -107,7 +112,7 @@ class Best(Callback):
     def __init__(self, report: Reporter) -> None:
         self.report = report
         self.history: list[dict[str, float]] = []
-        self.best_epoch, self.broke = 0, False
+        self.best_epoch, self.broke, self.gave_up = 0, False, False
         self.state: dict[str, torch.Tensor] = {}
         self.best_loss = math.inf
 
@@ -120,6 +125,15 @@ class Best(Callback):
         self.started = time.perf_counter()
         self.losses: list[float] = []
 
+    def before_validate(self) -> None:
+        self.answers: list[torch.Tensor] = []
+        self.targets: list[torch.Tensor] = []
+
+    def after_pred(self) -> None:
+        if not self.training:
+            self.answers.append(self.pred.detach().float().cpu())
+            self.targets.append(self.yb[0].cpu())
+
     def after_loss(self) -> None:
         if not self.training:
             return
@@ -129,7 +143,8 @@ class Best(Callback):
             raise CancelFitException
 
     def after_validate(self) -> None:
-        loss, accuracy = (float(metric.value) for metric in self.recorder.metrics)
+        probabilities, targets = torch.cat(self.answers).softmax(dim=1).numpy(), torch.cat(self.targets).numpy()
+        loss, accuracy = metrics.loss_at_best_temperature(probabilities, targets)
         row: dict[str, float] = {
             "epoch": self.history[-1]["epoch"] + 1 if self.history else 1,
             "train_loss": sum(self.losses) / max(1, len(self.losses)),
@@ -140,7 +155,14 @@ class Best(Callback):
         self.history.append(row)
         if loss < self.best_loss:
             self._keep(self.model, int(row["epoch"]), loss)
+        probed = self.history[0]["epoch"] == 0
+        late = row["epoch"] >= math.ceil(PATIENCE * self.n_epoch)
+        self.gave_up = probed and late and self.best_epoch == 0 and loss > FAR_WORSE * self.best_loss
         self.report.note(f"epoch {row['epoch']:.0f}: loss {loss:.3f}, accuracy {accuracy:.3f} on photos held back")
+
+    def after_epoch(self) -> None:
+        if self.gave_up:
+            raise CancelFitException
 
     def _keep(self, network: nn.Module, epoch: int, loss: float) -> None:
         self.best_loss, self.best_epoch = loss, epoch

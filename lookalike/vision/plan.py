@@ -14,11 +14,12 @@ from torch import nn
 from torch.nn import functional
 
 from lookalike.project import write_json
+from lookalike.vision.data import training_size
 
 if TYPE_CHECKING:
     from lookalike.vision.recipes import Material
 
-TRIAL_BATCH = 8
+TRIAL_BATCH = 4
 MOST_EPOCHS = 20
 
 
@@ -74,7 +75,7 @@ def _remembered(network: nn.Module, frozen: set[int], material: Material) -> dic
         for precision in ("fp32", "bf16"):
             for form in (torch.channels_last, torch.contiguous_format):
                 name = f"{precision} {'channels_last' if form is torch.channels_last else 'contiguous'}"
-                known[key][name] = _time_step(network, frozen, material.spec.size, precision, form)
+                known[key][name] = _time_step(network, frozen, training_size(material.spec.size), precision, form)
         write_json(path, known)
     timings: dict[str, float] = known[key]
     return timings

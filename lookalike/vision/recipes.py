@@ -17,14 +17,14 @@ import fastai.callback.schedule  # noqa: F401  gives Learner fit_one_cycle and f
 import numpy as np
 import torch
 from fastai.callback.progress import ProgressCallback
-from fastai.learner import AvgMetric, Learner
+from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat, LabelSmoothingCrossEntropyFlat
-from fastai.metrics import accuracy, error_rate
+from fastai.metrics import error_rate
 from fastai.optimizer import OptimWrapper
 from fastai.vision.learner import vision_learner
 from torch import nn
-from torch.nn import functional
 
+from lookalike import metrics
 from lookalike.pixels import Pixels
 from lookalike.records import Dataset, InputSpec
 from lookalike.report import Reporter
@@ -121,6 +121,8 @@ def auto(material: Material) -> Trained:
         chosen = _fit_within_memory(network, early, dataclasses.replace(material, epochs=epochs), chosen, best, kept)
     if best.broke:
         material.report.warn(f"the loss stopped being a number; the weights of epoch {best.best_epoch} are kept")
+    if best.gave_up:
+        material.report.note("fine-tuning was given up: the linear probe knows these photos better")
     if best.state:
         network.load_state_dict(best.state)
     checkpoint.forget(material.workspace)
@@ -172,7 +174,7 @@ def _fit_gently(
     learner = Learner(
         dls, network, loss_func=LabelSmoothingCrossEntropyFlat(eps=0.1), splitter=groups, train_bn=not pretrained,
         opt_func=partial(OptimWrapper, opt=torch.optim.AdamW), wd=0.05,
-        metrics=[AvgMetric(functional.cross_entropy), accuracy], cbs=[quick, averaged, best],
+        cbs=[quick, averaged, best],
     )  # fmt: skip
     if pretrained:
         learner.freeze_to(1)
@@ -200,7 +202,6 @@ def book(material: Material) -> Trained:
     filled, _ = model.build(material.arch, len(material.dataset.labels), head="book", source=material.weights)
     learner.model[0].load_state_dict(filled[0].state_dict())
     best = Best(material.report)
-    learner.metrics = [AvgMetric(functional.cross_entropy), accuracy]
     with material.report.task("training", len(dls.train) * (material.epochs + 1)) as task, _quiet(learner):
         learner.fine_tune(material.epochs, cbs=[best, Steps(task)])
     learner.model.load_state_dict(best.state)
@@ -223,11 +224,8 @@ def _fit_probe(network: nn.Sequential, material: Material) -> None:
 
 def _measure(network: nn.Module, material: Material) -> tuple[float, float]:
     """Mean loss and accuracy on the held-back photos."""
-    from lookalike import metrics
-
     answers = model.predict(network, material.spec, material.valid)
-    targets = np.array(material.valid_targets)
-    return float(metrics.losses(answers, targets).mean()), float((answers.argmax(axis=1) == targets).mean())
+    return metrics.loss_at_best_temperature(answers, np.array(material.valid_targets))
 
 
 def _early_layers(body: nn.Module) -> list[nn.Module]:
