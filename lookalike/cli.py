@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from typer.exceptions import TyperException
 
-from lookalike import __version__, config
+from lookalike import __version__, config, configfile
 from lookalike.console import Console
 from lookalike.errors import LookalikeError
 from lookalike.project import Project
@@ -109,7 +109,7 @@ def _open_job(ctx: typer.Context, everywhere: dict[str, Any], section: str, type
     before = ctx.parent.params if ctx.parent else {}
     root = (everywhere["project"] or before.get("project") or Path()).expanduser()
     images = everywhere["images"] or before.get("images")
-    settings = config.load(root, os.environ, {section: typed})
+    settings = configfile.load(root, os.environ, {section: typed})
     return Job(Project(root, images.expanduser() if images else None), settings, console)
 
 

@@ -14,7 +14,7 @@ import lookalike
 PACKAGE = Path(lookalike.__file__).parent
 LAYERS = [
     {"errors"},
-    {"config", "records", "report", "plugins", "__init__"},
+    {"config", "configfile", "records", "report", "plugins", "__init__"},
     {"project", "manifest", "images", "metrics", "dataset", "pixels", "similar", "measure", "decode", "http", "guard"},
     {"vision", "bundle", "faces", "onnxfile", "models", "prepare", "web"},
     {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare"},

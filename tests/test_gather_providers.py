@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from lookalike import config
+from lookalike import config, configfile
 from lookalike.gather.api import Api
 from lookalike.gather.licences import allows
 from lookalike.gather.providers import PROVIDERS
@@ -38,7 +38,7 @@ def provider(
     """A provider that asks the server's canned answers, with a key where it needs one."""
     flags = {"gather": gather, "network": {"allow_hosts": []}}
     flags |= {section: {"endpoint": search.url("/canned")} for section in PROVIDERS if section in config.SECTIONS}
-    settings = config.load(tmp_path, {}, flags)
+    settings = configfile.load(tmp_path, {}, flags)
     module, _, attribute = PROVIDERS[name].partition(":")
     kind = getattr(import_module(module), attribute)
     if name == "ddgs":

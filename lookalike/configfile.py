@@ -1,0 +1,92 @@
+"""Reading settings: flag before environment before lookalike.toml before default; and writing the example file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lookalike import config
+from lookalike.errors import ConfigError
+from lookalike.plugins import nearest
+
+FILE_NAME = "lookalike.toml"
+
+
+def env_name(section: str, field: str) -> str:
+    """The environment variable that holds a setting."""
+    extra = config.SECTIONS[section].model_fields[field].json_schema_extra
+    if isinstance(extra, dict) and "env" in extra:
+        return str(extra["env"])
+    return f"LOOKALIKE_{section}_{field}".upper()
+
+
+def load(root: Path, env: Mapping[str, str], flags: Mapping[str, Mapping[str, Any]] | None = None) -> config.Settings:
+    """The settings in force for the project at `root`.
+
+    `flags` holds what was typed, by section and field; fields not typed are absent. Raises ConfigError that lists
+    every fault at once.
+    """
+    layers: dict[str, dict[str, Any]] = {}
+    for section, values in _read_file(root / FILE_NAME).items():
+        layers[section] = values if not isinstance(values, dict) else dict(values)
+    for section, model in config.SECTIONS.items():
+        for field in model.model_fields:
+            if (value := env.get(env_name(section, field))) is not None:
+                layers.setdefault(section, {})[field] = value
+    for section, typed in (flags or {}).items():
+        layers.setdefault(section, {}).update(typed)
+    try:
+        return config.Settings.model_validate(layers)
+    except ValidationError as error:
+        raise _explain(error) from None
+
+
+def example_toml() -> str:
+    """config.example.toml: every setting with its default and its words."""
+    lines = ["# Every setting with its default. Copy what you change to lookalike.toml.", ""]
+    for section, model in config.SECTIONS.items():
+        lines += [f"[{section}]", f"# {(model.__doc__ or '').strip()}"]
+        for name, field in model.model_fields.items():
+            lines.append(f"# {field.description}  (environment: {env_name(section, name)})")
+            default = field.get_default()
+            lines.append(f"# {name} =" if default is None else f"{name} = {_toml(default)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path.name} cannot be read: {error}", "see config.example.toml") from None
+
+
+def _explain(error: ValidationError) -> ConfigError:
+    """All faults in one message, with the nearest valid name for unknown ones."""
+    faults, hints = [], []
+    for fault in error.errors():
+        where = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            *parents, name = (str(part) for part in fault["loc"])
+            known = list(config.SECTIONS[parents[0]].model_fields) if parents else list(config.SECTIONS)
+            faults.append(f"{where}: unknown setting")
+            hints.append(nearest(name, known))
+        else:
+            faults.append(f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]} (got {fault['input']!r})")
+    return ConfigError("; ".join(faults), "; ".join(dict.fromkeys(hints)) or "see config.example.toml")
