@@ -182,7 +182,8 @@ def test_a_bomb_in_the_second_frame_does_not_cost_the_first() -> None:
 def test_a_decompression_warning_is_never_left_to_the_user() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        images.open_rgb(_bytes(Image.new("L", (7000, 7000)), "PNG", compress_level=1))
+        opened = images.open_rgb(_bytes(Image.new("L", (7000, 7000)), "PNG", compress_level=1))
+    assert opened.size == (7000, 7000)
 
 
 def test_files_that_are_gone_or_no_files_have_their_reasons(tmp_path: Path) -> None:

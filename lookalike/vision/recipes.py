@@ -204,7 +204,8 @@ def book(material: Material) -> Trained:
     best = Best(material.report)
     with material.report.task("training", len(dls.train) * (material.epochs + 1)) as task, _quiet(learner):
         learner.fine_tune(material.epochs, cbs=[best, Steps(task)])
-    learner.model.load_state_dict(best.state)
+    if best.state:
+        learner.model.load_state_dict(best.state)
     return Trained(learner.model.cpu().eval(), "book", tuple(best.history), best.best_epoch)
 
 
