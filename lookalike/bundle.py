@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from lookalike import images, onnxfile
+from lookalike import onnxfile
 from lookalike.errors import NotReadyError, UnusablePhoto
 from lookalike.project import load_bundle, sha256_file, write_text
 from lookalike.records import Bundle, InputSpec, Prediction
@@ -41,6 +41,8 @@ class Reader:
 
     def read(self, source: Path | bytes) -> np.ndarray:
         """uint8 (size, size, 3). Raises UnusablePhoto."""
+        from lookalike import images  # Pillow takes 20 ms, and `predict` reads photos in other processes
+
         if self.face:
             from lookalike import faces
 

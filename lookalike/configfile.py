@@ -38,11 +38,27 @@ def load(root: Path, env: Mapping[str, str], flags: Mapping[str, Mapping[str, An
             if (value := env.get(env_name(section, field))) is not None:
                 layers.setdefault(section, {})[field] = value
     for section, typed in (flags or {}).items():
-        layers.setdefault(section, {}).update(typed)
-    try:
-        return config.Settings.model_validate(layers)
-    except ValidationError as error:
-        raise _explain(error) from None
+        if typed:
+            layers.setdefault(section, {}).update(typed)
+    return _checked(layers)
+
+
+def _checked(layers: Mapping[str, Any]) -> config.Settings:
+    """Settings of the sections given; only theirs are checked. Raises ConfigError with all faults and hints at once."""
+    sections: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for name, values in layers.items():
+        if name not in config.SECTIONS:
+            faults[f"{name}: unknown setting"] = nearest(name, list(config.SECTIONS))
+            continue
+        try:
+            sections[name] = config.SECTIONS[name].model_validate(values)
+        except ValidationError as error:
+            faults |= dict(_explain(name, fault) for fault in error.errors())
+    if faults:
+        hints = dict.fromkeys(hint for hint in faults.values() if hint)
+        raise ConfigError("; ".join(faults), "; ".join(hints) or "see config.example.toml")
+    return config.Settings.model_construct(**sections)
 
 
 def example_toml() -> str:
@@ -77,16 +93,9 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path.name} cannot be read: {error}", "see config.example.toml") from None
 
 
-def _explain(error: ValidationError) -> ConfigError:
-    """All faults in one message, with the nearest valid name for unknown ones."""
-    faults, hints = [], []
-    for fault in error.errors():
-        where = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            *parents, name = (str(part) for part in fault["loc"])
-            known = list(config.SECTIONS[parents[0]].model_fields) if parents else list(config.SECTIONS)
-            faults.append(f"{where}: unknown setting")
-            hints.append(nearest(name, known))
-        else:
-            faults.append(f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]} (got {fault['input']!r})")
-    return ConfigError("; ".join(faults), "; ".join(dict.fromkeys(hints)) or "see config.example.toml")
+def _explain(section: str, fault: Any) -> tuple[str, str]:
+    """One fault as pydantic tells it: what is wrong, and the nearest valid name where a name is unknown."""
+    where = ".".join([section, *map(str, fault["loc"])])
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: unknown setting", nearest(str(fault["loc"][-1]), list(config.SECTIONS[section].model_fields))
+    return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]} (got {fault['input']!r})", ""

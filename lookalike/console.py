@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
+import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from lookalike.errors import LookalikeError
@@ -13,6 +15,13 @@ from lookalike.records import json_text
 from lookalike.report import Result, Table, Task
 
 FORMAT_VERSION = 1
+
+
+@contextmanager
+def _to_whoever_reads() -> Iterator[None]:
+    """Around the last words of a command: when the reader (head, less) has gone, there is nobody to tell."""
+    with suppress(BrokenPipeError):
+        yield
 
 
 class Console:
@@ -55,6 +64,7 @@ class Console:
             yield lines
             lines.finish()
 
+    @_to_whoever_reads()
     def result(self, result: Result | None) -> None:
         """Print what a command returned."""
         if self.json:
@@ -63,6 +73,7 @@ class Console:
         elif result and not self.quiet:
             self._show(result)
 
+    @_to_whoever_reads()
     def error(self, error: LookalikeError, code: int | None = None) -> None:
         """Print why a command stopped: what was done so far, one line, and the next command to type."""
         if self.json:
@@ -82,26 +93,55 @@ class Console:
         print(json_text({"version": FORMAT_VERSION, **body}), flush=True)
 
     def _show(self, result: Result) -> None:
-        from rich.console import Console as Terminal
-
-        terminal = Terminal(
-            highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 120
-        )
+        room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         for block in result.show():
-            terminal.print(_rich_table(block) if isinstance(block, Table) else block, markup=False)
+            if isinstance(block, str):
+                print(block, flush=True)
+            elif room and room < sum(_widths(block)) + 3 * len(block.columns) + 1:
+                _print_folded(block)
+            else:
+                print(_drawn(block), flush=True)
 
 
-def _rich_table(table: Table) -> Any:
+def _drawn(table: Table) -> str:
+    """A table as `_print_folded` draws it where nothing needs folding; without rich an answer comes 30 ms sooner."""
+    widths = _widths(table)
+    lines = []
+    for row in (table.columns, *table.rows):
+        gaps = [" " * (width - _width(cell)) for width, cell in zip(widths, row, strict=True)]
+        cells = zip(table.columns, row, gaps, strict=True)
+        lines.append("  " + "   ".join(gap + cell if name in table.right else cell + gap for name, cell, gap in cells))
+    dash = "─" if "utf" in sys.stdout.encoding.lower() else "-"
+    lines.insert(1, " " + dash * (sum(widths) + 3 * len(widths) - 1))
+    return "\n".join([*([table.title] if table.title else []), "", *(line.rstrip() for line in lines), ""])
+
+
+def _widths(table: Table) -> list[int]:
+    return [max(map(_width, column)) for column in zip(table.columns, *table.rows, strict=True)]
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes: two for each wide letter of East Asia, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    seen = (letter for letter in text if unicodedata.category(letter) not in ("Mn", "Me", "Cf"))
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in seen)
+
+
+def _print_folded(table: Table) -> None:
+    """A table wider than the terminal, with long cells over several lines."""
     from rich import box
+    from rich.console import Console as Terminal
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(title=Text(table.title) if table.title else None, box=box.SIMPLE_HEAD, title_justify="left")
+    title = Text(table.title) if table.title else None
+    drawn = RichTable(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="", header_style="")
     for column in table.columns:
         drawn.add_column(column, justify="right" if column in table.right else "left", overflow="fold")
     for row in table.rows:
         drawn.add_row(*(Text(cell) for cell in row))
-    return drawn
+    Terminal(highlight=False).print(drawn)
 
 
 def _bar(title: str, total: int | None) -> Iterator[Task]:

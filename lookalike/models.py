@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from lookalike import onnxfile
-from lookalike.bundle import AGAIN, load
 from lookalike.decode import Pool
 from lookalike.errors import NotReadyError
 from lookalike.project import Project
@@ -35,7 +32,7 @@ def locate(project: Project, name: str | None) -> Path:
             fault = pool.call("lookalike.models:trial", folder)
         if fault:
             detail = fault if isinstance(fault, str) else "it takes too much time or memory"
-            raise NotReadyError(f"the model in {folder} was not opened: {detail}", AGAIN)
+            raise NotReadyError(f"the model in {folder} was not opened: {detail}", "export or copy the model again")
     return folder
 
 
@@ -48,6 +45,10 @@ def heal(folder: Path) -> None:
 
 def trial(folder: Path) -> str:
     """Load a model and run it once on nothing: what is wrong with it, or "". Runs in a limited process."""
+    import numpy as np
+
+    from lookalike.bundle import load
+
     try:
         model = load(folder)
         size = model.description.input.size

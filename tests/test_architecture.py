@@ -86,10 +86,19 @@ def test_help_loads_nothing_heavy():
     assert not loaded & {"torch", "fastai", "onnxruntime", "numpy", "PIL", "rich", "requests"}
 
 
+def test_the_command_line_loads_nothing_heavy_and_checks_no_settings_before_they_are_known():
+    code = "from lookalike import cli, config; assert not config.TrainSettings.__pydantic_complete__"
+    assert not loaded_by(code) & {"torch", "numpy", "onnxruntime", "rich", "PIL"}
+
+
+def test_predict_starts_its_decoders_before_it_loads_numpy():
+    assert not loaded_by("import lookalike.predict") & {"numpy", "onnxruntime", "PIL"}
+
+
 def test_predict_never_loads_torch(trained: Path):
     photo = trained / "images" / "circles" / "000.jpg"
     arguments = ["predict", str(photo), "--project", str(trained)]
     code = f"from lookalike.cli import main; assert main({arguments!r}) == 0"
     loaded = loaded_by(code)
     assert "onnxruntime" in loaded
-    assert not loaded & {"torch", "torchvision", "fastai", "timm", "sklearn", "matplotlib"}
+    assert not loaded & {"torch", "torchvision", "fastai", "timm", "sklearn", "matplotlib", "rich", "PIL"}

@@ -216,6 +216,20 @@ def test_answers_stream_in_order_with_a_bounded_number_ahead(here: Path) -> None
     assert [answer.file for answer in answers] == [str(number) for number in range(1, 200)]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [("predict photos --jsonl", 0), ("predict photos", 0), ("predict photos --json", 0), ("--help", 0),
+     ("predict gone.jpg", 3), ("predict gone.jpg --json", 3)],
+)  # fmt: skip
+def test_a_reader_that_has_seen_enough_ends_it_quietly(here: Path, arguments: str, code: int) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "lookalike", *arguments.split()]
+    done = subprocess.run(command, check=False, cwd=here, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr.replace("photos: 2/2", "").strip()) == (code, "")
+
+
 def test_ctrl_c_keeps_what_was_written(here: Path) -> None:
     command = [sys.executable, "-m", "lookalike", "predict", "-", "--jsonl"]
     pipe = subprocess.PIPE

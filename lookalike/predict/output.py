@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lookalike import images
 from lookalike.bundle import NEITHER, document, unicode
 from lookalike.errors import UnusablePhoto
 from lookalike.predict.photos import Source
@@ -162,6 +161,8 @@ def folder_name(label: str) -> str:
 def _names(file: str, source: Path | bytes) -> Iterator[str]:
     """File names to try: the photo's own, then the same with a number. Bytes are named by their sha256."""
     if isinstance(source, bytes):
+        from lookalike import images  # only here, and it loads Pillow
+
         suffix = images.SUFFIXES.get(images.sniff(source[:512]), "")
         yield hashlib.sha256(source).hexdigest()[:16] + suffix
         return

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lookalike import images
 from lookalike.errors import UnusablePhoto
 
 Source = Path | bytes | UnusablePhoto | str  # a str is an address that is still to be fetched
@@ -74,6 +73,8 @@ def walk(folder: Path) -> Iterator[Named]:
 
 def _stdin() -> Iterator[Named]:
     """A photo itself, or a list of files and addresses with one on each line (or NUL between them: find -print0)."""
+    from lookalike import images  # loads numpy and Pillow, which one photo on disk does without here
+
     stream = sys.stdin.buffer
     head = stream.peek(512)[:512] if hasattr(stream, "peek") else b""
     if images.sniff(head) in images.FORMATS:

@@ -1,0 +1,74 @@
+"""From photos to answers: each is counted, printed and sorted as it comes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lookalike import bundle
+from lookalike.config import Settings
+from lookalike.decode import Pool
+from lookalike.errors import NotReadyError
+from lookalike.predict import output, pixels, watch
+from lookalike.predict.photos import Named, Source
+from lookalike.records import Prediction
+from lookalike.report import Reporter
+
+BATCH = 16
+
+
+class Answers:
+    """What happens to each answer: it is counted, printed and its photo sorted before the next one is asked for."""
+
+    def __init__(self, folder: Path, pool: Pool, settings: Settings, report: Reporter) -> None:
+        self.pool, self.settings, self.report = pool, settings, report
+        wanted = settings.predict
+        self.model = bundle.load(folder, threshold=wanted.threshold)
+        streams = wanted.csv or wanted.jsonl or wanted.watch is not None
+        self.result = output.Predictions(self.model.description, wanted.top, printed=streams)
+        self.table = output.CsvLines(self.model.description.labels)
+        if wanted.csv:
+            report.emit(self.table.header())
+
+    def of(self, named: Iterable[Named]) -> Iterator[Prediction]:
+        """Answer photo after photo, in order."""
+        sources: deque[Source] = deque()
+        fetched = pixels.fetched(named, self.settings.network)
+        decoded = pixels.decoded(self.pool, fetched, self.model.reader, sources)
+        for prediction in self.model.answers(decoded, BATCH):
+            source = sources.popleft()
+            if folder := self.settings.predict.sort_into:
+                self._sort(folder, prediction, source)
+            self._print(prediction)
+            self.result.add(prediction)
+            yield prediction
+
+    def _sort(self, folder: Path, prediction: Prediction, source: Source) -> None:
+        try:
+            output.sort_into(folder, prediction, source)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            hint = "the photos sorted so far are kept"
+            raise NotReadyError(f"cannot write into {folder}: {reason}", hint, result=self.result) from None
+
+    def watch(self) -> None:
+        """Answer for what arrives in the watched folder until Ctrl-C, which is how this is meant to end."""
+        folder = self.settings.predict.watch
+        if folder is None:
+            return
+        self.report.note(f"watching {folder}; Ctrl-C ends it")
+        try:
+            for batch in watch.arrivals(folder):
+                deque(self.of(batch), maxlen=0)
+        except KeyboardInterrupt:
+            return
+
+    def _print(self, prediction: Prediction) -> None:
+        wanted = self.settings.predict
+        if wanted.csv:
+            self.report.emit(self.table.line(prediction))
+        elif wanted.jsonl:
+            self.report.emit(output.jsonl_line(prediction, wanted.top))
+        elif wanted.watch:
+            self.report.emit(output.plain_line(prediction))
