@@ -154,8 +154,11 @@ def describe(description: Bundle) -> dict[str, Any]:
     return {key: value for key, value in description.to_json().items() if key in known}
 
 
-def check(folder: Path) -> Bundle:
-    """The description of the model in `folder`, after every file it lists was found whole. Raises NotReadyError."""
+def check(folder: Path, threshold: float | None = None) -> Bundle:
+    """The description of the model in `folder`, after every file it lists was found whole. Raises NotReadyError.
+
+    `threshold` replaces the model's own.
+    """
     path = folder / "model.json"
     _check_sealed(path)
     description = load_bundle(folder)
@@ -169,7 +172,7 @@ def check(folder: Path) -> Bundle:
             raise NotReadyError(f"{file} is damaged: its sha256 is not the one in model.json", AGAIN)
     if "model.onnx" not in description.files:
         raise NotReadyError(f"{folder} holds no model.onnx", "run `lookalike export --format onnx`")
-    return description
+    return description if threshold is None else dataclasses.replace(description, threshold=threshold)
 
 
 def _check_sealed(path: Path) -> None:
@@ -232,16 +235,23 @@ def load(folder: Path, *, threads: int = 0, threshold: float | None = None) -> M
 
     `threads` limits onnxruntime (0: its own choice); `threshold` replaces the model's own.
     """
-    description = check(folder)
-    if threshold is not None:
-        description = dataclasses.replace(description, threshold=threshold)
+    return opened(folder, check(folder, threshold), threads=threads)
+
+
+def opened(folder: Path, description: Bundle, *, threads: int = 0) -> Model:
+    """The model of a description that `check` gave. Raises NotReadyError."""
     session = open_session((folder / "model.onnx").read_bytes(), threads=threads)
     if fault := _misfit(session, description):
         raise NotReadyError(f"{folder / 'model.onnx'} does not fit its model.json: {fault}", AGAIN)
+    return Model(description, session, reader(folder, description))
+
+
+def reader(folder: Path, description: Bundle) -> Reader:
+    """How photos are read for the model of a description that `check` gave. Raises NotReadyError."""
     face = folder.resolve() / FACE if FACE in description.files else None
     if face:
         onnxfile.inspect(face.read_bytes())
-    return Model(description, session, Reader(description.input, face))
+    return Reader(description.input, face)
 
 
 def open_session(model: bytes, *, threads: int = 0) -> Any:

@@ -28,6 +28,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
+from itertools import islice
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
@@ -39,6 +40,7 @@ AHEAD = 16
 _SIZE = struct.Struct("<Q")
 
 Item = TypeVar("Item")
+Started = tuple[Item, "Future[Any]"]
 
 
 class Pool:
@@ -72,16 +74,20 @@ class Pool:
         self._watch.join()
 
     def map(self, function: str, items: Iterable[Item]) -> Iterator[tuple[Item, Any]]:
-        """Each item with its answer, in order. Items are taken only as fast as answers are read."""
-        waiting: deque[tuple[Item, Future[Any]]] = deque()
-        for item in items:
-            waiting.append((item, self._threads.submit(self.call, function, item)))
-            if len(waiting) >= AHEAD * self.jobs:
-                done, future = waiting.popleft()
-                yield done, future.result()
+        """Each item with its answer, in order.
+
+        The first ones are at work when this returns; from then on items are taken only as fast as answers are read.
+        """
+        started = ((item, self._threads.submit(self.call, function, item)) for item in items)
+        waiting = deque(islice(started, AHEAD * self.jobs))
+        return self._in_order(waiting, started)
+
+    @staticmethod
+    def _in_order(waiting: deque[Started[Item]], more: Iterator[Started[Item]]) -> Iterator[tuple[Item, Any]]:
         while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()
+            item, answer = waiting.popleft()
+            yield item, answer.result()
+            waiting.extend(islice(more, 1))
 
     def call(self, function: str, item: object) -> Any:
         """The answer for one item; waits for a free child."""

@@ -31,8 +31,10 @@ def locate(project: Project, name: str | None) -> Path:
         with Pool(1, seconds=TRIAL_SECONDS, memory=TRIAL_MEMORY) as pool:
             fault = pool.call("lookalike.models:trial", folder)
         if fault:
+            from lookalike.bundle import AGAIN
+
             detail = fault if isinstance(fault, str) else "it takes too much time or memory"
-            raise NotReadyError(f"the model in {folder} was not opened: {detail}", "export or copy the model again")
+            raise NotReadyError(f"the model in {folder} was not opened: {detail}", AGAIN)
     return folder
 
 
@@ -45,7 +47,7 @@ def heal(folder: Path) -> None:
 
 def trial(folder: Path) -> str:
     """Load a model and run it once on nothing: what is wrong with it, or "". Runs in a limited process."""
-    import numpy as np
+    import numpy as np  # here, as `predict` starts its decoders before it loads numpy
 
     from lookalike.bundle import load
 

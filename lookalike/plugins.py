@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Any
 
 from lookalike.errors import ConfigError
@@ -23,8 +24,6 @@ def find(kind: str, table: Mapping[str, str], name: str) -> Any:
     if name in table:
         module, _, attribute = table[name].partition(":")
         return getattr(import_module(module), attribute)
-    from importlib.metadata import entry_points  # costs every command 15 ms, and few have plug-ins of their own
-
     installed = {point.name: point for point in entry_points(group=f"lookalike.{kind}s")}
     if name in installed:
         return installed[name].load()

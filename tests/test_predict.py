@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -200,6 +201,17 @@ def test_predict_never_imports_torch_nor_the_network(here: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=here, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_photos_are_being_decoded_while_the_model_is_opened(
+    cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    submit, opened = ThreadPoolExecutor.submit, bundle.opened
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", lambda *a, **k: order.append("decode") or submit(*a, **k))
+    monkeypatch.setattr(bundle, "opened", lambda *a, **k: order.append("open") or opened(*a, **k))
+    assert cli("predict", "photos").code == 0
+    assert order == ["decode", "decode", "open"]
 
 
 def test_answers_stream_in_order_with_a_bounded_number_ahead(here: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 from lookalike import bundle
@@ -24,18 +25,24 @@ class Answers:
     def __init__(self, folder: Path, pool: Pool, settings: Settings, report: Reporter) -> None:
         self.pool, self.settings, self.report = pool, settings, report
         wanted = settings.predict
-        self.model = bundle.load(folder, threshold=wanted.threshold)
+        self.folder, self.description = folder, bundle.check(folder, wanted.threshold)
+        self.reader = bundle.reader(folder, self.description)
         streams = wanted.csv or wanted.jsonl or wanted.watch is not None
-        self.result = output.Predictions(self.model.description, wanted.top, printed=streams)
-        self.table = output.CsvLines(self.model.description.labels)
+        self.result = output.Predictions(self.description, wanted.top, printed=streams)
+        self.table = output.CsvLines(self.description.labels)
         if wanted.csv:
             report.emit(self.table.header())
+
+    @cached_property
+    def model(self) -> bundle.Model:
+        """Opened when first asked for, so that the first photos are decoded meanwhile. Raises NotReadyError."""
+        return bundle.opened(self.folder, self.description)
 
     def of(self, named: Iterable[Named]) -> Iterator[Prediction]:
         """Answer photo after photo, in order."""
         sources: deque[Source] = deque()
         fetched = pixels.fetched(named, self.settings.network)
-        decoded = pixels.decoded(self.pool, fetched, self.model.reader, sources)
+        decoded = pixels.decoded(self.pool, fetched, self.reader, sources)
         for prediction in self.model.answers(decoded, BATCH):
             source = sources.popleft()
             if folder := self.settings.predict.sort_into:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 from lookalike.bundle import Decoded, Reader
 from lookalike.config import NetworkSettings
@@ -16,9 +17,16 @@ FETCH_AHEAD = 8
 
 
 def decoded(pool: Pool, named: Iterable[Named], reader: Reader, sources: deque[Source]) -> Iterator[Decoded]:
-    """Each photo's pixels or the reason there are none; `sources` gets where each came from, in the same order."""
-    items = ((name, source, reader) for name, source in named)
-    for (name, source, _), pixels in pool.map("lookalike.bundle:read_named", items):
+    """Each photo's pixels or the reason there are none; `sources` gets where each came from, in the same order.
+
+    The first photos are being decoded when this returns.
+    """
+    answers = pool.map("lookalike.bundle:read_named", ((name, source, reader) for name, source in named))
+    return _noting(answers, sources)
+
+
+def _noting(answers: Iterable[tuple[tuple[str, Source, Reader], Any]], sources: deque[Source]) -> Iterator[Decoded]:
+    for (name, source, _), pixels in answers:
         sources.append(source)
         yield name, pixels
 
