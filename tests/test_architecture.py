@@ -95,10 +95,11 @@ def test_predict_starts_its_decoders_before_it_loads_numpy():
     assert not loaded_by("import lookalike.predict") & {"numpy", "onnxruntime", "PIL"}
 
 
-def test_predict_never_loads_torch(trained: Path):
+def test_predict_never_loads_torch_nor_starts_threads_for_numpy(trained: Path):
     photo = trained / "images" / "circles" / "000.jpg"
     arguments = ["predict", str(photo), "--project", str(trained)]
     code = f"from lookalike.cli import main; assert main({arguments!r}) == 0"
-    loaded = loaded_by(code)
+    threads = "{pool['num_threads'] for pool in threadpool_info() if pool['internal_api'] == 'openblas'}"
+    loaded = loaded_by(f"{code}\nfrom threadpoolctl import threadpool_info; assert {threads} <= {{1}}")
     assert "onnxruntime" in loaded
     assert not loaded & {"torch", "torchvision", "fastai", "timm", "sklearn", "matplotlib", "rich", "PIL"}
