@@ -166,19 +166,11 @@ class Rate(Record):
 
 
 @dataclass(frozen=True)
-class Mistake(Record):
-    """A photo the network names wrongly, or least surely. `loss` is -ln of the probability of the right label."""
-
-    file: str
-    actual: str
-    predicted: str
-    probability: float
-    loss: float
-
-
-@dataclass(frozen=True)
 class Evaluation(Record):
-    """How good a run is, on photos it did not learn from. `confusion[i][j]` counts label i taken for label j."""
+    """How good a run is, on photos it did not learn from. `confusion[i][j]` counts label i taken for label j.
+
+    `mistakes` are all photos named wrongly, `top_losses` the worst ones, mistakes and shaky hits alike; worst first.
+    """
 
     run: str
     part: str
@@ -187,6 +179,7 @@ class Evaluation(Record):
     per_label: dict[str, dict[str, float]]
     confusion: tuple[tuple[int, ...], ...]
     top_losses: tuple[dict[str, Any], ...] = ()
+    mistakes: tuple[dict[str, Any], ...] = ()
     unreadable: tuple[dict[str, str], ...] = ()
     temperature: float = 1.0
     threshold: float | None = None

@@ -10,7 +10,7 @@ import numpy as np
 from lookalike import bundle, metrics
 from lookalike.config import Settings
 from lookalike.errors import QualityError
-from lookalike.evaluate import honesty
+from lookalike.evaluate import flattery, growth, honesty, probing
 from lookalike.evaluate.answers import Answers, collect
 from lookalike.evaluate.result import EvaluateResult
 from lookalike.project import Project, load_run, write_json
@@ -33,6 +33,11 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     answers = collect(folder, project.locate(trained.images), trained, plain, report=report)
     evaluation = _evaluation(trained, answers, top=wanted.top)
     extra = honesty.examine(folder, trained, answers, plain, others=wanted.others)
+    photos = probing.look(project, trained, report=report)
+    report.note("finding out what copies and more photos would change")
+    extra["naive_split"] = flattery.naive_split(photos)
+    learnt = {label: counts["train"] for label, counts in trained.counts.items()}
+    extra["learning_curve"] = growth.learning_curve(photos, trained.labels, learnt)
     if wanted.folds:
         from lookalike.evaluate.folds import cross_validate
 
@@ -57,7 +62,8 @@ def _evaluation(trained: TrainedRun, answers: Answers, *, top: int) -> Evaluatio
     table = metrics.confusion(actual, found.argmax(axis=1), len(trained.labels))
     temperature = metrics.fit_temperature(found, actual)
     losses = metrics.losses(found, actual)
-    worst = np.argsort(-losses, kind="stable")[:top]
+    worst = np.argsort(-losses, kind="stable")
+    rows = [answers.describe(int(index), trained.labels, float(losses[index])) for index in worst]
     return Evaluation(
         run=trained.id,
         part=answers.part,
@@ -65,7 +71,8 @@ def _evaluation(trained: TrainedRun, answers: Answers, *, top: int) -> Evaluatio
         labels=trained.labels,
         per_label=metrics.per_label(table, trained.labels),
         confusion=tuple(tuple(int(count) for count in row) for row in table),
-        top_losses=tuple(answers.describe(int(index), trained.labels, float(losses[index])) for index in worst),
+        top_losses=tuple(rows[:top]),
+        mistakes=tuple(row for row in rows if row["predicted"] != row["actual"]),
         unreadable=answers.unreadable,
         temperature=temperature,
         threshold=honesty.threshold(metrics.at_temperature(found, temperature)),

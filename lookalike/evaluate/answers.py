@@ -38,6 +38,7 @@ class Answers:
         return {
             "file": self.examples[index].file,
             "path": str(self.root / self.examples[index].file),
+            "sha256": self.examples[index].sha256,
             "actual": labels[int(self.actual[index])],
             "predicted": labels[int(row.argmax())],
             "probability": float(row.max()),

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import base64
 import io
+import shlex
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from lookalike.evaluate import flattery, growth
 from lookalike.evaluate.answers import Answers
-from lookalike.evaluate.result import confusion_table, headline, label_table, losses_table, warnings
+from lookalike.evaluate.result import (
+    advice,
+    confusion_table,
+    growth_table,
+    headline,
+    label_table,
+    losses_table,
+    warnings,
+)
 from lookalike.project import write_text
 from lookalike.records import Evaluation, TrainedRun
 from lookalike.report import Table
@@ -48,32 +58,72 @@ def _html(
         f"<p><span class=big>{a.value:.1%}</span> right, and very likely between {a.low:.1%} and {a.high:.1%}.</p>",
         f"<p>{escape(headline(evaluation))}</p>",
         *(f"<p class=warn>{escape(line)}</p>" for line in warnings(evaluation)),
+        *(f"<p>{escape(line)}</p>" for line in _copies(evaluation)),
         "<h2>What it confuses</h2><div class=plots>",
-        *(f"<img alt='{name}' src='{_data(data, 'png')}'>" for name, data in plots.items()),
+        *(f"<img alt='{name}' src='{_data(data, 'png')}'>" for name, data in plots.items() if name != "growth"),
         "</div>",
         _table(label_table(evaluation)),
         "<h2>Worst photos</h2>",
-        "<p>Mistakes come with what the network looked at, brightest where it counted most. To move or set aside a"
-        " photo: <code>lookalike clean --review</code>.</p>",
+        _about_mistakes(trained, evaluation),
         "<div class=photos>",
-        *(_figure(row, answers, heats) for row in evaluation.top_losses),
+        *(_figure(row, answers, heats, review(trained)) for row in evaluation.top_losses),
         "</div>",
+        *_what_more_is_worth(evaluation, plots),
         "<h2>How it was made</h2>",
         _table(_facts(trained, evaluation)),
     ]
     return "\n".join(part for part in parts if part) + "</html>\n"
 
 
-def _figure(row: dict[str, Any], answers: Answers, heats: dict[str, bytes]) -> str:
+def review(trained: TrainedRun) -> str:
+    """The command that shows the mistakes of a run, to decide about them."""
+    place = "" if trained.images == "images" else f" --images {shlex.quote(trained.images)}"
+    return f"lookalike clean --review{place}"
+
+
+def _about_mistakes(trained: TrainedRun, evaluation: Evaluation) -> str:
+    if not evaluation.mistakes:
+        return "<p>No mistakes; these are the photos it was least sure of.</p>"
+    return (
+        "<p>Mistakes come with what the network looked at, brightest where it counted most."
+        f" <code>{escape(review(trained))}</code> opens on the mistakes ({len(evaluation.mistakes)}), worst first, to"
+        " move photos or set them aside.</p>"
+    )
+
+
+def _copies(evaluation: Evaluation) -> list[str]:
+    """What a split that ignores copies would have claimed; not again where it is a warning already."""
+    found = evaluation.extra.get("naive_split", {})
+    return [] if flattery.noteworthy(found) else [_capital(line) for line in [flattery.sentence(found)] if line]
+
+
+def _what_more_is_worth(evaluation: Evaluation, plots: dict[str, bytes]) -> list[str]:
+    found = evaluation.extra.get("learning_curve", {})
+    if not found:
+        return []
+    parts = ["<h2>What more photos are worth</h2>", f"<p>{escape(_capital(growth.sentence(found)))}.</p>"]
+    if "growth" in plots:
+        parts += [f"<div class=plots><img alt='growth' src='{_data(plots['growth'], 'png')}'></div>"]
+        parts += [_table(growth_table(found))]
+        parts += ["<p>A label that grows alone also gains a little at the cost of the others.</p>"]
+    return parts
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _figure(row: dict[str, Any], answers: Answers, heats: dict[str, bytes], command: str) -> str:
     pictures = [_jpeg(answers.pixels[row["file"]])]
     if row["file"] in heats:
         pictures.append(heats[row["file"]])
     shown = "".join(f"<img alt='' src='{_data(picture, 'jpeg')}'>" for picture in pictures)
     wrong = row["predicted"] != row["actual"]
     said = f"taken for {row['predicted']}" if wrong else "right, but unsure"
+    todo = f"<br>{escape(_capital(advice(row)))} <code>{escape(command)}</code>" if wrong else ""
     return (
         f"<figure>{shown}<figcaption><b>{escape(row['actual'])}</b> {escape(said)} ({row['probability']:.0%}), loss"
-        f" {row['loss']:.2f}<br>{escape(row['file'])}</figcaption></figure>"
+        f" {row['loss']:.2f}<br>{escape(row['file'])}{todo}</figcaption></figure>"
     )
 
 
@@ -101,15 +151,20 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _markdown(trained: TrainedRun, evaluation: Evaluation) -> str:
+    worth = evaluation.extra.get("learning_curve", {})
     tables = [
         confusion_table(evaluation),
         label_table(evaluation),
         losses_table(evaluation),
+        growth_table(worth),
         _facts(trained, evaluation),
     ]
     lines = [f"# {' · '.join(trained.labels)}", "", headline(evaluation), ""]
     lines += [f"> {line}\n" for line in warnings(evaluation)]
-    for table in tables:
+    lines += [f"{line}\n" for line in [*_copies(evaluation), _capital(growth.sentence(worth))] if line]
+    if evaluation.mistakes:
+        lines += [f"`{review(trained)}` opens on the mistakes.", ""]
+    for table in [table for table in tables if table.rows]:
         lines += [f"## {table.title}" if table.title else "## how it was made", ""]
         for number, row in enumerate([table.columns, *table.rows]):
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")

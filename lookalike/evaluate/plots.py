@@ -1,10 +1,12 @@
-"""PNG plots of an evaluation: confusion matrix, learning curve, calibration."""
+"""PNG plots of an evaluation: confusion matrix, epochs, calibration, what more photos are worth."""
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from lookalike.project import write_bytes
 from lookalike.records import Evaluation, TrainedRun
@@ -13,12 +15,15 @@ INK, SOFT = "#1f4e79", "#c9d6e2"
 
 
 def draw(folder: Path, trained: TrainedRun, evaluation: Evaluation) -> dict[str, bytes]:
-    """Write confusion.png, curve.png and calibration.png into `folder`; the same bytes come back by name."""
+    """Write confusion.png and, where there is something to draw, curve.png, calibration.png and growth.png into
+    `folder`; the same bytes come back by name."""
     drawn = {"confusion": _confusion(evaluation)}
     if len(trained.history) > 1:
         drawn["curve"] = _curve(trained)
     if len(evaluation.extra.get("calibration", {}).get("bins", ())) > 1:
         drawn["calibration"] = _calibration(evaluation.extra["calibration"])
+    if "sizes" in evaluation.extra.get("learning_curve", {}):
+        drawn["growth"] = _growth(evaluation)
     for name, data in drawn.items():
         write_bytes(folder / f"{name}.png", data)
     return drawn
@@ -80,4 +85,19 @@ def _calibration(calibration: dict[str, Any]) -> bytes:
     axes.set_ylabel("how often it is right")
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
+    return _png(figure)
+
+
+def _growth(evaluation: Evaluation) -> bytes:
+    """The probe's accuracy with a part of the photos and with all of them, and the fitted curve some way further."""
+    figure, axes = _figure(4.6, 3.2)
+    found = evaluation.extra["learning_curve"]
+    fit, sizes = found["fit"], np.array(found["sizes"])
+    end = max(sizes[-1], found["photos"]) + found["more"] * len(evaluation.labels)
+    reach = np.linspace(sizes[0], end, 100)
+    axes.plot(reach, 1 - fit["a"] - fit["b"] * reach ** -fit["c"], color=SOFT, label="power law")
+    axes.plot(sizes, found["scores"], "o", color=INK, label="linear probe, photos held out")
+    axes.set_xlabel("photos learnt from")
+    axes.set_ylabel("balanced accuracy")
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
     return _png(figure)

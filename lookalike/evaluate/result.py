@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from lookalike.evaluate import flattery, growth
 from lookalike.evaluate.honesty import suspicious
 from lookalike.records import Evaluation
 from lookalike.report import Block, Table
+
+SURE = 0.9
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,10 @@ class EvaluateResult:
         yield label_table(evaluation)
         if evaluation.top_losses:
             yield losses_table(evaluation)
+        if worth := growth.sentence(evaluation.extra.get("learning_curve", {})):
+            yield worth
         yield f"report: {self.page}"
-        if any(row["predicted"] != row["actual"] for row in evaluation.top_losses):
+        if evaluation.mistakes:
             yield "next: lookalike clean --review to look at the mistakes, or lookalike export"
         else:
             yield "next: lookalike export"
@@ -57,6 +62,8 @@ def warnings(evaluation: Evaluation) -> list[str]:
         lines.append(
             f"warning: {copies} of them are copies of photos it learnt from; without these it is {without['value']:.3f}"
         )
+    if flattery.noteworthy(naive := checks.get("naive_split", {})):
+        lines.append(f"warning: {flattery.sentence(naive)}")
     for name in suspicious(checks, evaluation.accuracy.value):
         lines.append(f"warning: {name} alone tells the labels apart {checks['shortcuts'][name]:.2f} of the time")
     if evaluation.unreadable:
@@ -69,6 +76,15 @@ def warnings(evaluation: Evaluation) -> list[str]:
     if others := checks.get("others"):
         lines.append(f'photos of other things: {others["rejected"]} of {others["photos"]} answered with "neither"')
     return lines
+
+
+def advice(row: dict[str, Any]) -> str:
+    """What to do about one photo: a network that is very sure of another label may well be right."""
+    if row["predicted"] == row["actual"]:
+        return ""
+    if row["probability"] >= SURE:
+        return "is the label right? If not, move it or set it aside"
+    return "a hard one: gather more like it, or set it aside if it shows neither well"
 
 
 def confusion_table(evaluation: Evaluation) -> Table:
@@ -88,6 +104,19 @@ def label_table(evaluation: Evaluation) -> Table:
     )
     columns = ("label", "photos", "precision", "recall", "F1")
     return Table("labels", columns, rows, columns[1:])
+
+
+def growth_table(found: dict[str, Any]) -> Table:
+    """What more photos are worth, of all labels together and of single ones; no rows where it could not be told."""
+    rows = [("all labels, balanced accuracy", found)] if "labels" in found else []
+    rows += [(f"{label} alone, recall", row) for label, row in found.get("labels", {}).items()]
+    more = f"with {found.get('more', 0)} more of each"
+    cells = tuple(
+        (name, str(row["photos"]), f"{row['scores'][-1]:.3f}", f"{100 * row['gain']:+.1f}", f"{100 * row['noise']:.1f}")
+        for name, row in rows
+    )
+    columns = ("measured with a linear probe", "photos", "now", more, "±")
+    return Table("what more photos are worth", columns, cells, columns[1:])
 
 
 def losses_table(evaluation: Evaluation) -> Table:
