@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json
-import os
-import re
-import shutil
 import signal
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -21,60 +13,9 @@ import pytest
 
 from tests import draw
 from tests.conftest import Cli
+from tests.reviewing import Server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-@dataclass
-class Server:
-    """A running `clean --review` of a project."""
-
-    process: subprocess.Popen[str]
-    url: str
-    token: str
-
-    def ask(self, path: str, body: Any = None, **headers: str) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data)
-        known = {"x-lookalike-token": self.token, "content-type": "application/json"} | headers
-        for name, value in known.items():
-            request.add_header(name.replace("_", "-"), value)
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.loads(answer.read()) if "json" in answer.headers["content-type"] else answer.read()
-
-    def photos(self) -> dict[str, Any]:
-        return {photo["file"]: photo for photo in self.ask("/api/photos")["photos"]}
-
-    def decide(self, action: str, *files: str, label: str = "", sha256: str = "") -> Any:
-        wishes = [{"file": file, "action": action, "label": label, "sha256": sha256} for file in files]
-        return self.ask("/api/decide", {"wishes": wishes})
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
-    return tmp_path
-
-
-@pytest.fixture
-def serve(project: Path) -> Iterator[Callable[[], Server]]:
-    """Starts review servers of the project; all of them are ended with the test."""
-    running = []
-
-    def start() -> Server:
-        command = [sys.executable, "-m", "lookalike", "clean", "--review", "--port", "0", "--suspects", "0"]
-        process = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        running.append(process)
-        assert process.stderr
-        for line in process.stderr:
-            if found := re.search(r"(http://\S+)/\?token=(\S+)", line):
-                return Server(process, found[1], found[2])
-        raise AssertionError("the server did not start")
-
-    yield start
-    for process in running:
-        process.kill()
-        process.wait()
+pytest_plugins = ("tests.reviewing",)
 
 
 def test_decisions_survive_a_kill_and_show_in_another_session(serve: Callable[[], Server], project: Path) -> None:
@@ -204,47 +145,3 @@ def test_a_file_that_is_no_list_of_marks_is_one_clear_line(cli: Cli, project: Pa
     answer = cli("clean", "--apply", "wrong.csv")
     assert answer.code == 2
     assert "--export-marks" in answer.err
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
-def test_in_the_browser_marks_stay_through_labels_reloads_tabs_and_a_kill(
-    serve: Callable[[], Server], project: Path
-) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    first = serve()
-    with sync_api.sync_playwright() as playwright:
-        sandbox = ["--no-sandbox"] if os.getuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(f"{first.url}/?token={first.token}")
-        page.click("nav >> text=circles")
-        page.click("[data-file='circles/000.jpg']")
-        page.keyboard.press("k")
-        page.wait_for_selector("[data-file='circles/000.jpg'].kept")
-        page.click("[data-file='circles/002.jpg']")
-        page.click("[data-file='circles/003.jpg']", modifiers=["Shift"])
-        page.keyboard.press("d")
-        page.wait_for_selector("[data-file='circles/002.jpg']", state="detached")
-        page.click("nav >> text=stripes")
-        page.wait_for_selector("[data-file='stripes/000.jpg']")
-        page.click("nav >> text=circles")
-        page.wait_for_selector("[data-file='circles/000.jpg'].kept")
-        page.reload()
-        page.wait_for_selector("[data-file='circles/000.jpg'].kept")
-        first.process.kill()
-        second = serve()
-        page.goto(f"{second.url}/?token={second.token}")
-        page.wait_for_selector("[data-file='circles/000.jpg'].kept")
-        assert page.query_selector("[data-file='circles/003.jpg']") is None
-        page.select_option("#view", "aside")
-        page.wait_for_selector("[data-file='circles/003.jpg'].aside")
-        tab = context.new_page()
-        tab.goto(second.url)
-        tab.wait_for_selector("[data-file='circles/000.jpg'].kept")
-        tab.keyboard.press("u")
-        page.wait_for_selector("[data-file='circles/003.jpg']", state="detached", timeout=10_000)
-        browser.close()
-    assert (project / "images" / "circles" / "003.jpg").is_file()
-    assert (project / "images" / "circles" / "002.jpg").is_file()

@@ -13,7 +13,7 @@ from lookalike.clean import aside, decide, history
 from lookalike.clean.survey import Survey
 from lookalike.errors import NotReadyError
 from lookalike.manifest import Manifest
-from lookalike.project import Project, sha256_file
+from lookalike.project import Project, load_evaluation, sha256_file
 from lookalike.records import ImageRecord
 
 LOCK_SECONDS = 10.0
@@ -111,6 +111,7 @@ class Board:
     def _row(self, record: ImageRecord) -> dict[str, Any]:
         aside_now = record.status == "quarantined"
         row = {"part": "", "why": [], "score": 0.0, "predicted": "", "probability": 0.0, "group": "", "sha256": ""}
+        row |= {"taken_for": "", "sure": 0.0, "loss": 0.0}
         row |= self.known.get(record.file, {})
         row |= {"file": record.file, "label": record.label, "aside": aside_now, "decision": decide.decision_of(record)}
         if aside_now and record.reason not in ("", "review"):
@@ -146,7 +147,23 @@ def _known(project: Project, found: Survey) -> dict[str, dict[str, Any]]:
     for group in found.groups:
         for photo in group:
             known[photo.file]["group"] = group[0].file
+    for row in _mistakes(project):
+        facts = known.get(row["file"], {})
+        if facts.get("sha256") == row.get("sha256"):  # else another photo has taken the name
+            facts |= {"taken_for": row["predicted"], "sure": row["probability"], "loss": row["loss"]}
     return known
+
+
+def _mistakes(project: Project) -> tuple[dict[str, Any], ...]:
+    """The photos that the newest evaluation of a finished run found named wrongly, if there is one."""
+    found = [path for path in project.runs.glob("[!.]*/evaluation.json") if path.with_name("run.json").is_file()]
+    if not found:
+        return ()
+    try:
+        evaluation = load_evaluation(max(found, key=lambda path: path.stat().st_mtime_ns).parent)
+    except NotReadyError:
+        return ()
+    return evaluation.mistakes if evaluation else ()
 
 
 def _split(project: Project) -> dict[str, str]:

@@ -26,10 +26,12 @@ async function ask(path, body) {
 async function load() {
   const answer = await ask(`api/photos?version=${version}`);
   if (answer.version === version && photos.size) return;
+  const first = version < 0;
   version = answer.version;
   labels = answer.labels;
   photos.clear();
   for (const photo of answer.photos) photos.set(photo.file, photo);
+  if (first && answer.photos.some((p) => views.mistakes(p) && !p.decision)) $("view").value = "mistakes";
   for (const file of selected) if (!photos.has(file)) selected.delete(file);
   $("undo").disabled = !answer.undo;
   drawFilters();
@@ -80,6 +82,7 @@ const views = {
   all: () => true,
   open: (p) => !p.aside && !p.decision,
   suspect: (p) => !p.aside && p.score > 0,
+  mistakes: (p) => !p.aside && p.taken_for && p.taken_for !== p.label,
   copies: (p) => Boolean(p.group),
   aside: (p) => p.aside,
   kept: (p) => p.decision === "keep",
@@ -91,6 +94,7 @@ function choose() {
     views[view](p) && (!label || p.label === label) && (!part || p.part === part)
     && (!reason || (p.reasons || []).includes(reason)));
   if (view === "suspect") list.sort((a, b) => b.score - a.score || (a.file < b.file ? -1 : 1));
+  if (view === "mistakes") list.sort((a, b) => b.loss - a.loss || (a.file < b.file ? -1 : 1));
   if (view === "copies") list.sort((a, b) => a.group < b.group ? -1 : a.group > b.group ? 1 : a.file < b.file ? -1 : 1);
   return list.map((p) => p.file);
 }
@@ -175,7 +179,8 @@ function build(photo) {
   item.append(picture);
   add(item, "name", photo.file, photo.file);
   const guess = photo.predicted ? [`${photo.predicted} ${Math.round(photo.probability * 100)} %`] : [];
-  add(item, "why", [...guess, ...(photo.why || [])].join(" · "));
+  const said = photo.taken_for ? [`the network says ${photo.taken_for} ${Math.round(photo.sure * 100)} %`] : [];
+  add(item, "why", [...said, ...guess, ...(photo.why || [])].join(" · "));
   if (photo.decision || photo.aside) add(item, "mark", photo.aside ? "set aside" : "kept");
   if (photo.score >= 0.5) add(item, "score", photo.score.toFixed(2));
   return item;
