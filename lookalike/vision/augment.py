@@ -37,7 +37,7 @@ class Augmented(Transform):
     order = 10
     split_idx = 0
 
-    def __init__(self, spec: InputSpec, *, turn: float = 10, zoom: float = 0.65, light: float = 0.2) -> None:
+    def __init__(self, spec: InputSpec, *, turn: float = 10, zoom: float = 0.8, light: float = 0.2) -> None:
         super().__init__()
         self.size, self.turn, self.zoom, self.light = spec.size, math.radians(turn), zoom, light
         self.mean, self.std = torch.tensor(spec.mean) * 255, torch.tensor(spec.std) * 255

@@ -14,7 +14,7 @@ from torch import nn
 from lookalike import metrics
 from lookalike.report import Reporter, Task
 
-PATIENCE = 0.6  # share of the epochs after which fine-tuning is given up when it is far worse than the linear probe
+PATIENCE = 0.4  # share of the epochs after which fine-tuning is given up when it is far worse than the linear probe
 FAR_WORSE = 1.5  # times its loss
 
 

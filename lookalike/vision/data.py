@@ -20,13 +20,14 @@ from lookalike.vision.augment import Augmented, Normalised
 
 
 def training_size(size: int) -> int:
-    """The side of training pictures for a network that will be asked at `size`: about four fifths of it.
+    """The side of training pictures for a network that will be asked at `size`: about nine tenths of it.
 
     Training squares are zoomed into, so things are larger in them than in the whole photo; a network that is asked at
     a somewhat higher resolution than it was trained at sees them in the same size again (H. Touvron et al., "Fixing
-    the train-test resolution discrepancy", 2019), and each step costs two thirds.
+    the train-test resolution discrepancy", 2019), and each step costs four fifths. Measured on faces at 160 px, five
+    seeds, loss at the best temperature: 0.058 trained at 160, 0.061 at 144, 0.128 at 128.
     """
-    return max(64, round(size * 0.8 / 16) * 16) if size > 64 else size
+    return max(64, round(size * 0.9 / 16) * 16) if size > 64 else size
 
 
 class _Squares:

@@ -13,7 +13,7 @@ from lookalike import metrics
 from lookalike.records import InputSpec
 from lookalike.vision.model import normalise
 
-STRENGTHS = (3e-4, 1e-3, 3e-3, 1e-2, 1e-1)
+STRENGTHS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 FOLDS = 5
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import Learner
-from fastai.losses import CrossEntropyLossFlat, LabelSmoothingCrossEntropyFlat
+from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import error_rate
 from fastai.optimizer import OptimWrapper
 from fastai.vision.learner import vision_learner
@@ -38,7 +38,7 @@ RECIPES = {
 }
 
 EARLY_SHARE = 0.10
-FINE_TUNING_RATE = 2e-4
+FINE_TUNING_RATE = 3e-4
 SCRATCH_RATE = 2e-3
 
 
@@ -172,7 +172,7 @@ def _fit_gently(
     averaged = Averaged()
     quick = Quicker(bfloat16=chosen.precision == "bf16", channels_last=chosen.channels_last, freeze_norms=pretrained)
     learner = Learner(
-        dls, network, loss_func=LabelSmoothingCrossEntropyFlat(eps=0.1), splitter=groups, train_bn=not pretrained,
+        dls, network, loss_func=CrossEntropyLossFlat(), splitter=groups, train_bn=not pretrained,
         opt_func=partial(OptimWrapper, opt=torch.optim.AdamW), wd=0.05,
         cbs=[quick, averaged, best],
     )  # fmt: skip
