@@ -266,10 +266,7 @@ class SerpApiSettings(Section):
 
 
 class Settings(Section):
-    """All settings, one field for each table of lookalike.toml.
-
-    The defaults are made without checking them, which would build the checks of every section: 25 ms of each command.
-    """
+    """All settings, one field for each table of lookalike.toml. Checking the defaults would cost each command 25 ms."""
 
     gather: GatherSettings = GatherSettings.model_construct()
     providers: ProvidersSettings = ProvidersSettings.model_construct()
