@@ -97,7 +97,9 @@ class CleanSettings(Section):
     dry_run: bool = Field(False, description="only show what would be set aside")
     yes: bool = Field(False, description="do not ask, even when more than half of the photos would go")
     undo: bool = Field(False, description="bring back everything that was set aside, byte for byte")
-    undo_run: str | None = Field(None, description="bring back what one run set aside: its id, or last")
+    undo_run: str | None = Field(
+        None, description="take back what one run set aside or gave another label: its id, or last"
+    )
     undo_file: list[str] = Field([], description="bring back one photo, as label/file; may be repeated")
     review: bool = Field(False, description="open a local page to look at every photo and decide")
     host: str = Field("127.0.0.1", description="address the review page listens on")

@@ -100,22 +100,18 @@ def test_undo_restores_every_byte_and_empties_the_quarantine(cli: Cli, photos: P
     assert _tree(tmp_path / "quarantine") == {}
 
 
-def test_a_dry_undo_only_counts(cli: Cli, photos: Path, tmp_path: Path) -> None:
-    (photos / "circles" / "empty.jpg").write_bytes(b"")
-    cli("clean")
-    assert cli("clean", "--undo", "--dry-run", "--json").data["restored"] == ["circles/empty.jpg"]
-    assert (tmp_path / "quarantine" / "circles" / "empty.jpg").is_file()
-
-
-def test_one_run_or_one_file_can_be_undone(cli: Cli, photos: Path, tmp_path: Path) -> None:
-    (photos / "circles" / "empty.jpg").write_bytes(b"")
-    first = cli("clean", "--json").data["run"]
-    (photos / "stripes" / "page.jpg").write_bytes(b"<html>")
-    cli("clean")
-    assert cli("clean", "--undo-run", "last", "--json").data["restored"] == ["stripes/page.jpg"]
-    cli("clean")
-    assert cli("clean", "--undo-file", "stripes/page.jpg", "--json").data["restored"] == ["stripes/page.jpg"]
-    assert cli("clean", "--undo-run", first, "--json").data["restored"] == ["circles/empty.jpg"]
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("blured,too-dark", "did you mean 'blurred'?"),
+        ("qqqq", "choose from: animated, blurred"),
+        ("too-drak,no-fase", "'too-drak': did you mean 'too-dark'?; 'no-fase': did you mean 'no-face'?"),
+    ],
+)
+def test_a_misspelt_fault_is_refused_with_the_nearest_name(cli: Cli, photos: Path, names: str, words: str) -> None:
+    answer = cli("clean", "--aside", names)
+    assert answer.code == 2
+    assert words in answer.err
 
 
 def test_a_dry_run_shows_a_table_and_writes_nothing(cli: Cli, photos: Path, tmp_path: Path) -> None:

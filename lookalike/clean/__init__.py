@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, replace
 
 from lookalike.clean import aside, ledger, sheet
+from lookalike.clean.checks import require_known
 from lookalike.clean.memory import Memory, Stamp, stamp_of
 from lookalike.clean.result import Cleaning, Restored, shown
 from lookalike.clean.scan import passed_over
@@ -28,9 +29,11 @@ from lookalike.report import SILENT, Reporter, Result
 def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> Result:
     """Clean the set of `project`, or undo that, or open the review page.
 
-    Raises NotReadyError when there is nothing to clean, or when more than half would go and nobody agreed.
+    Raises NotReadyError when there is nothing to clean, or when more than half would go and nobody agreed, ConfigError
+    when `--aside` names no known fault.
     """
     wishes, manifest = settings.clean, Manifest(project.images)
+    require_known(wishes)
     if not project.images.is_dir():
         raise NotReadyError(f"there is no folder {project.images}", "run `lookalike gather NAME NAME` first")
     try:

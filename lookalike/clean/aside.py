@@ -63,11 +63,19 @@ def set_aside(project: Project, manifest: Manifest, state: State, finding: Findi
 
 
 def relabel(
-    project: Project, manifest: Manifest, state: State, file: str, label: str, *, by: str, reason: str = "kept"
+    project: Project,
+    manifest: Manifest,
+    state: State,
+    file: str,
+    label: str,
+    *,
+    by: str,
+    reason: str = "kept",
+    wanted: str = "",
 ) -> str:
-    """Move one photo of the set to another label; returns its new path below images/."""
+    """Move one photo of the set to another label; returns its new path below images/, `wanted` where that is free."""
     parts = PurePosixPath(file).parts
-    target = _free(project.images, str(PurePosixPath(*parts[:-2], label, parts[-1])))
+    target = _free(project.images, wanted or str(PurePosixPath(*parts[:-2], label, parts[-1])))
     known = state.files.get(file) or ImageRecord(parts[-2], "ok", file)
     record = replace(known, file=target, label=label, status="ok", reason=reason, by=by, at="", moved_from=file)
     manifest.append([record])
@@ -98,15 +106,18 @@ def undo(
 ) -> Restored:
     """Bring photos back: the named ones, those of one run (`last`: the newest), or by default all of them.
 
-    A photo whose name is taken by now gets a free one.
+    A photo whose name is taken by now gets a free one. With a run, the photos it moved to another label move back, too.
     """
     state = manifest.fold() if dry_run else reconcile(project, manifest, make_room=False)
+    moves = _label_moves(manifest, state) if run else {}
     if run == "last":
-        gone = [record for record in state.files.values() if record.status == "quarantined"]
-        run = max(gone, key=lambda record: (record.at, record.by)).by if gone else ""
+        done = [record for record in state.files.values() if record.status == "quarantined"] + list(moves.values())
+        run = max(done, key=lambda record: (record.at, record.by)).by if done else ""
+    moves = {file: record for file, record in moves.items() if record.by == run}
     wanted = list(files) or sorted(_quarantined(project, state, run))
     if dry_run:
-        return Restored(tuple(wanted), {}, (), dry_run=True)
+        back = {file: record.moved_from for file, record in moves.items()}
+        return Restored(tuple(wanted), {}, (), moved_back=back, dry_run=True)
     restored, renamed, missing = [], {}, []
     for file in wanted:
         source = project.quarantine / file
@@ -117,8 +128,32 @@ def undo(
         restored.append(target)
         if target != file:
             renamed[file] = target
+    moved = {file: _move_back(project, manifest, state, record) for file, record in moves.items()}
     _remove_empty(project.quarantine)
-    return Restored(tuple(restored), renamed, tuple(missing))
+    return Restored(tuple(restored), renamed, tuple(missing), moved_back=moved)
+
+
+def _label_moves(manifest: Manifest, state: State) -> dict[str, ImageRecord]:
+    """Photos of the set whose last word is another label, each with the record that gave it."""
+    moves: dict[str, ImageRecord] = {}
+    for record in manifest.records():
+        if not record.moved_from or record.status != "ok" or record.by.startswith("undo"):
+            continue
+        before = moves.pop(record.moved_from, None)
+        twice = before is not None and before.by == record.by  # by one run: back to where it was first
+        origin = before.moved_from if before and twice else record.moved_from
+        if record.label != PurePosixPath(origin).parts[-2]:
+            moves[record.file] = replace(record, moved_from=origin)
+    last = {file: state.files[file] for file in moves if file in state.files}
+    return {file: moves[file] for file, now in last.items() if now.status == "ok" and now.by == moves[file].by}
+
+
+def _move_back(project: Project, manifest: Manifest, state: State, record: ImageRecord) -> str:
+    """Give a photo its former label again; returns its path, or "" when it is no longer there."""
+    if not (project.images / record.file).is_file():
+        return ""
+    label = PurePosixPath(record.moved_from).parts[-2]
+    return relabel(project, manifest, state, record.file, label, by="undo", reason="", wanted=record.moved_from)
 
 
 def restore(

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
 from lookalike.config import CleanSettings
+from lookalike.errors import ConfigError
 from lookalike.measure import Facts
+from lookalike.plugins import nearest
 
 Check = Callable[[Facts, CleanSettings], str]
 
@@ -77,6 +79,17 @@ CHECKS: dict[str, Check] = {
 OF_THE_SET = ("placeholder", "no-face", "several-faces")  # faults that show only beside the other photos
 _GONE = ("missing", "stopped")
 _REPEATED, _RARE = 3, 0.05
+
+
+def require_known(settings: CleanSettings) -> None:
+    """Raise ConfigError when `aside` names a fault that no check looks for."""
+    known = sorted([*CHECKS, *OF_THE_SET])
+    wrong = [name for name in settings.aside if name not in known]
+    if wrong:
+        hints = (
+            [f"{name!r}: {nearest(name, known)}" for name in wrong] if len(wrong) > 1 else [nearest(wrong[0], known)]
+        )
+        raise ConfigError(f"no check finds {' or '.join(map(repr, wrong))} (--aside)", "; ".join(hints))
 
 
 def moves(reason: str, settings: CleanSettings) -> bool:

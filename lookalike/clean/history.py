@@ -59,6 +59,8 @@ def _step_back(
         aside.set_aside(project, manifest, state, finding, by)
         return after.file
     if before.label != after.label:
-        return aside.relabel(project, manifest, state, after.file, before.label, by=by, reason=before.reason)
+        return aside.relabel(
+            project, manifest, state, after.file, before.label, by=by, reason=before.reason, wanted=before.file
+        )
     aside.mark(manifest, state, after.file, before.reason, by=by)
     return after.file

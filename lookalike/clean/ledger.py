@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from lookalike.clean.scan import Seen
 from lookalike.clean.survey import Survey
@@ -21,12 +22,16 @@ def register(manifest: Manifest, state: State, found: Survey, by: str) -> int:
         known = state.files.get(photo.file)
         if not photo.facts:
             continue
-        if not (known and known.sha256 == photo.facts.sha256 and known.status == "ok"):
-            known = ImageRecord(photo.label, "ok", photo.file, provider="by-hand", sha256=photo.facts.sha256)
-            record = replace(known, width=photo.facts.width, height=photo.facts.height, by=by)
+        seen: dict[str, Any] = {"sha256": photo.facts.sha256, "width": photo.facts.width, "height": photo.facts.height}
+        if known and known.status == "ok" and known.sha256 == photo.facts.sha256:
+            record = known
+        elif known and known.status == "ok" and not known.sha256:  # only decided about so far: the decision stands
+            record = replace(known, **seen, provider=known.provider or "by-hand")
             adopted += 1
         else:
-            record = known
+            known = ImageRecord(photo.label, "ok", photo.file, provider="by-hand")
+            record = replace(known, **seen, by=by)
+            adopted += 1
         record = replace(record, group=groups.get(photo.file, record.group))
         if record != known:
             records.append(replace(record, at="", moved_from=""))

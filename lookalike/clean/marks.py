@@ -24,17 +24,18 @@ COLUMNS = ("file", "label", "status", "reason", "detail", "group", "decision")
 
 @dataclass(frozen=True)
 class Marks:
-    """The result of writing or carrying out decisions."""
+    """The result of writing or carrying out decisions; `run` is what `--undo-run` takes."""
 
     kind: ClassVar[str] = "marks"
     path: str
     done: dict[str, int]
     refused: tuple[tuple[str, str], ...] = ()
+    run: str = ""
 
     def data(self) -> dict[str, Any]:
         """Everything, in JSON types."""
         refused = [{"file": file, "why": why} for file, why in self.refused]
-        return {"path": self.path, "done": self.done, "refused": refused}
+        return {"run": self.run, "path": self.path, "done": self.done, "refused": refused}
 
     def show(self) -> Iterator[Block]:
         """How many of each, and what could not be done."""
@@ -68,7 +69,7 @@ def apply(project: Project, manifest: Manifest, settings: CleanSettings) -> Mark
             done[what.done] += what.changed
         except decide.DecisionError as error:
             refused.append((file, str(error)))
-    return Marks(str(settings.apply), done, tuple(refused))
+    return Marks(str(settings.apply), done, tuple(refused), run)
 
 
 def _read(path: Path) -> list[tuple[str, str]]:

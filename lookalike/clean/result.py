@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from lookalike.report import Block, Table
@@ -104,12 +104,14 @@ class Cleaning:
 
 @dataclass(frozen=True)
 class Restored:
-    """The result of `clean --undo`. `renamed` maps a photo's former name to the free one it was given."""
+    """The result of `clean --undo`. `renamed` maps a photo's former name to the free one it was given, `moved_back`
+    the name under a label that a run gave it to the name under its former label."""
 
     kind: ClassVar[str] = "undo"
     restored: tuple[str, ...]
     renamed: dict[str, str]
     missing: tuple[str, ...]
+    moved_back: dict[str, str] = field(default_factory=dict)
     dry_run: bool = False
 
     def data(self) -> dict[str, Any]:
@@ -119,6 +121,9 @@ class Restored:
     def show(self) -> Iterable[Block]:
         """How many came back."""
         yield f"{len(self.restored)} photos {'would come' if self.dry_run else 'brought'} back"
+        if self.moved_back:
+            moved = "would move" if self.dry_run else "moved"
+            yield f"{len(self.moved_back)} photos {moved} back to their former label"
         for old, new in self.renamed.items():
             yield f"{shown(old)} came back as {shown(new)}: its name was taken"
         for name in self.missing:
