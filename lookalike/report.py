@@ -6,9 +6,12 @@ as plain values; only console.py turns either into text on a screen.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 
@@ -89,3 +92,67 @@ class Silent:
 
 
 SILENT = Silent()
+
+
+class Logged:
+    """Hands all it is told on to another reporter, and keeps it in a text file as well, each line at once.
+
+    What a process says before it is killed is in the file, and `tail -f` shows it as it comes. A file that cannot be
+    written is no reason to stop.
+    """
+
+    EVERY_SECONDS = 5.0
+
+    def __init__(self, inner: Reporter, path: Path) -> None:
+        self.inner, self.path = inner, path
+
+    def write(self, text: str) -> None:
+        """One line for the file alone, after the time of day."""
+        with suppress(OSError), self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now().astimezone():%H:%M:%S} {text}\n")
+
+    def note(self, text: str) -> None:
+        self.write(text)
+        self.inner.note(text)
+
+    def warn(self, text: str) -> None:
+        self.write(f"warning: {text}")
+        self.inner.warn(text)
+
+    def emit(self, text: str) -> None:
+        self.inner.emit(text)
+
+    def confirm(self, question: str) -> bool:
+        return self.inner.confirm(question)
+
+    @contextmanager
+    def task(self, title: str, total: int | None = None) -> Iterator[Task]:
+        """Show progress, and write a line at the first step, every few seconds and at the end."""
+        with self.inner.task(title, total) as task:
+            logged = _LoggedTask(self, task, title, total)
+            try:
+                yield logged
+            finally:
+                logged.tell()
+
+
+class _LoggedTask:
+    def __init__(self, log: Logged, inner: Task, title: str, total: int | None) -> None:
+        self.log, self.inner, self.title, self.total = log, inner, title, total
+        self.done, self.status = 0, ""
+        self.started = self.told = time.monotonic()
+
+    def advance(self, steps: int = 1, status: str = "") -> None:
+        self.inner.advance(steps, status)
+        first = not self.done
+        self.done, self.status = self.done + steps, status or self.status
+        if first or time.monotonic() - self.told >= self.log.EVERY_SECONDS:
+            self.tell()
+
+    def tell(self) -> None:
+        self.told = time.monotonic()
+        parts = [f"{self.title}: {self.done}" + (f"/{self.total}" if self.total else "")]
+        parts += [self.status] if self.status else []
+        if self.total and 0 < self.done < self.total:
+            parts.append(f"{(self.told - self.started) / self.done * (self.total - self.done):.0f} s left")
+        self.log.write(", ".join(parts))
