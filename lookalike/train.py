@@ -18,16 +18,17 @@ from lookalike import dataset as datasets
 from lookalike import faces, plugins
 from lookalike.bundle import FACE, write_description
 from lookalike.config import Settings, TrainSettings
-from lookalike.errors import ConfigError
+from lookalike.errors import ConfigError, LookalikeError
 from lookalike.prepare import fitting_size, looks_at_faces, prepare
 from lookalike.project import Project, write_bytes, write_json, write_rows
 from lookalike.records import Bundle, Dataset, InputSpec, Part, TrainedRun
-from lookalike.report import SILENT, Block, Reporter, Table
+from lookalike.report import SILENT, Block, Logged, Reporter, Table
 
 if TYPE_CHECKING:
     from lookalike.vision.recipes import Material, Trained
 
 SPARE = 0.92  # share of a time budget that training may use; the rest is for writing the model
+LOG = "train.log"
 VERSIONS = ("torch", "torchvision", "fastai", "timm", "onnxruntime", "pillow", "numpy")
 
 
@@ -90,24 +91,44 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     device = choose(wanted.device)
     spec = _input_spec(wanted, [project.images / item.file for item in found], report)
     prepared = prepare(project, wanted, spec, found, report)
+    folder = _new_folder(project.runs)
+    log = Logged(report, folder / LOG)
     material = recipes.Material(
         **prepared.columns(), spec=spec, arch=wanted.arch, weights=wanted.weights, epochs=wanted.epochs,
-        batch_size=wanted.batch_size, device=device, report=report,
+        batch_size=wanted.batch_size, device=device, report=log,
         seed=wanted.seed, workspace=project.cache, resume=wanted.resume,
         deadline=entered + SPARE * wanted.budget if wanted.budget else None,
     )  # fmt: skip
     _seed(wanted.seed)
     ready = time.perf_counter()
-    trained: Trained = plugins.find("recipe", recipes.RECIPES, wanted.recipe)(material)
+    trained = _fit(wanted.recipe, material, log)
     seconds = {"pixels": prepared.seconds, "prepare": ready - started, "fit": time.perf_counter() - ready}
-    folder = _new_folder(project.runs)
     model.save(trained.network, folder / model.WEIGHTS_FILE)
     accuracy, temperature = _measure(trained, material)
     seconds["total"] = time.perf_counter() - started
+    log.write(f"accuracy {accuracy['value']:.3f} on photos held back, after {seconds['total']:.0f} s")
     done = _record(folder.name, project, wanted, prepared.dataset, spec, trained, seconds)
     _write(folder, done, prepared.dataset, onnx.to_onnx(trained.network, spec), trained, accuracy, temperature)
     skipped = tuple((str(path.relative_to(project.images)), str(fault)) for path, fault in prepared.faults.items())
     return TrainResult(done, folder, folder / "model", accuracy, skipped)
+
+
+def _fit(recipe: str, material: Material, log: Logged) -> Trained:
+    """Train, and log how that ends unless it ends well. A training refused before it began leaves no folder."""
+    from lookalike.vision import recipes
+
+    log.write(f"{material.arch}, {material.spec.size} px, {len(material.train)} photos to learn from")
+    try:
+        trained: Trained = plugins.find("recipe", recipes.RECIPES, recipe)(material)
+    except LookalikeError:
+        if log.path.name == LOG:
+            log.path.unlink(missing_ok=True)
+            log.path.parent.rmdir()
+        raise
+    except BaseException as error:
+        log.write(f"stopped: {type(error).__name__} {error}".rstrip())
+        raise
+    return trained
 
 
 def _record(
