@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -31,10 +32,11 @@ class Console:
         self.json = False
         self.quiet = False
         self.debug = False
+        self.mute = os.environ.get("RANK", "0") != "0"  # of several processes that torchrun started, the first speaks
 
     def note(self, text: str) -> None:
         """One line on stderr, unless quiet."""
-        if not self.quiet:
+        if not (self.quiet or self.mute):
             print(text, file=sys.stderr, flush=True)
 
     def warn(self, text: str) -> None:
@@ -55,7 +57,7 @@ class Console:
     @contextmanager
     def task(self, title: str, total: int | None = None) -> Iterator[Task]:
         """A bar on a terminal; elsewhere one line when the work ends and one about every ten seconds of it."""
-        if self.quiet:
+        if self.quiet or self.mute:
             yield _Lines(title, total, None)
         elif sys.stderr.isatty():
             yield from _bar(title, total)
@@ -67,6 +69,8 @@ class Console:
     @_to_whoever_reads()
     def result(self, result: Result | None) -> None:
         """Print what a command returned."""
+        if self.mute:
+            return
         if self.json:
             kind = result.kind if result else "none"
             self._document({"ok": True, "kind": kind, "data": result.data() if result else {}})

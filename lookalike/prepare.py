@@ -24,10 +24,10 @@ from lookalike.records import Dataset, Example, InputSpec, Part
 from lookalike.report import Reporter
 
 # Networks trained on random crops do best on somewhat larger pictures (H. Touvron et al., "Fixing the train-test
-# resolution discrepancy", 2019). Measured with a linear probe on efficientnet_lite0, four times five folds, accuracy and
-# loss: ants and bees 0.952 and 0.117 at 224 px, 0.967 and 0.095 at 288, 0.966 and 0.090 at 320, 0.964 and 0.090 at 352;
-# two athletes, whole photos, 0.926 and 0.223, 0.943 and 0.210, 0.936 and 0.203, 0.934 and 0.197; their faces 0.94 at 128
-# and 160, 0.92 at 224.
+# resolution discrepancy", 2019). Measured with a linear probe on efficientnet_lite0, four times five folds, accuracy
+# and loss: ants and bees 0.952 and 0.117 at 224 px, 0.967 and 0.095 at 288, 0.966 and 0.090 at 320, 0.964 and 0.090 at
+# 352; two athletes, whole photos, 0.926 and 0.223, 0.943 and 0.210, 0.936 and 0.203, 0.934 and 0.197; their faces 0.94
+# at 128 and 160, 0.92 at 224.
 DEFAULT_SIZE = 320
 FACE_SIZE = 160
 SAMPLE = 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import secrets
 import time
@@ -25,6 +26,8 @@ from lookalike.records import Bundle, Dataset, InputSpec, Part, TrainedRun
 from lookalike.report import SILENT, Block, Logged, Reporter, Table
 
 if TYPE_CHECKING:
+    import torch
+
     from lookalike.vision.recipes import Material, Trained
 
 SPARE = 0.92  # share of a time budget that training may use; the rest is for writing the model
@@ -85,14 +88,28 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     found = list(datasets.walk(project.images))
     datasets.require_labels(project.images, found)
     report.note(f"{len(found)} photos in {len({item.label for item in found})} labels; loading torch")
-    from lookalike.vision import model, onnx, recipes
+    from lookalike.vision import team
     from lookalike.vision.device import choose
 
+    if wanted.recipe == "book" and team.size() > 1:
+        raise ConfigError("the book's recipe trains in one process", "leave out --recipe book, or torchrun")
     device = choose(wanted.device)
-    spec = _input_spec(wanted, [project.images / item.file for item in found], report)
-    prepared = prepare(project, wanted, spec, found, report)
-    folder = _new_folder(project.runs)
-    log = Logged(report, folder / LOG)
+    with team.joined(device):
+        return _train(project, wanted, found, device, report, started, entered)
+
+
+def _train(
+    project: Project, wanted: TrainSettings, found: list[datasets.Found], device: torch.device, report: Reporter,
+    started: float, entered: float,
+) -> TrainResult:  # fmt: skip
+    """The same in one process or in several: of those, one writes."""
+    from lookalike.vision import model, onnx, recipes, team
+
+    spec = team.share(lambda: _input_spec(wanted, [project.images / item.file for item in found], report))
+    with team.one_first():
+        prepared = prepare(project, wanted, spec, found, report)
+    folder = team.share(lambda: _new_folder(project.runs))
+    log = Logged(report, folder / LOG if team.rank() == 0 else Path(os.devnull))
     material = recipes.Material(
         **prepared.columns(), spec=spec, arch=wanted.arch, weights=wanted.weights, epochs=wanted.epochs,
         batch_size=wanted.batch_size, device=device, report=log,
@@ -103,12 +120,13 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     ready = time.perf_counter()
     trained = _fit(wanted.recipe, material, log)
     seconds = {"pixels": prepared.seconds, "prepare": ready - started, "fit": time.perf_counter() - ready}
-    model.save(trained.network, folder / model.WEIGHTS_FILE)
     accuracy, temperature = _measure(trained, material)
     seconds["total"] = time.perf_counter() - started
     log.write(f"accuracy {accuracy['value']:.3f} on photos held back, after {seconds['total']:.0f} s")
     done = _record(folder.name, project, wanted, prepared.dataset, spec, trained, seconds)
-    _write(folder, done, prepared.dataset, onnx.to_onnx(trained.network, spec), trained, accuracy, temperature)
+    if team.rank() == 0:
+        model.save(trained.network, folder / model.WEIGHTS_FILE)
+        _write(folder, done, prepared.dataset, onnx.to_onnx(trained.network, spec), trained, accuracy, temperature)
     skipped = tuple((str(path.relative_to(project.images)), str(fault)) for path, fault in prepared.faults.items())
     return TrainResult(done, folder, folder / "model", accuracy, skipped)
 

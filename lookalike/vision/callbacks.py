@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from typing import Any
@@ -13,13 +12,14 @@ from torch import nn
 
 from lookalike import metrics
 from lookalike.report import Reporter, Task
+from lookalike.vision import team
 
 PATIENCE = 0.4  # share of the epochs after which fine-tuning is given up when it is far worse than the linear probe
 FAR_WORSE = 1.5  # times its loss
 
 
 class Quicker(Callback):
-    """The planned memory format and, on a processor, bfloat16: in training steps only, measuring stays exact.
+    """The planned memory format and bfloat16: in training steps only, measuring stays exact.
 
     With `freeze_norms` the batch statistics of the pretrained network stay as they are: small batches of few photos
     would only blur them.
@@ -47,7 +47,7 @@ class Quicker(Callback):
         self.learn.xb = (photos,)
         self.learn.yb = (self.yb[0].as_subclass(torch.Tensor),)
         if self.training and self.bfloat16:
-            self.context = torch.autocast("cpu", dtype=torch.bfloat16)
+            self.context = torch.autocast(photos.device.type, dtype=torch.bfloat16)
             self.context.__enter__()
 
     def after_pred(self) -> None:
@@ -76,27 +76,27 @@ class Averaged(Callback):
         self.restored: tuple[dict[str, torch.Tensor], int] | None = None
 
     def before_fit(self) -> None:
-        self.average = copy.deepcopy({k: v.detach() for k, v in self.model.state_dict().items()})
-        self.steps = 0
+        self.average = _copied(team.alone(self.model))
+        self.count = 0
         if self.restored:
-            self.average, self.steps = self.restored
+            self.average, self.count = self.restored
 
     def after_batch(self) -> None:
         if not self.training:
             return
-        self.steps += 1
-        weight = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
+        self.count += 1
+        weight = 1 - min(self.decay, (1 + self.count) / (10 + self.count))
         with torch.no_grad():
-            for name, value in self.model.state_dict().items():
+            for name, value in team.alone(self.model).state_dict().items():
                 kept = self.average[name]
                 kept.lerp_(value, weight) if kept.is_floating_point() else kept.copy_(value)
 
     def before_validate(self) -> None:
-        self.own = copy.deepcopy({k: v.detach() for k, v in self.model.state_dict().items()})
-        self.model.load_state_dict(self.average)
+        self.own = _copied(team.alone(self.model))
+        team.alone(self.model).load_state_dict(self.average)
 
     def after_validate(self) -> None:
-        self.model.load_state_dict(self.own)
+        team.alone(self.model).load_state_dict(self.own)
 
 
 class Best(Callback):
@@ -137,14 +137,14 @@ class Best(Callback):
     def after_loss(self) -> None:
         if not self.training:
             return
-        self.losses.append(float(self.loss))
-        if not math.isfinite(self.losses[-1]):
+        self.losses.append(float(self.loss.detach()))
+        if team.any_of(not math.isfinite(self.losses[-1]), self.loss.device):
             self.broke = True
             raise CancelFitException
 
     def after_validate(self) -> None:
         probabilities, targets = torch.cat(self.answers).softmax(dim=1).numpy(), torch.cat(self.targets).numpy()
-        loss, accuracy = metrics.loss_at_best_temperature(probabilities, targets)
+        loss, accuracy = team.share(lambda: metrics.loss_at_best_temperature(probabilities, targets))
         row: dict[str, float] = {
             "epoch": self.history[-1]["epoch"] + 1 if self.history else 1,
             "train_loss": sum(self.losses) / max(1, len(self.losses)),
@@ -154,7 +154,7 @@ class Best(Callback):
         }
         self.history.append(row)
         if loss < self.best_loss:
-            self._keep(self.model, int(row["epoch"]), loss)
+            self._keep(team.alone(self.model), int(row["epoch"]), loss)
         probed = self.history[0]["epoch"] == 0
         late = row["epoch"] >= math.ceil(PATIENCE * self.n_epoch)
         self.gave_up = probed and late and self.best_epoch == 0 and loss > FAR_WORSE * self.best_loss
@@ -166,7 +166,7 @@ class Best(Callback):
 
     def _keep(self, network: nn.Module, epoch: int, loss: float) -> None:
         self.best_loss, self.best_epoch = loss, epoch
-        self.state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        self.state = _copied(network)
 
 
 class Steps(Callback):
@@ -191,5 +191,11 @@ class Until(Callback):
         self.deadline = deadline
 
     def after_batch(self) -> None:
-        if self.training and self.deadline is not None and time.monotonic() > self.deadline:
+        if not self.training or self.deadline is None:
+            return
+        if team.any_of(time.monotonic() > self.deadline, self.loss.device):
             raise CancelFitException
+
+
+def _copied(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from fastai.vision.augment import aug_transforms
 
 from lookalike.pixels import Pixels
 from lookalike.records import Dataset, InputSpec
+from lookalike.vision import team
 from lookalike.vision.augment import Augmented, Normalised
 
 
@@ -52,6 +54,23 @@ class _Squares:
         return photo[top : top + self.side, left : left + self.side], self.labels[index]
 
 
+class _Share(TfmdDL):
+    """This process's share of the photos, the same number for each of those that train together.
+
+    They shuffle alike, since checkpoint.Checkpoint gives each epoch an order of its own, and each takes every nth.
+    """
+
+    def get_idxs(self) -> list[int]:
+        shuffled = list(super().get_idxs())
+        return (shuffled + shuffled[: team.size() - 1])[team.rank() :: team.size()][: self._count()]
+
+    def __len__(self) -> int:
+        return self._count() // self.bs if self.drop_last else math.ceil(self._count() / self.bs)
+
+    def _count(self) -> int:
+        return math.ceil(len(self.dataset) / team.size())
+
+
 def _batch(items: Sequence[tuple[np.ndarray, int]]) -> tuple[TensorImage, TensorCategory]:
     photos = torch.from_numpy(np.stack([photo for photo, _ in items])).permute(0, 3, 1, 2)
     return TensorImage(photos), TensorCategory(torch.tensor([label for _, label in items]))
@@ -75,8 +94,9 @@ def cached_loaders(
     """
     common: dict[str, Any] = {"num_workers": 0, "device": device, "create_batch": _batch, "do_setup": False}
     loaders = [
-        TfmdDL(
-            _Squares(*train, side, anywhere=True), bs=batch_size, shuffle=True, drop_last=len(train[0]) > batch_size,
+        _Share(
+            _Squares(*train, side, anywhere=True), bs=batch_size, shuffle=True,
+            drop_last=len(train[0]) // team.size() > batch_size,
             after_batch=[Augmented(replace(spec, size=training_size(spec.size)))], **common,
         ),
         TfmdDL(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,12 +13,14 @@ from torch import nn
 from torch.nn import functional
 
 from lookalike.project import write_json
+from lookalike.vision import team
 from lookalike.vision.data import training_size
 
 if TYPE_CHECKING:
     from lookalike.vision.recipes import Material
 
 TRIAL_BATCH = 4
+MOST_PHOTOS = 64
 MOST_EPOCHS = 20
 
 
@@ -49,12 +50,9 @@ def _time(seconds: float) -> str:
 
 
 def choose(network: nn.Module, early: list[nn.Module], material: Material) -> Plan:
-    """Time a few steps each way and take the fastest. On CUDA half precision and channels last are taken as given."""
+    """Time a few steps each way and take the fastest. On CUDA only half precision and channels last are tried."""
     batch = material.batch_size or _batch_size(len(material.train))
-    if material.device.type == "cuda":
-        precision = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
-        return Plan(precision, True, batch, 0.0, {})
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(team.threads())
     frozen = {id(p) for layer in early for p in layer.parameters()}
     tried = _remembered(network, frozen, material)
     best = min(tried, key=tried.__getitem__)
@@ -65,20 +63,30 @@ def choose(network: nn.Module, early: list[nn.Module], material: Material) -> Pl
 def _remembered(network: nn.Module, frozen: set[int], material: Material) -> dict[str, float]:
     """Timings of each way, taken once: another choice would give slightly other weights from the same seed."""
     path = material.workspace / "plan.json"
-    key = f"{material.arch} {material.spec.size} {len(frozen)} torch {torch.__version__} {os.cpu_count()} cores"
+    where = torch.cuda.get_device_name(material.device) if material.device.type == "cuda" else f"{team.threads()} cores"
+    key = f"{material.arch} {material.spec.size} {len(frozen)} torch {torch.__version__} {where}"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         known = {}
     if key not in known:
         known[key] = {}
-        for precision in ("fp32", "bf16"):
-            for form in (torch.channels_last, torch.contiguous_format):
-                name = f"{precision} {'channels_last' if form is torch.channels_last else 'contiguous'}"
-                known[key][name] = _time_step(network, frozen, training_size(material.spec.size), precision, form)
+        for precision, form in _ways(material.device):
+            name = f"{precision} {'channels_last' if form is torch.channels_last else 'contiguous'}"
+            known[key][name] = _time_step(network, frozen, training_size(material.spec.size), precision, form)
         write_json(path, known)
     timings: dict[str, float] = known[key]
     return timings
+
+
+def _ways(device: torch.device) -> list[tuple[str, torch.memory_format]]:
+    """What may be fastest here: precisions, and how pictures lie in memory."""
+    if device.type == "cuda":
+        half = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+        return [(half, torch.channels_last)]
+    return [
+        (precision, form) for precision in ("fp32", "bf16") for form in (torch.channels_last, torch.contiguous_format)
+    ]
 
 
 def epochs(plan: Plan, photos: int, held: int, wanted: int, deadline: float | None) -> int:
@@ -93,8 +101,8 @@ def epochs(plan: Plan, photos: int, held: int, wanted: int, deadline: float | No
 
 
 def _batch_size(photos: int) -> int:
-    """Sixteen steps an epoch at least, as far as that leaves batches of 8; no more than 64 photos."""
-    return max(8, min(64, 2 ** int(math.log2(max(1, photos / 16)))))
+    """Sixteen steps an epoch at least, as far as that leaves batches of 8; no more than MOST_PHOTOS."""
+    return max(8, min(MOST_PHOTOS, 2 ** int(math.log2(max(1, photos / 16)))))
 
 
 def _time_step(network: nn.Module, frozen: set[int], size: int, precision: str, form: torch.memory_format) -> float:
@@ -106,16 +114,21 @@ def _time_step(network: nn.Module, frozen: set[int], size: int, precision: str, 
     for layer in network.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             layer.eval()
-    photos = torch.randn(TRIAL_BATCH, 3, size, size).contiguous(memory_format=form)
-    targets = torch.zeros(TRIAL_BATCH, dtype=torch.long)
+    device = next(network.parameters()).device
+    count = TRIAL_BATCH if device.type == "cpu" else MOST_PHOTOS  # a photo's share depends little on it, but on a GPU
+    photos = torch.randn(count, 3, size, size, device=device).contiguous(memory_format=form)
+    targets = torch.zeros(count, dtype=torch.long, device=device)
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
     best = math.inf
     for _ in range(3):
         started = time.perf_counter()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
+        with torch.autocast(device.type, dtype=dtype, enabled=precision != "fp32"):
             answers = network(photos)
         functional.cross_entropy(answers.float(), targets).backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         best = min(best, time.perf_counter() - started)
         network.zero_grad()
     for parameter, wanted in zip(network.parameters(), was, strict=True):
         parameter.requires_grad_(wanted)
-    return best * 1000 / TRIAL_BATCH
+    return best * 1000 / count

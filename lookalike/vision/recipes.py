@@ -16,6 +16,7 @@ from typing import Any
 import fastai.callback.schedule  # noqa: F401  gives Learner fit_one_cycle and fine_tune
 import numpy as np
 import torch
+from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
@@ -28,7 +29,7 @@ from lookalike import metrics
 from lookalike.pixels import Pixels
 from lookalike.records import Dataset, InputSpec
 from lookalike.report import Reporter
-from lookalike.vision import checkpoint, data, model, plan, probe, weights
+from lookalike.vision import checkpoint, data, model, plan, probe, team, weights
 from lookalike.vision.callbacks import Averaged, Best, Quicker, Steps, Until
 
 RECIPES = {
@@ -108,14 +109,14 @@ def auto(material: Material) -> Trained:
     )
     network.to(material.device)
     best = Best(material.report)
-    kept = checkpoint.load(material.workspace, material.key()) if material.resume else None
+    kept = team.share(lambda: checkpoint.load(material.workspace, material.key()) if material.resume else None)
     if pretrained and not kept:
         network.to(memory_format=torch.channels_last)
-        _fit_probe(network, material)
-        best.seed(network, *_measure(network, material))
+        measured = team.share(lambda: _probed(network, material))
+        team.same_weights(network)
+        best.seed(network, *measured)
     early = _early_layers(network[0]) if pretrained else []
-    chosen = plan.choose(network, early, material)
-    epochs = plan.epochs(chosen, len(material.train), len(material.valid), material.epochs, material.deadline)
+    chosen, epochs = team.share(lambda: _planned(network, early, material))
     material.report.note(chosen.describe(len(material.train), epochs))
     if epochs:
         chosen = _fit_within_memory(network, early, dataclasses.replace(material, epochs=epochs), chosen, best, kept)
@@ -130,6 +131,18 @@ def auto(material: Material) -> Trained:
     return Trained(network.cpu().eval(), "linear", history, best.best_epoch, chosen.to_json())
 
 
+def _probed(network: nn.Sequential, material: Material) -> tuple[float, float]:
+    """Loss and accuracy on the held-back photos of the linear probe, which is in the network's head from then on."""
+    _fit_probe(network, material)
+    return _measure(network, material)
+
+
+def _planned(network: nn.Module, early: list[nn.Module], material: Material) -> tuple[plan.Plan, int]:
+    """How to train here, and for how many epochs."""
+    chosen = plan.choose(network, early, material)
+    return chosen, plan.epochs(chosen, len(material.train), len(material.valid), material.epochs, material.deadline)
+
+
 def _fit_within_memory(
     network: nn.Module, early: list[nn.Module], material: Material, chosen: plan.Plan, best: Best,
     kept: dict[str, Any] | None,
@@ -140,7 +153,7 @@ def _fit_within_memory(
             _fit_gently(network, early, material, chosen, best, kept)
             return chosen
         except (MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error) or chosen.batch_size < 4:
+            if not _out_of_memory(error) or chosen.batch_size < 4 or team.size() > 1:
                 raise
         chosen = dataclasses.replace(chosen, batch_size=chosen.batch_size // 2)
         kept = checkpoint.load(material.workspace, material.key())
@@ -166,15 +179,17 @@ def _fit_gently(
 
     dls = data.cached_loaders(
         (material.train, material.train_targets), (material.valid, material.valid_targets),
-        labels=material.dataset.labels, spec=material.spec, side=material.side, batch_size=chosen.batch_size,
-        device=material.device,
+        labels=material.dataset.labels, spec=material.spec, side=material.side,
+        batch_size=max(2, chosen.batch_size // team.size()), device=material.device,
     )  # fmt: skip
     averaged = Averaged()
     quick = Quicker(bfloat16=chosen.precision == "bf16", channels_last=chosen.channels_last, freeze_norms=pretrained)
+    half = [MixedPrecision()] if chosen.precision == "fp16" else []
+    together = [team.Together()] if team.size() > 1 else []
     learner = Learner(
         dls, network, loss_func=CrossEntropyLossFlat(), splitter=groups, train_bn=not pretrained,
         opt_func=partial(OptimWrapper, opt=torch.optim.AdamW), wd=0.05,
-        cbs=[quick, averaged, best],
+        cbs=[quick, averaged, best, *half, *together],
     )  # fmt: skip
     if pretrained:
         learner.freeze_to(1)

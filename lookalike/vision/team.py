@@ -1,0 +1,109 @@
+"""Several processes that train one network together, started by torchrun: on one machine or many, on GPUs or without.
+
+Each has a share of every batch and the same weights. What one of them decides by looking at a clock or a loss, all
+must do alike, or they wait for each other for ever: hence `share` and `any_of`. Alone, each of these does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+from fastai.callback.core import Callback
+from torch import distributed, nn
+
+LONGEST_WAIT = timedelta(hours=12)  # for the one that reads all photos first
+
+Value = TypeVar("Value")
+
+
+def size() -> int:
+    """How many processes train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """Which of them this is; 0 leads: it decides and writes."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def local_rank() -> int:
+    """Which of those on this machine this is."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def threads() -> int:
+    """This process's share of the machine's cores."""
+    return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """Together with the others, if there are any."""
+    if size() == 1:
+        yield
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+@contextmanager
+def one_first() -> Iterator[None]:
+    """One process of each machine goes through this first, so that the others find its work in the cache."""
+    if size() > 1 and local_rank():
+        distributed.barrier()
+    yield
+    if size() > 1 and not local_rank():
+        distributed.barrier()
+
+
+def share(decide: Callable[[], Value]) -> Value:
+    """What the leader decides; the others don't."""
+    if size() == 1:
+        return decide()
+    told = [decide() if rank() == 0 else None]
+    distributed.broadcast_object_list(told, src=0)
+    return told[0]  # type: ignore[return-value]
+
+
+def any_of(happened: bool, device: torch.device) -> bool:
+    """Whether it happened to any of the processes."""
+    if size() == 1:
+        return happened
+    flag = torch.tensor(float(happened), device=device)
+    distributed.all_reduce(flag, distributed.ReduceOp.MAX)
+    return bool(flag)
+
+
+def same_weights(network: nn.Module) -> None:
+    """Give every process the leader's weights."""
+    if size() > 1:
+        for value in network.state_dict().values():
+            distributed.broadcast(value, src=0)
+
+
+def alone(network: nn.Module) -> nn.Module:
+    """The network itself, without what lets processes share its gradients."""
+    return network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+
+
+class Together(Callback):
+    """Averages each step's gradients over the processes. Each of them measures on all held-back photos."""
+
+    order = 11  # after fastai has put the network on its device
+
+    def before_fit(self) -> None:
+        ids = [self.dls.device.index] if self.dls.device.type == "cuda" else None
+        self.learn.model = nn.parallel.DistributedDataParallel(self.model, device_ids=ids)
+
+    def after_fit(self) -> None:
+        self.learn.model = alone(self.model)
