@@ -81,6 +81,7 @@ def test_the_scarce_label_of_a_hard_set_gains_most() -> None:
     found = growth.learning_curve(clouds((90, 30), 3), ("many", "few"), {"many": 72, "few": 24})
     assert found["gain"] > found["noise"] > 0
     assert found["best"] == "few"
+    assert found["labels"]["few"]["sizes"][-1] == 24  # only its own photos vary
     assert found["labels"]["few"]["gain"] > found["labels"]["many"]["gain"]
     assert re.fullmatch(
         r"20 more photos of each label are worth about \+\d+\.\d points \(± \d+\.\d\);"
