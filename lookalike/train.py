@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from lookalike.vision.recipes import Material, Trained
 
-SPARE = 0.92  # share of a time budget that training may use; the rest is for writing the model
 LOG = "train.log"
 VERSIONS = ("torch", "torchvision", "fastai", "timm", "onnxruntime", "pillow", "numpy")
 
@@ -105,7 +104,9 @@ def _train(
     """The same in one process or in several: of those, one writes."""
     from lookalike.vision import model, onnx, recipes, team
 
-    spec = team.share(lambda: _input_spec(wanted, [project.images / item.file for item in found], report))
+    photos = [project.images / item.file for item in found]
+    left = entered + wanted.budget - time.monotonic() if wanted.budget else None
+    spec = team.share(lambda: _input_spec(wanted, photos, left, device, report))
     with team.one_first():
         prepared = prepare(project, wanted, spec, found, report)
     folder = team.share(lambda: _new_folder(project.runs))
@@ -114,7 +115,7 @@ def _train(
         **prepared.columns(), spec=spec, arch=wanted.arch, weights=wanted.weights, epochs=wanted.epochs,
         batch_size=wanted.batch_size, device=device, report=log,
         seed=wanted.seed, workspace=project.cache, resume=wanted.resume,
-        deadline=entered + SPARE * wanted.budget if wanted.budget else None,
+        deadline=entered + wanted.budget if wanted.budget else None,
     )  # fmt: skip
     _seed(wanted.seed)
     ready = time.perf_counter()
@@ -163,12 +164,20 @@ def _record(
     )  # fmt: skip
 
 
-def _input_spec(wanted: TrainSettings, photos: list[Path], report: Reporter) -> InputSpec:
-    from lookalike.vision import weights
+def _input_spec(
+    wanted: TrainSettings, photos: list[Path], left: float | None, device: torch.device, report: Reporter
+) -> InputSpec:
+    """What the network gets to see; `left` is what remains of the time budget, in seconds."""
+    from lookalike.vision import plan, weights
 
     mean, std = weights.normalisation(wanted.arch)
     crop = "face" if looks_at_faces(wanted.crop, photos, report) else "none"
-    return InputSpec(wanted.size or fitting_size(photos, crop), "crop", mean, std, crop)
+    size = wanted.size or fitting_size(photos, crop)
+    if left is not None and not wanted.size:
+        usual, size = size, plan.affordable_size(wanted.arch, size, len(photos), left, device)
+        if size < usual:
+            report.note(f"{size} px instead of {usual}, to fit the time")
+    return InputSpec(size, "crop", mean, std, crop)
 
 
 def _seed(seed: int) -> None:

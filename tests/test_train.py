@@ -181,6 +181,14 @@ def test_no_epoch_fits_a_budget_that_is_spent_already(cli: Cli, tmp_path: Path):
     assert data["run"]["settings"]["budget"] == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize(("budget", "size"), [("0.1s", 128), ("1h", 160)])
+def test_a_small_budget_takes_a_smaller_size(cli: Cli, tmp_path: Path, budget: str, size: int):
+    draw.folder(tmp_path / "images", {"circles": 2, "stripes": 2}, (200, 180))
+    answer = cli("train", "--epochs", 1, "--crop", "none", "--budget", budget, "--json")
+    assert answer.data["run"]["input"]["size"] == size
+    assert ("128 px instead of 160, to fit the time" in answer.err) == (size == 128)
+
+
 def test_a_budget_that_is_no_time_is_one_line(cli: Cli, tmp_path: Path):
     draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
     answer = cli("train", "--budget", "soon")
@@ -188,12 +196,14 @@ def test_a_budget_that_is_no_time_is_one_line(cli: Cli, tmp_path: Path):
     assert "train.budget" in answer.err
 
 
+@pytest.mark.parametrize("length", [("--epochs", 3), ("--budget", "1h")])
 def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: tuple[object, ...]
 ):
+    monkeypatch.setattr("lookalike.vision.plan.MOST_EPOCHS", 3)
     monkeypatch.setattr("lookalike.vision.callbacks.FAR_WORSE", float("inf"))
     draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
-    flags = ("train", "--size", 64, "--epochs", 3, "--json")
+    flags = ("train", "--size", 64, *length, "--json")
     whole = Path(cli(*flags).data["folder"])
 
     from lookalike.vision.callbacks import Best

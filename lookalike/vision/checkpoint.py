@@ -50,7 +50,8 @@ class Checkpoint(Callback):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         kept = {
-            "key": self.key, "epochs": self.epoch + 1, "network": team.alone(self.model).state_dict(),
+            "key": self.key, "epochs": self.epoch + 1, "planned": self.n_epoch,
+            "network": team.alone(self.model).state_dict(),
             "optimizer": _plain(self.opt.state_dict()), "average": self.averaged.average, "steps": self.averaged.count,
             "history": self.best.history, "best_epoch": self.best.best_epoch, "best_loss": self.best.best_loss,
             "best": self.best.state,

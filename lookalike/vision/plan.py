@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from lookalike.project import write_json
-from lookalike.vision import team
+from lookalike.vision import model, team
 from lookalike.vision.data import training_size
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 TRIAL_BATCH = 4
 MOST_PHOTOS = 64
 MOST_EPOCHS = 20
+MEASURING = 0.4  # of a photo, in training steps: no way back, but a somewhat larger picture
+WRITING = 2.0  # seconds, mostly for the ONNX file
+LEAST_SIZE = 128
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,17 @@ class Plan:
         seconds = photos * epochs * self.step_ms / 1000
         form = "channels last" if self.channels_last else "contiguous"
         return f"plan: {self.precision}, {form}, batches of {self.batch_size}; about {_time(seconds)} of training"
+
+    def epochs(self, photos: int, held: int, wanted: int, seconds: float | None) -> int:
+        """As many as wanted; with a limit in seconds as many as fit, up to MOST_EPOCHS, and none when not even one."""
+        if seconds is None:
+            return wanted
+        each = (photos + MEASURING * held) * self.step_ms / 1000
+        return max(0, min(MOST_EPOCHS, int((seconds - self.ending(photos, held)) / each)))
+
+    def ending(self, photos: int, held: int) -> float:
+        """Seconds for what comes after the last epoch: measuring, and writing the model."""
+        return WRITING + MEASURING * (photos + held) * self.step_ms / 1000
 
     def to_json(self) -> dict[str, Any]:
         """As kept in run.json."""
@@ -89,15 +103,18 @@ def _ways(device: torch.device) -> list[tuple[str, torch.memory_format]]:
     ]
 
 
-def epochs(plan: Plan, photos: int, held: int, wanted: int, deadline: float | None) -> int:
-    """As many as wanted; with a deadline as many as fit before it, up to MOST_EPOCHS, and none when not even one does.
+def affordable_size(arch: str, size: int, photos: int, seconds: float, device: torch.device) -> int:
+    """The largest size up to `size`, in steps of 32, at which a linear probe and an epoch fit; at least LEAST_SIZE.
 
-    Measuring a photo takes about a third of a training step.
+    Size comes before epochs: a probe that sees more is worth more than fine-tuning at half the size.
     """
-    if deadline is None or not plan.step_ms:
-        return wanted
-    each = (photos + held / 3) * plan.step_ms / 1000
-    return max(0, min(MOST_EPOCHS, int((deadline - time.monotonic()) / each)))
+    network, _ = model.build(arch, 2, head="linear")
+    step = _time_step(network.to(device), set(), training_size(size), "fp32", torch.channels_last) / 1000
+    wanted = photos * step * (MEASURING + 1) + WRITING
+    if wanted <= seconds:
+        return size
+    share = max(0.0, seconds - WRITING) / (wanted - WRITING)
+    return max(min(size, LEAST_SIZE), min(size, int(size * math.sqrt(share)) // 32 * 32))
 
 
 def _batch_size(photos: int) -> int:

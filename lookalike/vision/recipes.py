@@ -6,6 +6,7 @@ RECIPES is the table of them; a new one is one function and one line.
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from lookalike import metrics
 from lookalike.pixels import Pixels
 from lookalike.records import Dataset, InputSpec
 from lookalike.report import Reporter
-from lookalike.vision import checkpoint, data, model, plan, probe, team, weights
+from lookalike.vision import checkpoint, data, means, model, plan, probe, team, weights
 from lookalike.vision.callbacks import Averaged, Best, Quicker, Steps, Until
 
 RECIPES = {
@@ -48,7 +49,7 @@ class Material:
     """All a recipe works with. Pixels and targets run in parallel; `train` pixels are roomy, `valid` exact.
 
     `workspace` is a folder that is safe to delete, for timings and what a stopped training goes on from. `deadline` is
-    when training must have ended, on time.monotonic's clock.
+    when all must be done, the writing of the model too, on time.monotonic's clock.
     """
 
     dataset: Dataset
@@ -72,7 +73,8 @@ class Material:
 
     def key(self) -> str:
         """A name for this very training: photos, network and settings."""
-        told = (self.dataset.fingerprint, self.arch, self.weights, self.epochs, self.batch_size, self.seed, self.spec)
+        epochs = "as many as fit" if self.deadline else self.epochs
+        told = (self.dataset.fingerprint, self.arch, self.weights, epochs, self.batch_size, self.seed, self.spec)
         return repr(told)
 
 
@@ -116,16 +118,19 @@ def auto(material: Material) -> Trained:
         team.same_weights(network)
         best.seed(network, *measured)
     early = _early_layers(network[0]) if pretrained else []
-    chosen, epochs = team.share(lambda: _planned(network, early, material))
+    chosen, epochs = team.share(lambda: _planned(network, early, material, kept))
     material.report.note(chosen.describe(len(material.train), epochs))
     if epochs:
-        chosen = _fit_within_memory(network, early, dataclasses.replace(material, epochs=epochs), chosen, best, kept)
+        planned = dataclasses.replace(material, epochs=epochs, deadline=_training_ends(material, chosen))
+        chosen = _fit_within_memory(network, early, planned, chosen, best, kept)
     if best.broke:
         material.report.warn(f"the loss stopped being a number; the weights of epoch {best.best_epoch} are kept")
     if best.gave_up:
         material.report.note("fine-tuning was given up: the linear probe knows these photos better")
     if best.state:
         network.load_state_dict(best.state)
+    if best.best_epoch or not pretrained:
+        _learn_means(network, material)  # else they are there since the probe
     checkpoint.forget(material.workspace)
     history = tuple(best.history)
     return Trained(network.cpu().eval(), "linear", history, best.best_epoch, chosen.to_json())
@@ -137,10 +142,22 @@ def _probed(network: nn.Sequential, material: Material) -> tuple[float, float]:
     return _measure(network, material)
 
 
-def _planned(network: nn.Module, early: list[nn.Module], material: Material) -> tuple[plan.Plan, int]:
-    """How to train here, and for how many epochs."""
+def _planned(
+    network: nn.Module, early: list[nn.Module], material: Material, kept: dict[str, Any] | None
+) -> tuple[plan.Plan, int]:
+    """How to train here, and for how many epochs: those of a training that goes on are settled."""
     chosen = plan.choose(network, early, material)
-    return chosen, plan.epochs(chosen, len(material.train), len(material.valid), material.epochs, material.deadline)
+    if kept:
+        return chosen, kept["planned"]
+    left = material.deadline - time.monotonic() if material.deadline else None
+    return chosen, chosen.epochs(len(material.train), len(material.valid), material.epochs, left)
+
+
+def _training_ends(material: Material, chosen: plan.Plan) -> float | None:
+    """When the last epoch must be over, on time.monotonic's clock."""
+    if material.deadline is None:
+        return None
+    return material.deadline - chosen.ending(len(material.train), len(material.valid))
 
 
 def _fit_within_memory(
@@ -221,6 +238,7 @@ def book(material: Material) -> Trained:
         learner.fine_tune(material.epochs, cbs=[best, Steps(task)])
     if best.state:
         learner.model.load_state_dict(best.state)
+    _learn_means(learner.model, material)
     return Trained(learner.model.cpu().eval(), "book", tuple(best.history), best.best_epoch)
 
 
@@ -236,6 +254,13 @@ def _fit_probe(network: nn.Sequential, material: Material) -> None:
     groups = np.unique(np.array(material.train_groups), return_inverse=True)[1]
     fitted = probe.fit(seen, np.array(material.train_targets), groups, len(material.dataset.labels))
     fitted.into(network[1])
+    means.fill(network, seen, material.train_targets)
+
+
+def _learn_means(network: nn.Sequential, material: Material) -> None:
+    """What the network, as it is now, sees in the photos of each label."""
+    seen = team.share(lambda: probe.features(network, material.spec, list(material.train)))
+    means.fill(network, seen, material.train_targets)
 
 
 def _measure(network: nn.Module, material: Material) -> tuple[float, float]:
