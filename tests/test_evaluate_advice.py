@@ -113,5 +113,6 @@ def test_every_mistake_says_what_to_do_next(cli: Cli, tmp_path: Path) -> None:
 def test_the_command_for_the_mistakes_names_the_folder_of_the_photos(cli: Cli, tmp_path: Path) -> None:
     hopeless(tmp_path / "my photos", different=20)
     assert cli("train", "--images", "my photos", "--size", 64, "--recipe", "probe").code == 0
-    page = Path(cli("evaluate", "--json", "--no-heat").data["report"]).read_text()
-    assert "<code>lookalike clean --review --images &#x27;my photos&#x27;</code>" in page
+    assert "next: lookalike clean --review --images 'my photos' to look" in cli("evaluate", "--no-heat").out
+    (page,) = tmp_path.glob("runs/*/report/index.html")
+    assert "<code>lookalike clean --review --images &#x27;my photos&#x27;</code>" in page.read_text()

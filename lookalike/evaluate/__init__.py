@@ -12,7 +12,7 @@ from lookalike.config import Settings
 from lookalike.errors import QualityError
 from lookalike.evaluate import flattery, growth, honesty, probing
 from lookalike.evaluate.answers import Answers, collect
-from lookalike.evaluate.result import EvaluateResult
+from lookalike.evaluate.result import EvaluateResult, review_command
 from lookalike.project import Project, load_run, write_json
 from lookalike.records import Evaluation, TrainedRun
 from lookalike.report import SILENT, Reporter
@@ -46,11 +46,11 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     write_json(folder / "evaluation.json", evaluation.to_json())
     _calibrate(folder / "model", evaluation)
     pages = _write_report(folder, trained, evaluation, answers, heat=wanted.heat, report=report)
-    result = EvaluateResult(evaluation, folder, pages)
+    result = EvaluateResult(evaluation, folder, pages, trained.images)
     if wanted.at_least is not None and evaluation.accuracy.value < wanted.at_least:
         raise QualityError(
             f"accuracy {evaluation.accuracy.value:.3f} is below {wanted.at_least:g}",
-            "look at the mistakes with `lookalike clean --review`, or gather more photos",
+            f"look at the mistakes with `{review_command(trained.images)}`, or gather more photos",
             result=result,
         )
     return result

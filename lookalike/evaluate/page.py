@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import shlex
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from lookalike.evaluate.result import (
     headline,
     label_table,
     losses_table,
+    review_command,
     warnings,
 )
 from lookalike.project import write_text
@@ -66,7 +66,7 @@ def _html(
         "<h2>Worst photos</h2>",
         _about_mistakes(trained, evaluation),
         "<div class=photos>",
-        *(_figure(row, answers, heats, review(trained)) for row in evaluation.top_losses),
+        *(_figure(row, answers, heats, review_command(trained.images)) for row in evaluation.top_losses),
         "</div>",
         *_what_more_is_worth(evaluation, plots),
         "<h2>How it was made</h2>",
@@ -75,19 +75,14 @@ def _html(
     return "\n".join(part for part in parts if part) + "</html>\n"
 
 
-def review(trained: TrainedRun) -> str:
-    """The command that shows the mistakes of a run, to decide about them."""
-    place = "" if trained.images == "images" else f" --images {shlex.quote(trained.images)}"
-    return f"lookalike clean --review{place}"
-
-
 def _about_mistakes(trained: TrainedRun, evaluation: Evaluation) -> str:
     if not evaluation.mistakes:
         return "<p>No mistakes; these are the photos it was least sure of.</p>"
+    command = f"<code>{escape(review_command(trained.images))}</code>"
     return (
         "<p>Mistakes come with what the network looked at, brightest where it counted most."
-        f" <code>{escape(review(trained))}</code> opens on the mistakes ({len(evaluation.mistakes)}), worst first, to"
-        " move photos or set them aside.</p>"
+        f" {command} opens on the mistakes ({len(evaluation.mistakes)}), worst first, to move photos or set them"
+        " aside.</p>"
     )
 
 
@@ -163,7 +158,7 @@ def _markdown(trained: TrainedRun, evaluation: Evaluation) -> str:
     lines += [f"> {line}\n" for line in warnings(evaluation)]
     lines += [f"{line}\n" for line in [*_copies(evaluation), _capital(growth.sentence(worth))] if line]
     if evaluation.mistakes:
-        lines += [f"`{review(trained)}` opens on the mistakes.", ""]
+        lines += [f"`{review_command(trained.images)}` opens on the mistakes.", ""]
     for table in [table for table in tables if table.rows]:
         lines += [f"## {table.title}" if table.title else "## how it was made", ""]
         for number, row in enumerate([table.columns, *table.rows]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +13,18 @@ from lookalike.evaluate.honesty import suspicious
 from lookalike.records import Evaluation
 from lookalike.report import Block, Table
 
-SURE = 0.9
+SURE = 0.8
 
 
 @dataclass(frozen=True)
 class EvaluateResult:
-    """The evaluation, the run's folder and the page to open."""
+    """The evaluation, the run's folder, the page to open and the folder of the photos."""
 
     kind: ClassVar[str] = "evaluate"
     evaluation: Evaluation
     folder: Path
     page: Path
+    images: str
 
     def data(self) -> dict[str, Any]:
         """The evaluation with the places of its files."""
@@ -41,7 +43,7 @@ class EvaluateResult:
             yield worth
         yield f"report: {self.page}"
         if evaluation.mistakes:
-            yield "next: lookalike clean --review to look at the mistakes, or lookalike export"
+            yield f"next: {review_command(self.images)} to look at the mistakes, or lookalike export"
         else:
             yield "next: lookalike export"
 
@@ -78,13 +80,19 @@ def warnings(evaluation: Evaluation) -> list[str]:
     return lines
 
 
+def review_command(images: str) -> str:
+    """The command that opens on the mistakes of a run whose photos are in `images`, to decide about them."""
+    place = "" if images == "images" else f" --images {shlex.quote(images)}"
+    return f"lookalike clean --review{place}"
+
+
 def advice(row: dict[str, Any]) -> str:
     """What to do about one photo: a network that is very sure of another label may well be right."""
     if row["predicted"] == row["actual"]:
         return ""
     if row["probability"] >= SURE:
-        return "is the label right? If not, move it or set it aside"
-    return "a hard one: gather more like it, or set it aside if it shows neither well"
+        return "is the label right? If not, move it or set it aside:"
+    return "a hard one: gather more like it, or set it aside if it is a poor example:"
 
 
 def confusion_table(evaluation: Evaluation) -> Table:
