@@ -28,6 +28,7 @@ def test_copies_that_straddle_a_naive_split_flatter_and_the_gap_is_told(cli: Cli
     hopeless(tmp_path / "images", different=12, copies=3)
     assert cli("train", "--size", 64, "--recipe", "probe").code == 0
     answer = cli("evaluate", "--no-heat")
+    assert answer.code == 0, answer.err
     (folder,) = tmp_path.glob("runs/*")
     found = json.loads((folder / "evaluation.json").read_text())["extra"]["naive_split"]
     assert found["copies"] == 72
@@ -43,6 +44,7 @@ def test_without_copies_and_with_few_photos_no_probe_is_fitted(
 ) -> None:
     monkeypatch.delattr("lookalike.vision.features.embed")
     answer = cli("evaluate", "--no-heat")
+    assert answer.code == 0, answer.err
     (folder,) = trained.glob("runs/*")
     extra = json.loads((folder / "evaluation.json").read_text())["extra"]
     assert extra["naive_split"] == {"copies": 0, "gap": 0.0}
@@ -57,6 +59,7 @@ def test_where_all_is_told_apart_more_photos_would_hardly_help(cli: Cli, tmp_pat
     draw.folder(tmp_path / "images", {"circles": 30, "stripes": 30})
     assert cli("train", "--size", 64, "--recipe", "probe").code == 0
     answer = cli("evaluate", "--no-heat")
+    assert answer.code == 0, answer.err
     (folder,) = tmp_path.glob("runs/*")
     found = json.loads((folder / "evaluation.json").read_text())["extra"]["learning_curve"]
     assert found["sizes"][-1] == 48  # four fifths of 60
