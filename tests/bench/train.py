@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tests import draw
 
+NETWORKS = (("efficientnet_lite0", "auto"), ("resnet18", "none"))
 SEEDS = int(os.environ.get("LOOKALIKE_BENCH_SEEDS", "3"))
 
 BOOK = """
@@ -46,24 +47,48 @@ print(json.dumps({"accuracy": float(learn.recorder.values[-1][-1]), "fit": time.
 """
 
 
+STEPS = """
+import json, sys, time, torch, timm, torchvision
+arch, best = sys.argv[1], {}
+lite = arch == "efficientnet_lite0"
+made = timm.create_model("tf_efficientnet_lite0") if lite else getattr(torchvision.models, arch)()
+for half in (False, True):
+    for form in (torch.contiguous_format, torch.channels_last):
+        network, times = made.to(memory_format=form).train(), []
+        optimizer = torch.optim.Adam(network.parameters())
+        photos = torch.randn(32, 3, 128, 128).contiguous(memory_format=form)
+        for _ in range(4):
+            started = time.perf_counter()
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+                loss = torch.nn.functional.cross_entropy(network(photos), torch.zeros(32, dtype=torch.long))
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            times.append((time.perf_counter() - started) * 1000 / 32)
+        best[f"{'bf16' if half else 'fp32'} {str(form).split('.')[1]}"] = min(times[1:])
+print(json.dumps(best))
+"""
+
+
 @dataclass(frozen=True)
 class Measure:
-    """One process: seconds on the clock, of processors, in the fit; megabytes at most; accuracy on held-back photos."""
+    """One process: seconds on the clock, of processors, in the fit; megabytes at most; accuracy on held-back photos;
+    milliseconds of an epoch for each photo learnt from, where known."""
 
     wall: float
     cpu: float
     fit: float
     memory: float
     accuracy: float
+    step: float = 0.0
 
 
 def main() -> None:
     """Print one table for each data set and network."""
     with tempfile.TemporaryDirectory() as name:
         for data in _data_sets(Path(name)):
-            for arch, weights in (("efficientnet_lite0", "auto"), ("resnet18", "none")):
-                _compare(data, arch, weights, Path(name))
-            _defaults(data, Path(name))
+            book = [_compare(data, arch, weights, Path(name)) for arch, weights in NETWORKS]
+            _defaults(data, Path(name), book[0])
 
 
 def _data_sets(scratch: Path) -> list[Path]:
@@ -73,8 +98,8 @@ def _data_sets(scratch: Path) -> list[Path]:
     return [Path(named) / name for name in ("athletes", "ants-bees") if (Path(named) / name).is_dir()]
 
 
-def _compare(data: Path, arch: str, weights: str, scratch: Path) -> None:
-    """Book and ours in turn, seed by seed; medians of each and of the ratios pair by pair."""
+def _compare(data: Path, arch: str, weights: str, scratch: Path) -> float:
+    """Book and ours in turn, seed by seed; medians of each and of the ratios pair by pair. The book's median wall."""
     pairs = []
     again = []
     for seed in range(SEEDS):
@@ -93,17 +118,33 @@ def _compare(data: Path, arch: str, weights: str, scratch: Path) -> None:
         ratio = statistics.median(getattr(ours, field) / getattr(book, field) for book, ours in pairs)
         print(f"{field:14}{one:10.2f}{two:10.2f}{ratio:10.2f}")
     print(f"reading photos again ÷ first time: {statistics.median(again):.3f}")
+    bare = json.loads(_process([sys.executable, "-c", STEPS, arch])[0].splitlines()[-1])
+    way, step = min(bare.items(), key=lambda item: item[1])
+    ours = statistics.median(measure.step for _, measure in pairs)
+    print(f"an epoch ÷ bare steps at their fastest ({way}, {step:.1f} ms a photo): {ours / step:.2f}")
+    return statistics.median(book.wall for book, _ in pairs)
 
 
-def _defaults(data: Path, scratch: Path) -> None:
-    """What `train` reaches with no flag, and on faces."""
+def _defaults(data: Path, scratch: Path, book_wall: float) -> None:
+    """What `train` reaches with no flag, and on faces; and what calibration is worth."""
     for flags in ([], ["--crop", "face"]) if data.name == "athletes" else ([],):
         made = [
             _ours(scratch / f"{data.name}-default-{seed}-{len(flags)}", data, seed, *flags) for seed in range(SEEDS)
         ]
         scores = ", ".join(f"{measure.accuracy:.3f}" for measure in made)
         mean, wall = statistics.mean(m.accuracy for m in made), statistics.median(m.wall for m in made)
-        print(f"{data.name} train {' '.join(flags)}: accuracy {scores}; mean {mean:.3f}; wall {wall:.0f} s")
+        print(f"{data.name} train {' '.join(flags)}: accuracy {scores}; mean {mean:.3f}; wall {wall:.0f} s", end="")
+        print(f", ÷ the book's {wall / book_wall:.2f}")
+    found = [_calibration(scratch / f"{data.name}-default-{seed}-0") for seed in range(SEEDS)]
+    before, after = (statistics.mean(values) for values in zip(*found, strict=True))
+    print(f"{data.name} calibration error before {before:.4f}, after {after:.4f}: {after / before:.2f}")
+
+
+def _calibration(project: Path) -> tuple[float, float]:
+    """Expected calibration error before and after the fitted temperature."""
+    command = [sys.executable, "-m", "lookalike", "evaluate", "--project", str(project), "--json", "--quiet"]
+    found = json.loads(_process(command)[0])["data"]["extra"]["calibration"]
+    return found["ece_before"], found["ece_after"]
 
 
 def _book(data: Path, arch: str, seed: int) -> Measure:
@@ -116,8 +157,12 @@ def _ours(project: Path, data: Path, seed: int, *flags: str) -> Measure:
     command = [sys.executable, "-m", "lookalike", "train", "--project", str(project), "--images", str(data), "--json"]
     printed, wall, cpu, memory = _process([*command, "--seed", str(seed), "--quiet", *flags])
     said = json.loads(printed.splitlines()[-1])["data"]
-    seconds = said["run"]["seconds"]
-    return Measure(wall, cpu, seconds["fit"] + seconds["pixels"], memory, said["accuracy"]["value"])
+    run = said["run"]
+    photos = sum(counts["train"] for counts in run["counts"].values())
+    epochs = [row["seconds"] * 1000 / photos for row in run["history"] if "seconds" in row]
+    fit = run["seconds"]["fit"] + run["seconds"]["pixels"]
+    step = statistics.median(epochs) if epochs else 0.0
+    return Measure(wall, cpu, fit, memory, said["accuracy"]["value"], step)
 
 
 def _process(command: Sequence[str]) -> tuple[str, float, float, float]:
