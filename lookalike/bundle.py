@@ -2,15 +2,14 @@
 
 A bundle is a folder with model.onnx and model.json. Every file is checked against its sha256 before it is used, and
 model.json against its own: no model format notices damage by itself (about a third of models with one flipped bit load
-without a word). Bundles may come from strangers, so nothing in one is trusted; onnxfile.py says what a model may hold.
+without a word). Bundles may come from strangers, so nothing in one is trusted; onnxfile.py says what a model may hold,
+description.py what a model.json may.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,15 +19,14 @@ from typing import Any
 import numpy as np
 
 from lookalike import onnxfile
+from lookalike.description import AGAIN, checksum_of, fault, require_sealed
 from lookalike.errors import NotReadyError, UnusablePhoto
 from lookalike.project import load_bundle, sha256_file, write_text
 from lookalike.records import Bundle, InputSpec, Prediction
 
-AGAIN = "run `lookalike export` again, or copy the model again"
 NEITHER = "neither"
 FACE = "face.onnx"
-VERSION = 1
-MAX_DESCRIPTION = 10_000_000
+SIMILARITY = "similarity"  # the name of the second output of models that know how alike a photo is to those learnt
 Decoded = tuple[str, "np.ndarray | UnusablePhoto"]
 
 
@@ -59,27 +57,41 @@ class Model:
         self.session = session
         self._input = session.get_inputs()[0].name
 
-    def probabilities(self, batch: np.ndarray) -> np.ndarray:
-        """Probabilities (n, labels), float32, of a uint8 batch (n, size, size, 3), temperature applied.
+    def ask(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Probabilities (n, labels), float32, of a uint8 batch (n, size, size, 3), temperature applied; and how alike
+        each photo is to those learnt from, (n,) from -1 to 1, when the model tells.
 
-        Raises NotReadyError when the model gives anything else than probabilities.
+        Raises NotReadyError when the model gives anything else.
         """
         try:
-            raw = self.session.run(None, {self._input: batch})[0]
+            raw, *told = self.session.run(None, {self._input: batch})
         except Exception as error:  # whatever a model that loads can still do wrong
             raise NotReadyError(f"the model cannot be run: {str(error).splitlines()[0]}", AGAIN) from None
         if raw.shape != (len(batch), len(self.description.labels)):
             raise NotReadyError(f"the model answers with {raw.shape} numbers for {len(batch)} photos", AGAIN)
         if not np.isfinite(raw).all() or raw.min(initial=0) < 0 or np.abs(raw.sum(axis=1) - 1).max(initial=0) > 1e-3:
             raise NotReadyError("the model's answers are not probabilities", AGAIN)
-        return soften(raw, self.description.temperature)
+        if told and (told[0].shape != (len(batch),) or not (np.abs(told[0]) <= 1.001).all()):
+            raise NotReadyError("the model's similarities are not between -1 and 1", AGAIN)
+        return soften(raw, self.description.temperature), told[0] if told else None
 
-    def answer(self, file: str, probabilities: np.ndarray) -> Prediction:
-        """One row of probabilities as a prediction; below the threshold the answer is none of the labels."""
+    def probabilities(self, batch: np.ndarray) -> np.ndarray:
+        """The probabilities alone."""
+        return self.ask(batch)[0]
+
+    def predictions(self, names: Sequence[str], batch: np.ndarray) -> list[Prediction]:
+        """What the model says about each photo of a batch. Raises NotReadyError like `ask`."""
+        probabilities, similarities = self.ask(batch)
+        alike = [None] * len(names) if similarities is None else similarities.tolist()
+        return [self._prediction(*row) for row in zip(names, probabilities, alike, strict=True)]
+
+    def _prediction(self, file: str, probabilities: np.ndarray, similarity: float | None) -> Prediction:
+        """One row of answers; too unlikely or too unlike the photos learnt from, it is none of the labels."""
         order = np.argsort(-probabilities, kind="stable")
         ranked = tuple((self.description.labels[i], float(probabilities[i])) for i in order)
-        threshold = self.description.threshold
-        return Prediction(file, ranked[0][0], ranked, known=threshold is None or ranked[0][1] >= threshold)
+        known = not _below(ranked[0][1], self.description.threshold)
+        known = known and not _below(similarity, self.description.min_similarity)
+        return Prediction(file, ranked[0][0], ranked, similarity, known)
 
     def predict(self, photos: Iterable[tuple[str, Path | bytes]], batch_size: int = 16) -> Iterator[Prediction]:
         """An answer or a reason for each named photo, in order, with no more than one batch in memory."""
@@ -96,13 +108,18 @@ class Model:
         yield from self._flush(waiting)
 
     def _flush(self, waiting: list[Decoded]) -> Iterator[Prediction]:
+        named = [name for name, item in waiting if not isinstance(item, UnusablePhoto)]
         pixels = [item for _, item in waiting if not isinstance(item, UnusablePhoto)]
-        rows = iter(self.probabilities(np.stack(pixels)) if pixels else ())
+        answers = iter(self.predictions(named, np.stack(pixels)) if pixels else ())
         for name, item in waiting:
             if isinstance(item, UnusablePhoto):
                 yield Prediction(name, reason=item.reason, detail=item.detail)
             else:
-                yield self.answer(name, next(rows))
+                yield next(answers)
+
+
+def _below(value: float | None, limit: float | None) -> bool:
+    return value is not None and limit is not None and value < limit
 
 
 def read_named(item: tuple[str, Path | bytes | UnusablePhoto, Reader]) -> np.ndarray:
@@ -134,10 +151,12 @@ def document(prediction: Prediction, top: int | None = None) -> dict[str, Any]:
     file = unicode(prediction.file)
     if prediction.reason:
         return {"file": file, "reason": prediction.reason, "detail": prediction.detail}
+    similarity = {} if prediction.similarity is None else {SIMILARITY: round(prediction.similarity, 6)}
     return {
         "file": file,
         "label": prediction.label if prediction.known else NEITHER,
         "probability": round(prediction.probabilities[0][1], 6),
+        **similarity,
         "known": prediction.known,
         "probabilities": {label: round(p, 6) for label, p in prediction.probabilities[:top]},
     }
@@ -150,7 +169,8 @@ def unicode(name: str) -> str:
 
 def describe(description: Bundle) -> dict[str, Any]:
     """What a page or a caller may want to know about a model."""
-    known = ("name", "created", "labels", "arch", "fingerprint", "temperature", "threshold", "metrics", "parity")
+    limits = ("temperature", "threshold", "min_similarity")
+    known = ("name", "created", "labels", "arch", "fingerprint", *limits, "metrics", "parity")
     return {key: value for key, value in description.to_json().items() if key in known}
 
 
@@ -160,10 +180,10 @@ def check(folder: Path, threshold: float | None = None) -> Bundle:
     `threshold` replaces the model's own.
     """
     path = folder / "model.json"
-    _check_sealed(path)
+    require_sealed(path)
     description = load_bundle(folder)
-    if fault := _fault(description):
-        raise NotReadyError(f"{path}: {fault}", AGAIN)
+    if wrong := fault(description):
+        raise NotReadyError(f"{path}: {wrong}", AGAIN)
     for name, expected in description.files.items():
         file = folder / name
         if Path(name).name != name or not file.is_file() or file.is_symlink():
@@ -173,61 +193,6 @@ def check(folder: Path, threshold: float | None = None) -> Bundle:
     if "model.onnx" not in description.files:
         raise NotReadyError(f"{folder} holds no model.onnx", "run `lookalike export --format onnx`")
     return description if threshold is None else dataclasses.replace(description, threshold=threshold)
-
-
-def _check_sealed(path: Path) -> None:
-    """Refuse a model.json with a wrong checksum or with keys we do not know. One made by hand may have no checksum."""
-    try:
-        if path.stat().st_size > MAX_DESCRIPTION:
-            raise ValueError("it is too large")
-        text = path.read_bytes().decode()
-        data = json.loads(text)
-        version, checksum, unknown = data.get("version", 1), data.get("checksum", ""), data.keys() - _KEYS
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
-        raise NotReadyError(f"{path} is damaged or not ours: {error}", AGAIN) from None
-    if version != VERSION:
-        raise NotReadyError(
-            f"{path} is of version {version!r}; this lookalike reads version {VERSION}", "update lookalike"
-        )
-    if unknown:
-        raise NotReadyError(f"{path} holds unknown keys: {', '.join(sorted(map(repr, unknown)))}", AGAIN)
-    if checksum and checksum != _checksum(text.replace(str(checksum), "")):
-        raise NotReadyError(f"{path} is damaged: it does not fit its own checksum", AGAIN)
-
-
-def _checksum(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-_KEYS = {item.name for item in dataclasses.fields(Bundle)}
-
-
-def _fault(description: Bundle) -> str:
-    """What makes a description unusable, or "" when nothing does."""
-    labels, spec = description.labels, description.input
-    if (
-        not isinstance(labels, tuple)
-        or len(labels) < 2
-        or not all(isinstance(label, str) and label for label in labels)
-    ):
-        return "labels must be two names or more"
-    if len(set(labels)) != len(labels):
-        return "two labels are the same"
-    if not isinstance(spec, InputSpec) or not isinstance(spec.size, int) or not 8 <= spec.size <= 2048:
-        return "input.size must be a number of pixels between 8 and 2048"
-    if spec.resize not in ("crop", "squish", "pad") or spec.crop not in ("none", "face"):
-        return f"input asks for {spec.resize!r} and {spec.crop!r}, which this lookalike does not know"
-    if not _number(description.temperature, 1e-3, 1e3):
-        return "temperature must be a number above 0"
-    if description.threshold is not None and not _number(description.threshold, 0, 1):
-        return "threshold must be between 0 and 1"
-    if not isinstance(description.files, dict):
-        return "files must map names to sha256"
-    return ""
-
-
-def _number(value: object, low: float, high: float) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value) and low <= value <= high
 
 
 def load(folder: Path, *, threads: int = 0, threshold: float | None = None) -> Model:
@@ -241,8 +206,8 @@ def load(folder: Path, *, threads: int = 0, threshold: float | None = None) -> M
 def opened(folder: Path, description: Bundle, *, threads: int = 0) -> Model:
     """The model of a description that `check` gave. Raises NotReadyError."""
     session = open_session((folder / "model.onnx").read_bytes(), threads=threads)
-    if fault := _misfit(session, description):
-        raise NotReadyError(f"{folder / 'model.onnx'} does not fit its model.json: {fault}", AGAIN)
+    if wrong := _misfit(session, description):
+        raise NotReadyError(f"{folder / 'model.onnx'} does not fit its model.json: {wrong}", AGAIN)
     return Model(description, session, reader(folder, description))
 
 
@@ -280,9 +245,14 @@ def _misfit(session: Any, description: Bundle) -> str:
     if len(inputs) != 1 or inputs[0].type != "tensor(uint8)" or list(inputs[0].shape[1:]) != [size, size, 3]:
         wanted = f"one input of uint8, n x {size} x {size} x 3"
         return f"it should take {wanted}, and takes {', '.join(f'{i.type} {i.shape}' for i in inputs)}"
-    labels = len(description.labels)
-    if len(outputs) != 1 or outputs[0].type != "tensor(float)" or outputs[0].shape[1:] not in ([labels], [None]):
-        return f"it should give {labels} probabilities, and gives {', '.join(f'{o.type} {o.shape}' for o in outputs)}"
+    labels, given = len(description.labels), ", ".join(f"{o.name} {o.type} {o.shape}" for o in outputs)
+    if not outputs or outputs[0].type != "tensor(float)" or outputs[0].shape[1:] not in ([labels], [None]):
+        return f"it should give {labels} probabilities, and gives {given}"
+    more = [(output.name, output.type, len(output.shape)) for output in outputs[1:]]
+    if more not in ([], [(SIMILARITY, "tensor(float)", 1)]):
+        return f"besides probabilities it may give one {SIMILARITY} for each photo, and gives {given}"
+    if description.min_similarity is not None and not more:
+        return f"min_similarity is of no use to a model that gives {given}"
     return ""
 
 
@@ -291,6 +261,6 @@ def write_description(folder: Path, description: Bundle, names: Sequence[str]) -
     files = {name: sha256_file(folder / name) for name in sorted(names)}
     complete = dataclasses.replace(description, files=files, checksum="")
     fields = {**complete.to_json(), "checksum": ""}
-    checksum = _checksum(json.dumps(fields, indent=2, ensure_ascii=False) + "\n")
+    checksum = checksum_of(json.dumps(fields, indent=2, ensure_ascii=False) + "\n")
     write_text(folder / "model.json", json.dumps({**fields, "checksum": checksum}, indent=2, ensure_ascii=False) + "\n")
     return dataclasses.replace(complete, checksum=checksum)

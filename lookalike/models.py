@@ -31,7 +31,7 @@ def locate(project: Project, name: str | None) -> Path:
         with Pool(1, seconds=TRIAL_SECONDS, memory=TRIAL_MEMORY) as pool:
             fault = pool.call("lookalike.models:trial", folder)
         if fault:
-            from lookalike.bundle import AGAIN
+            from lookalike.description import AGAIN
 
             detail = fault if isinstance(fault, str) else "it takes too much time or memory"
             raise NotReadyError(f"the model in {folder} was not opened: {detail}", AGAIN)

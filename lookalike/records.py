@@ -183,6 +183,7 @@ class Evaluation(Record):
     unreadable: tuple[dict[str, str], ...] = ()
     temperature: float = 1.0
     threshold: float | None = None
+    min_similarity: float | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -191,7 +192,8 @@ class Bundle(Record):
     """model.json: what a model needs to answer, away from its project. `files` maps names to sha256.
 
     Probabilities of the network are raised to 1/`temperature` and normalised again; a best probability below
-    `threshold` means none of the labels. `checksum` is the sha256 of model.json itself, written without it.
+    `threshold`, or a similarity to the photos learnt from below `min_similarity`, means none of the labels. `checksum`
+    is the sha256 of model.json itself, written without it.
     """
 
     labels: tuple[str, ...]
@@ -204,6 +206,7 @@ class Bundle(Record):
     fingerprint: str = ""
     temperature: float = 1.0
     threshold: float | None = None
+    min_similarity: float | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     parity: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
@@ -213,11 +216,15 @@ class Bundle(Record):
 
 @dataclass(frozen=True)
 class Prediction(Record):
-    """The answer for one photo: label and probability, best first. `reason` says why there is none."""
+    """The answer for one photo: label and probability, best first. `reason` says why there is none.
+
+    `similarity` to the photos learnt from is between -1 and 1, None when the model doesn't tell.
+    """
 
     file: str
     label: str = ""
     probabilities: tuple[tuple[str, float], ...] = ()
+    similarity: float | None = None
     known: bool = True
     reason: str = ""
     detail: str = ""

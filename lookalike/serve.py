@@ -96,7 +96,7 @@ class Desk:
         if isinstance(pixels, UnusablePhoto):
             return Prediction(name, reason=pixels.reason, detail=pixels.detail)
         self.answered += 1
-        return self.model.answer(name, self.model.probabilities(pixels[None])[0])
+        return self.model.predictions([name], pixels[None])[0]
 
 
 def application(desk: Desk, token: str = "") -> Starlette:
@@ -168,7 +168,8 @@ def openapi(labels: Iterable[str]) -> dict[str, Any]:
             "file": {"type": "string"},
             "label": {"enum": [*labels, bundle.NEITHER]},
             "probability": {"type": "number", "minimum": 0, "maximum": 1},
-            "known": {"type": "boolean", "description": "false when no label is likely enough"},
+            "similarity": {"type": "number", "description": "to the photos learnt from, -1 to 1; not from every model"},
+            "known": {"type": "boolean", "description": "false when the photo shows something else than the labels"},
             "probabilities": {"type": "object", "additionalProperties": {"type": "number"}},
             "model": {"type": "string"},
         },

@@ -16,7 +16,7 @@ LAYERS = [
     {"errors"},
     {"config", "configfile", "records", "report", "plugins", "__init__"},
     {"project", "manifest", "images", "metrics", "dataset", "pixels", "similar", "measure", "decode", "http", "guard"},
-    {"vision", "bundle", "faces", "onnxfile", "models", "prepare", "web"},
+    {"vision", "bundle", "description", "faces", "onnxfile", "models", "prepare", "web"},
     {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare"},
     {"cli"},
     {"__main__"},

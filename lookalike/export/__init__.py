@@ -147,6 +147,7 @@ def _describe(name: str, trained: Trained, parity: dict[str, Any]) -> Bundle:
         fingerprint=run.fingerprint,
         temperature=before.temperature if before else 1.0,
         threshold=before.threshold if before else None,
+        min_similarity=before.min_similarity if before else None,
         metrics=metrics,
         parity=parity,
         versions={"lookalike": __version__, "onnxruntime": onnxruntime.__version__, **run.versions},

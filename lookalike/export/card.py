@@ -8,7 +8,7 @@ from typing import Any
 from lookalike.records import Bundle, TrainedRun
 
 WHAT = {
-    "model.onnx": "the network: uint8 pixels (n, {size}, {size}, 3) in, probabilities (n, {labels}) out",
+    "model.onnx": "the network: uint8 pixels (n, {size}, {size}, 3) in, probabilities (n, {labels}) out{more}",
     "predict.py": "names photos with nothing but onnxruntime, numpy and Pillow",
     "learner.pkl": "a fastai Learner. A pickle runs code when it is opened: open it only if you trust its maker",
     "weights.safetensors": "the weights alone",
@@ -35,20 +35,30 @@ def _lines(bundle: Bundle, run: TrainedRun) -> Iterable[str]:
         "",
     )
     yield "The numbers mean something only for photos of these kinds of things."
-    if bundle.threshold is None:
-        yield "The model always answers with one of its labels, whatever the photo shows."
-    else:
-        yield f'A photo whose best label has less than {bundle.threshold:.0%} is answered with "neither".'
+    yield from _neither(bundle)
     yield from ("", "## Files", "", "| file | what it is | sha256 |", "|---|---|---|")
     for name, sha256 in bundle.files.items():
-        what = WHAT.get(name, "").format(size=bundle.input.size, labels=len(bundle.labels))
+        more = ", similarity (n) to the photos learnt from" if "similarity" in bundle.parity else ""
+        what = WHAT.get(name, "").format(size=bundle.input.size, labels=len(bundle.labels), more=more)
         yield f"| {name} | {what} | `{sha256[:16]}…` |"
-    yield "| model.json | labels, input, temperature, threshold, measurements and the sha256 of every file | |"
+    yield "| model.json | labels, input, temperature, limits, measurements and the sha256 of every file | |"
     yield from ("", "## How it was made", "")
     yield f"- network: {bundle.arch}, input {bundle.input.size} px, {bundle.input.resize}; recipe: {run.recipe}"
     yield f"- data: fingerprint {bundle.fingerprint}; {_counts(run)}"
     yield f"- made with: {', '.join(f'{name} {version}' for name, version in bundle.versions.items())}"
     yield from _parity(bundle.parity)
+
+
+def _neither(bundle: Bundle) -> Iterable[str]:
+    """When a photo gets none of the labels."""
+    if bundle.threshold is None and bundle.min_similarity is None:
+        yield "The model always answers with one of its labels, whatever the photo shows."
+    if bundle.threshold is not None:
+        yield f'A photo whose best label has less than {bundle.threshold:.0%} is answered with "neither".'
+    if bundle.min_similarity is not None:
+        yield 'A photo that is too unlike those it learnt from is answered with "neither"'
+        yield f"(similarity below {bundle.min_similarity:.3f}). What looks like them gets a label all the same:"
+        yield "to a model of two people, a third person's face is still a face."
 
 
 def _accuracy(metrics: dict[str, Any]) -> Iterable[str]:

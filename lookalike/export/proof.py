@@ -44,15 +44,18 @@ def prove(folder: Path, trained: Trained, wanted: ExportSettings, *, learner: bo
 
     With `small`, model.onnx has its weights halved once it is proven; that may move answers, and how far is recorded.
     """
-    from lookalike.vision import model as vision
+    from lookalike.vision import means
 
     spec, model = trained.run.input, folder / "model.onnx"
     named = photos(trained.photos, wanted.proof)
     pixels = [images.read(data, spec) for _, data in named]
-    expected = vision.predict(trained.network, spec, pixels)
-    got = ask_onnx(model.read_bytes(), pixels)
+    expected, alike = means.ask(trained.network, spec, pixels)
+    got, *told = ask_onnx(model.read_bytes(), pixels)
     difference = require(compare(expected, got), "model.onnx")
     parity: dict[str, Any] = {**dataclasses.asdict(difference), "bound": BOUND}
+    if told:
+        parity["similarity"] = float(np.abs(told[0] - alike).max())
+        require(dataclasses.replace(difference, largest=parity["similarity"]), "model.onnx", "similarity")
     if learner:
         from lookalike.vision.learner import ask
 
@@ -60,16 +63,16 @@ def prove(folder: Path, trained: Trained, wanted: ExportSettings, *, learner: bo
         require(compare(expected, ask(folder / "learner.pkl", upright)), "learner.pkl")
     if wanted.small:
         write_bytes(model, small.halve(model.read_bytes()))
-        parity["small"] = _cost(compare(got, ask_onnx(model.read_bytes(), pixels)))
+        parity["small"] = _cost(compare(got, ask_onnx(model.read_bytes(), pixels)[0]))
     return parity
 
 
-def require(difference: Difference, what: str) -> Difference:
+def require(difference: Difference, what: str, number: str = "probability") -> Difference:
     """The difference, when it is within the bound. Raises QualityError."""
     if difference.largest <= BOUND:
         return difference
     raise QualityError(
-        f"{what} answers differently from the trained network: a probability differs by {difference.largest:.2g} "
+        f"{what} answers differently from the trained network: a {number} differs by {difference.largest:.2g} "
         f"on {difference.photos} photos, {difference.flips} labels flip; the bar is {BOUND}",
         "nothing was exported; train again, or another --arch",
     )
@@ -129,10 +132,12 @@ def _encoded(image: Image.Image, kind: str, **how: object) -> bytes:
     return buffer.getvalue()
 
 
-def ask_onnx(model: bytes, pixels: Sequence[np.ndarray]) -> np.ndarray:
-    """Probabilities (n, labels) of an ONNX model, one photo at a time, as most will ask it."""
+def ask_onnx(model: bytes, pixels: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Probabilities (n, labels) of an ONNX model and, when it tells them, similarities (n,); one photo at a time, as
+    most will ask it."""
     session = bundle.open_session(model)
-    return np.concatenate([session.run(None, {session.get_inputs()[0].name: one[None]})[0] for one in pixels])
+    rows = [session.run(None, {session.get_inputs()[0].name: one[None]}) for one in pixels]
+    return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
 
 def compare(expected: np.ndarray, got: np.ndarray) -> Difference:

@@ -17,7 +17,7 @@ from lookalike.records import Bundle
 
 PAGE = Path(__file__).parents[1] / "page"
 MODULES = ("assets.js", "pixels.js", "faces.js", "local.js", "app.js")
-SHOWN = ("name", "labels", "input", "temperature", "threshold", "metrics", "created")
+SHOWN = ("name", "labels", "input", "temperature", "threshold", "min_similarity", "metrics", "created")
 
 
 def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> None:

@@ -18,17 +18,19 @@ export async function open() {
     const size = about.input.size;
     const image = new ort.Tensor('uint8', pixels, [1, size, size, 3]);
     const output = await session.run({ [session.inputNames[0]]: image });
-    return answer(about, Array.from(output[session.outputNames[0]].data));
+    return answer(about, Array.from(output[session.outputNames[0]].data), output.similarity?.data[0]);
   };
   return { about, classify, privacy: 'Photos stay in this browser: the page cannot send them anywhere.' };
 }
 
-// The same arithmetic as in Python: p^(1/T), normalised; below the threshold the answer is "neither".
-export function answer(about, raw) {
+// The same arithmetic as in Python: p^(1/T), normalised; too unlikely, or too unlike the photos that the model learnt
+// from, the answer is "neither".
+export function answer(about, raw, similarity) {
   const powered = raw.map((p) => Math.max(p, 1e-30) ** (1 / (about.temperature || 1)));
   const total = powered.reduce((sum, p) => sum + p, 0);
   const ranked = powered.map((p, i) => [about.labels[i], p / total]).sort((a, b) => b[1] - a[1]);
-  const known = about.threshold == null || ranked[0][1] >= about.threshold;
+  const below = (value, limit) => value != null && limit != null && value < limit;
+  const known = !below(ranked[0][1], about.threshold) && !below(similarity, about.min_similarity);
   const probabilities = Object.fromEntries(ranked);
-  return { label: known ? ranked[0][0] : 'neither', probability: ranked[0][1], known, probabilities };
+  return { label: known ? ranked[0][0] : 'neither', probability: ranked[0][1], similarity, known, probabilities };
 }

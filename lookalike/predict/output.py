@@ -50,8 +50,9 @@ class Predictions:
 
     def data(self) -> dict[str, Any]:
         """Every answer, with the counts by answer and by reason."""
+        model = {name: getattr(self.model, name) for name in ("name", "labels", "threshold", "min_similarity")}
         return {
-            "model": {"name": self.model.name, "labels": list(self.model.labels), "threshold": self.model.threshold},
+            "model": model,
             "predictions": [document(prediction, self.top) for prediction in self.kept],
             "counts": dict(self.counts.most_common()),
             "unreadable": dict(self.reasons.most_common()),

@@ -32,7 +32,7 @@ def build(arch: str, labels: int, *, head: str, source: str = "none") -> tuple[n
     """A network `nn.Sequential(body, head)` and whether its body is pretrained.
 
     `head` is `linear` or `book` (fastai's own head). `source` says which weights fill the body, as in
-    weights.load_into.
+    weights.load_into. The buffer `means` (labels, features) of the network is all zeros until means.fill.
     """
     whole: Any = weights.create(arch)
     pretrained = weights.load_into(whole, arch, source)
@@ -44,11 +44,15 @@ def build(arch: str, labels: int, *, head: str, source: str = "none") -> tuple[n
     else:
         body = create_body(whole, pretrained=False)
         features = num_features_model(body)
+    top: Any
     if head == "linear":
-        return nn.Sequential(body, linear_head(features, labels, pool=pool)), pretrained
-    top = create_head(features, labels, pool=pool)
-    apply_init(top, nn.init.kaiming_normal_)
-    return nn.Sequential(body, top), pretrained
+        top = linear_head(features, labels, pool=pool)
+    else:
+        top = create_head(features, labels, pool=pool)
+        apply_init(top, nn.init.kaiming_normal_)
+    network = nn.Sequential(body, top)
+    network.register_buffer("means", torch.zeros(labels, top[-1].in_features))
+    return network, pretrained
 
 
 def save(network: nn.Module, path: Path) -> None:
@@ -64,7 +68,7 @@ def load_run(folder: Path) -> tuple[TrainedRun, nn.Sequential]:
     run = read_run(folder)
     network, _ = build(run.arch, len(run.labels), head=run.head)
     try:
-        network.load_state_dict(load_file(folder / WEIGHTS_FILE))
+        network.load_state_dict({"means": network.means, **load_file(folder / WEIGHTS_FILE)})  # older runs have none
     except Exception as error:  # safetensors and torch each have their own kinds for a file that does not fit
         reason = str(error).splitlines()[0]
         raise NotReadyError(f"{folder / WEIGHTS_FILE} is damaged: {reason}", "run `lookalike train` again") from None

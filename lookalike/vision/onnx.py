@@ -6,13 +6,14 @@ import copy
 import io
 import math
 import warnings
-from typing import cast
+from typing import Any, cast
 
 import torch
 from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 
 from lookalike.records import InputSpec
+from lookalike.vision import means
 
 OPSET = 18
 
@@ -28,8 +29,20 @@ class _Deployed(nn.Module):
         self.register_buffer("mean", torch.tensor(spec.mean).mul(255).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(spec.std).mul(255).view(1, 3, 1, 1))
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.network((image.permute(0, 3, 1, 2).float() - self.mean) / self.std).softmax(dim=1)
+    def forward(self, image: torch.Tensor) -> Any:
+        return self.network(self._normalised(image)).softmax(dim=1)
+
+    def _normalised(self, image: torch.Tensor) -> torch.Tensor:
+        return (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
+
+
+class _DeployedWithSimilarity(_Deployed):
+    """The same with a second output: similarity (n,), as in means.py."""
+
+    def forward(self, image: torch.Tensor) -> Any:
+        network: Any = self.network
+        seen = network[1][:-2](network[0](self._normalised(image)))
+        return network[1][-2:](seen).softmax(dim=1), means.similarity(seen, network.means)
 
 
 def _with_fixed_padding(network: nn.Module, size: int) -> nn.Module:
@@ -73,13 +86,16 @@ def _padded(layer: Conv2dSame, height: int, width: int) -> nn.Module:
     return nn.Sequential(nn.ZeroPad2d((pads[0], pads[1], pads[2], pads[3])), plain)
 
 
-def to_onnx(network: nn.Module, spec: InputSpec) -> bytes:
-    """The network as a single ONNX model: input `image` (uint8, n x size x size x 3), output `probabilities`.
+def to_onnx(network: Any, spec: InputSpec) -> bytes:
+    """The network as a single ONNX model: input `image` (uint8, n x size x size x 3), outputs `probabilities`
+    (n x labels) and, when the network knows the means of its labels, `similarity` (n).
 
     The tracing exporter is used on purpose: it takes under a second where torch.export takes eight, and image
     classifiers have no control flow for it to lose. Callers compare the answers of both.
     """
-    deployed = _Deployed(network, spec).eval().cpu()
+    kind = _DeployedWithSimilarity if network.means.any() else _Deployed
+    outputs = ["probabilities", "similarity"][: 2 if kind is _DeployedWithSimilarity else 1]
+    deployed = kind(network, spec).eval().cpu()
     example = torch.zeros(1, spec.size, spec.size, 3, dtype=torch.uint8)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
@@ -91,14 +107,14 @@ def to_onnx(network: nn.Module, spec: InputSpec) -> bytes:
             dynamo=False,
             opset_version=OPSET,
             input_names=["image"],
-            output_names=["probabilities"],
-            dynamic_axes={"image": {0: "n"}, "probabilities": {0: "n"}},
+            output_names=outputs,
+            dynamic_axes={name: {0: "n"} for name in ("image", *outputs)},
         )
     return buffer.getvalue()
 
 
 def to_torchscript(network: nn.Module, spec: InputSpec) -> bytes:
-    """The same function as `to_onnx` writes, traced for libtorch."""
+    """Probabilities as in `to_onnx`, traced for libtorch."""
     example = torch.zeros(2, spec.size, spec.size, 3, dtype=torch.uint8)
     buffer = io.BytesIO()
     with warnings.catch_warnings():

@@ -259,8 +259,9 @@ def _fit_probe(network: nn.Sequential, material: Material) -> None:
 
 def _learn_means(network: nn.Sequential, material: Material) -> None:
     """What the network, as it is now, sees in the photos of each label."""
-    seen = team.share(lambda: probe.features(network, material.spec, list(material.train)))
-    means.fill(network, seen, material.train_targets)
+    photos = list(material.train)
+    team.share(lambda: means.fill(network, probe.features(network, material.spec, photos), material.train_targets))
+    team.same_weights(network)
 
 
 def _measure(network: nn.Module, material: Material) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 MAX_BYTES = 20_000_000
 classifier = Classifier()
-about = {key: classifier.about.get(key) for key in ("name", "labels", "metrics", "threshold")}
+about = {key: classifier.about.get(key) for key in ("name", "labels", "metrics", "threshold", "min_similarity")}
 
 
 async def predict(request: Request) -> JSONResponse:

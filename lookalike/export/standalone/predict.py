@@ -44,14 +44,18 @@ class Classifier:
         image = upright(photo)
         if self.face:
             image = face_of(image, self.face)
-        p = self.session.run(None, {"image": fit(image, self.about["input"])[None]})[0][0]
+        (p,), *more = self.session.run(None, {"image": fit(image, self.about["input"])[None]})
         p = np.maximum(p, 1e-30) ** (1 / self.about.get("temperature", 1.0))
         ranked = sorted(zip(self.labels, (p / p.sum()).tolist(), strict=True), key=lambda pair: -pair[1])
         label, best = ranked[0]
         known = best >= (self.about.get("threshold") or 0)
+        alike = {"similarity": float(more[0][0])} if more else {}  # to the photos learnt from, when the model tells
+        if alike and self.about.get("min_similarity") is not None:
+            known = known and alike["similarity"] >= self.about["min_similarity"]
         return {
             "label": label if known else "neither",
             "probability": best,
+            **alike,
             "known": known,
             "probabilities": dict(ranked),
         }

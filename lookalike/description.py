@@ -1,0 +1,77 @@
+"""model.json before it is believed: it must fit its own checksum, and every value must make sense."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from pathlib import Path
+
+from lookalike.errors import NotReadyError
+from lookalike.records import Bundle, InputSpec
+
+AGAIN = "run `lookalike export` again, or copy the model again"
+VERSION = 1
+MAX_DESCRIPTION = 10_000_000
+
+
+def require_sealed(path: Path) -> None:
+    """Refuse a model.json with a wrong checksum or with keys we do not know. One made by hand may have no checksum.
+
+    Raises NotReadyError.
+    """
+    try:
+        if path.stat().st_size > MAX_DESCRIPTION:
+            raise ValueError("it is too large")
+        text = path.read_bytes().decode()
+        data = json.loads(text)
+        version, checksum, unknown = data.get("version", 1), data.get("checksum", ""), data.keys() - _KEYS
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise NotReadyError(f"{path} is damaged or not ours: {error}", AGAIN) from None
+    if version != VERSION:
+        raise NotReadyError(
+            f"{path} is of version {version!r}; this lookalike reads version {VERSION}", "update lookalike"
+        )
+    if unknown:
+        raise NotReadyError(f"{path} holds unknown keys: {', '.join(sorted(map(repr, unknown)))}", AGAIN)
+    if checksum and checksum != checksum_of(text.replace(str(checksum), "")):
+        raise NotReadyError(f"{path} is damaged: it does not fit its own checksum", AGAIN)
+
+
+def checksum_of(text: str) -> str:
+    """The sha256 of model.json's text, which is written with an empty checksum for this."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+_KEYS = {item.name for item in dataclasses.fields(Bundle)}
+
+
+def fault(description: Bundle) -> str:
+    """What makes a description unusable, or "" when nothing does."""
+    labels, spec = description.labels, description.input
+    if (
+        not isinstance(labels, tuple)
+        or len(labels) < 2
+        or not all(isinstance(label, str) and label for label in labels)
+    ):
+        return "labels must be two names or more"
+    if len(set(labels)) != len(labels):
+        return "two labels are the same"
+    if not isinstance(spec, InputSpec) or not isinstance(spec.size, int) or not 8 <= spec.size <= 2048:
+        return "input.size must be a number of pixels between 8 and 2048"
+    if spec.resize not in ("crop", "squish", "pad") or spec.crop not in ("none", "face"):
+        return f"input asks for {spec.resize!r} and {spec.crop!r}, which this lookalike does not know"
+    if not _number(description.temperature, 1e-3, 1e3):
+        return "temperature must be a number above 0"
+    if description.threshold is not None and not _number(description.threshold, 0, 1):
+        return "threshold must be between 0 and 1"
+    if description.min_similarity is not None and not _number(description.min_similarity, -1, 1):
+        return "min_similarity must be between -1 and 1"
+    if not isinstance(description.files, dict):
+        return "files must map names to sha256"
+    return ""
+
+
+def _number(value: object, low: float, high: float) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value) and low <= value <= high
