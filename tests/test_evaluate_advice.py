@@ -93,6 +93,12 @@ def test_the_scarce_label_of_a_hard_set_gains_most() -> None:
     )
 
 
+def test_too_many_labels_are_not_gone_through() -> None:
+    names = tuple(f"label {number}" for number in range(30))
+    found = growth.learning_curve(clouds((30,) * 30, 3), names, dict.fromkeys(names, 24))
+    assert found == {"why": "30 labels are too many to learn from again and again"}
+
+
 def test_a_power_law_is_found_again_and_never_rises() -> None:
     sizes = np.array([25.0, 50.0, 75.0, 100.0])
     falling, rising = 0.05 + 1.2 * sizes**-0.5, 0.1 + 0.001 * sizes

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from lookalike import bundle, metrics
+from lookalike import dataset as datasets
 from lookalike.config import Settings
 from lookalike.errors import QualityError
 from lookalike.evaluate import flattery, growth, honesty, probing
@@ -36,8 +38,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     photos = probing.look(project, trained, report=report)
     report.note("finding out what copies and more photos would change")
     extra["naive_split"] = flattery.naive_split(photos)
-    learnt = {label: counts["train"] for label, counts in trained.counts.items()}
-    extra["learning_curve"] = growth.learning_curve(photos, trained.labels, learnt)
+    extra["learning_curve"] = growth.learning_curve(photos, trained.labels, _learnt(folder))
     if wanted.folds:
         from lookalike.evaluate.folds import cross_validate
 
@@ -54,6 +55,11 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
             result=result,
         )
     return result
+
+
+def _learnt(folder: Path) -> dict[str, int]:
+    """How many photos of each label the run learnt from."""
+    return Counter(example.label for example in datasets.read_examples(folder / "split.csv") if example.part == "train")
 
 
 def _evaluation(trained: TrainedRun, answers: Answers, *, top: int) -> Evaluation:

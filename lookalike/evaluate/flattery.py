@@ -25,7 +25,10 @@ def naive_split(photos: Probed) -> dict[str, Any]:
     labels = range(photos.targets.max() + 1)
     fewest = min(photos.different(label) for label in labels)
     if fewest < FOLDS:
-        return {"copies": copies, "why": f"a label has {fewest} different photos, and {FOLDS} are needed to tell"}
+        return {
+            "copies": copies,
+            "why": f"of a label, {fewest} different photos were looked at, and {FOLDS} are needed",
+        }
     with one_thread():
         grouped = [_accuracy(photos, seed, ignore_copies=False) for seed in range(REPEATS)]
         naive = [_accuracy(photos, seed, ignore_copies=True) for seed in range(REPEATS)]

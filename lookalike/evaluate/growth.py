@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.evaluate.probing import FOLDS, Probed, one_thread
+from lookalike.evaluate.probing import FOLDS, MOST, Probed, one_thread
 
 MORE = 20
 LEAST = 24  # different photos of each label: a quarter of what is learnt from is then still five
@@ -24,6 +24,8 @@ def learning_curve(photos: Probed, labels: tuple[str, ...], learnt: Mapping[str,
     `learnt` counts the photos of each label that the run itself learnt from: from there the curve is followed. `noise`
     is the 95 % half-width of a gain, from groups of copies drawn again and again. With too few photos, only `why`.
     """
+    if MOST // len(labels) < LEAST:
+        return {"why": f"{len(labels)} labels are too many to learn from again and again"}
     counts = {label: photos.different(number) for number, label in enumerate(labels)}
     scarce = min(counts, key=lambda label: counts[label])
     if counts[scarce] < LEAST:
