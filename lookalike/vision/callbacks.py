@@ -15,7 +15,7 @@ from lookalike.report import Reporter, Task
 from lookalike.vision import team
 
 PATIENCE = 0.4  # share of the epochs after which fine-tuning is given up when it is far worse than the linear probe
-FAR_WORSE = 1.5  # times its loss
+FAR_WORSE = 1.3  # times its loss
 
 
 class Quicker(Callback):
