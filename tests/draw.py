@@ -26,6 +26,24 @@ def photo(kind: str, seed: int, size: tuple[int, int] = (160, 120)) -> Image.Ima
     return image
 
 
+OTHERS = ("noise", "writing", "gradient")
+
+
+def other(kind: str, seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
+    """A picture of something else than `photo` draws: one of OTHERS."""
+    random = np.random.default_rng(seed)
+    if kind == "noise":
+        return Image.fromarray(random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+    if kind == "gradient":
+        corners = random.integers(0, 256, (2, 2, 3), dtype=np.uint8)
+        return Image.fromarray(corners).resize(size, Image.Resampling.BILINEAR)
+    page = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(page)
+    for line in range(5, size[1], 14):
+        pen.text((5, line), "".join(map(chr, random.integers(97, 123, 25))), fill="black")
+    return page
+
+
 def jpeg(kind: str, seed: int, size: tuple[int, int] = (160, 120), quality: int = 90) -> bytes:
     """The same as the bytes of a JPEG file."""
     buffer = io.BytesIO()

@@ -101,17 +101,6 @@ def test_drawn_photos_have_no_shortcut_by_size(cli: Cli, trained: Path):
     assert scores["chance"] == 0.5
 
 
-def test_photos_of_other_things_are_counted(cli: Cli, tmp_path: Path):
-    draw.folder(tmp_path / "images", {"circles": 60, "stripes": 60})
-    (tmp_path / "others").mkdir()
-    for index in range(5):
-        draw.photo("circles", 900 + index).rotate(90).convert("L").save(tmp_path / f"others/{index}.png")
-    assert cli("train", "--size", 64, "--recipe", "probe").code == 0
-    others = cli("evaluate", "--json", "--no-heat", "--others", tmp_path / "others").data["extra"]["others"]
-    assert others["photos"] == 5
-    assert 0 <= others["rejected"] <= 5
-
-
 def test_without_a_run_it_says_what_to_type(cli: Cli):
     answer = cli("evaluate")
     assert answer.code == 3

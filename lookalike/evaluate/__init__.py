@@ -12,11 +12,11 @@ from lookalike import bundle, metrics
 from lookalike import dataset as datasets
 from lookalike.config import Settings
 from lookalike.errors import QualityError
-from lookalike.evaluate import flattery, growth, honesty, probing
+from lookalike.evaluate import flattery, growth, honesty, neither, probing
 from lookalike.evaluate.answers import Answers, collect
 from lookalike.evaluate.result import EvaluateResult, review_command
 from lookalike.project import Project, load_run, write_json
-from lookalike.records import Evaluation, TrainedRun
+from lookalike.records import Bundle, Evaluation, TrainedRun
 from lookalike.report import SILENT, Reporter
 
 
@@ -30,11 +30,13 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     folder = project.run_dir(wanted.run)
     trained = load_run(folder)
     model = bundle.load(folder / "model")
-    as_trained = dataclasses.replace(model.description, temperature=1.0, threshold=None)
+    as_trained = dataclasses.replace(model.description, temperature=1.0)
     plain = bundle.Model(as_trained, model.session, model.reader)
     answers = collect(folder, project.locate(trained.images), trained, plain, report=report)
     evaluation = _evaluation(trained, answers, top=wanted.top)
-    extra = honesty.examine(folder, trained, answers, plain, others=wanted.others)
+    extra = honesty.examine(folder, trained, answers)
+    limited = bundle.Model(_calibrated(model.description, evaluation), model.session, model.reader)
+    extra["neither"] = neither.examine(answers, limited, wanted.others)
     photos = probing.look(project, trained, report=report)
     report.note("finding out what copies and more photos would change")
     extra["naive_split"] = flattery.naive_split(photos)
@@ -81,20 +83,24 @@ def _evaluation(trained: TrainedRun, answers: Answers, *, top: int) -> Evaluatio
         mistakes=tuple(row for row in rows if row["predicted"] != row["actual"]),
         unreadable=answers.unreadable,
         temperature=temperature,
-        threshold=honesty.threshold(metrics.at_temperature(found, temperature)),
+        **neither.limits(answers, temperature),
     )
 
 
 def _calibrate(folder: Path, evaluation: Evaluation) -> None:
-    """Put the fitted temperature, the threshold and the measured accuracy into the run's own model."""
+    """Put the fitted temperature, the limits and the measured accuracy into the run's own model."""
     description = bundle.check(folder)
-    known = dataclasses.replace(
+    bundle.write_description(folder, _calibrated(description, evaluation), list(description.files))
+
+
+def _calibrated(description: Bundle, evaluation: Evaluation) -> Bundle:
+    return dataclasses.replace(
         description,
         temperature=evaluation.temperature,
         threshold=evaluation.threshold,
+        min_similarity=evaluation.min_similarity,
         metrics={**description.metrics, "accuracy": evaluation.accuracy.to_json(), "part": evaluation.part},
     )
-    bundle.write_description(folder, known, list(description.files))
 
 
 def _write_report(

@@ -21,7 +21,8 @@ from lookalike.report import Reporter
 class Answers:
     """Held-back photos with their probabilities (n, labels) and right labels (n,), at temperature 1.
 
-    `part` is `test` when photos were kept for nothing but this, else `valid`. `root` is the folder of the photos.
+    `similarities` (n,) to the photos learnt from are None when the model doesn't tell them. `part` is `test` when
+    photos were kept for nothing but this, else `valid`. `root` is the folder of the photos.
     """
 
     part: str
@@ -31,6 +32,7 @@ class Answers:
     actual: np.ndarray
     pixels: dict[str, Pixels]
     unreadable: tuple[dict[str, str], ...] = ()
+    similarities: np.ndarray | None = None
 
     def describe(self, index: int, labels: tuple[str, ...], loss: float) -> dict[str, Any]:
         """One photo as a row of the report."""
@@ -62,16 +64,17 @@ def collect(folder: Path, root: Path, trained: TrainedRun, model: Model, *, repo
     if not usable:
         raise NotReadyError(f"none of the {len(held)} held-back photos is in {root}", "run `lookalike train` again")
     index = {label: number for number, label in enumerate(trained.labels)}
-    answers = [
-        model.probabilities(np.stack([pixels for _, pixels in usable[start : start + 32]]))
-        for start in range(0, len(usable), 32)
+    asked = [
+        model.ask(np.stack([pixels for _, pixels in usable[start : start + 32]])) for start in range(0, len(usable), 32)
     ]
+    similarities = [similarity for _, similarity in asked if similarity is not None]
     reasons = {**{path: str(fault) for path, fault in faults.items()}, **gone}
     return Answers(
         part=part,
         root=root,
         examples=tuple(example for example, _ in usable),
-        probabilities=np.concatenate(answers),
+        probabilities=np.concatenate([probabilities for probabilities, _ in asked]),
+        similarities=np.concatenate(similarities) if similarities else None,
         actual=np.array([index[example.label] for example, _ in usable]),
         pixels={example.file: pixels for example, pixels in usable},
         unreadable=tuple({"file": str(path), "reason": reason} for path, reason in reasons.items()),

@@ -1,4 +1,4 @@
-"""How far to trust the number: leaks, calibration, "neither", and labels that something silly gives away."""
+"""How far to trust the number: leaks, calibration, and labels that something silly gives away."""
 
 from __future__ import annotations
 
@@ -11,36 +11,20 @@ from PIL import Image
 
 from lookalike import dataset as datasets
 from lookalike import images, metrics
-from lookalike.bundle import Model
 from lookalike.errors import UnusablePhoto
 from lookalike.evaluate.answers import Answers
 from lookalike.manifest import Manifest
 from lookalike.records import Example, TrainedRun
 
-KEPT = 0.95
-ENOUGH = 20
 CLOSE = 0.10
 
 
-def examine(
-    folder: Path, trained: TrainedRun, answers: Answers, model: Model, *, others: Path | None
-) -> dict[str, Any]:
+def examine(folder: Path, trained: TrainedRun, answers: Answers) -> dict[str, Any]:
     """Every check, by name, in JSON types."""
     checks: dict[str, Any] = {"leak": leak(folder, answers), "calibration": calibrated(answers)}
     if shortcut := shortcuts(folder, answers.root, trained):
         checks["shortcuts"] = shortcut
-    temperature = metrics.fit_temperature(answers.probabilities, answers.actual)
-    limit = threshold(metrics.at_temperature(answers.probabilities, temperature))
-    if others and limit is not None:
-        checks["others"] = rejected(others, model, temperature, limit)
     return checks
-
-
-def threshold(probabilities: np.ndarray) -> float | None:
-    """The least sure answer still given: 95 % of held-back photos are surer. None when there are too few to say."""
-    if len(probabilities) < ENOUGH:
-        return None
-    return round(float(np.quantile(probabilities.max(axis=1), 1 - KEPT)), 4)
 
 
 def calibrated(answers: Answers, folds: int = 5) -> dict[str, Any]:
@@ -66,19 +50,6 @@ def leak(folder: Path, answers: Answers) -> dict[str, Any]:
     right = answers.probabilities.argmax(axis=1) == answers.actual
     clean = metrics.rate(int(right[~copies].sum()), int((~copies).sum()))
     return {"copies": int(copies.sum()), "without_copies": clean.to_json()}
-
-
-def rejected(folder: Path, model: Model, temperature: float, limit: float) -> dict[str, Any]:
-    """Of photos of other things in `folder`, how many the model says "neither" to."""
-    total = low = 0
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        try:
-            pixels = model.reader.read(path)
-        except UnusablePhoto:
-            continue
-        answer = metrics.at_temperature(model.probabilities(pixels[None]), temperature)
-        total, low = total + 1, low + int(answer.max() < limit)
-    return {"photos": total, "rejected": low, "threshold": limit}
 
 
 def shortcuts(folder: Path, root: Path, trained: TrainedRun) -> dict[str, float]:

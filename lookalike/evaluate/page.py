@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from lookalike.evaluate import flattery, growth
+from lookalike.evaluate import flattery, growth, neither
 from lookalike.evaluate.answers import Answers
 from lookalike.evaluate.result import (
     advice,
@@ -68,6 +68,8 @@ def _html(
         "<div class=photos>",
         *(_figure(row, answers, heats, review_command(trained.images)) for row in evaluation.top_losses),
         "</div>",
+        "<h2>When it says neither</h2>",
+        *(f"<p>{escape(line)}</p>" for line in _neither(evaluation)),
         *_what_more_is_worth(evaluation, plots),
         "<h2>How it was made</h2>",
         _table(_facts(trained, evaluation)),
@@ -90,6 +92,11 @@ def _copies(evaluation: Evaluation) -> list[str]:
     """What a split that ignores copies would have claimed; not again where it is a warning already."""
     found = evaluation.extra.get("naive_split", {})
     return [] if flattery.noteworthy(found) else [_capital(line) for line in [flattery.sentence(found)] if line]
+
+
+def _neither(evaluation: Evaluation) -> list[str]:
+    """What its limits cost and catch, and what they can't."""
+    return [*(f"{_capital(line)}." for line in neither.lines(evaluation.extra.get("neither", {}))), neither.CANNOT]
 
 
 def _what_more_is_worth(evaluation: Evaluation, plots: dict[str, bytes]) -> list[str]:
@@ -156,7 +163,8 @@ def _markdown(trained: TrainedRun, evaluation: Evaluation) -> str:
     ]
     lines = [f"# {' · '.join(trained.labels)}", "", headline(evaluation), ""]
     lines += [f"> {line}\n" for line in warnings(evaluation)]
-    lines += [f"{line}\n" for line in [*_copies(evaluation), _capital(growth.sentence(worth))] if line]
+    texts = [*_copies(evaluation), *_neither(evaluation), _capital(growth.sentence(worth))]
+    lines += [f"{line}\n" for line in texts if line]
     if evaluation.mistakes:
         lines += [f"`{review_command(trained.images)}` opens on the mistakes.", ""]
     for table in [table for table in tables if table.rows]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lookalike.evaluate import flattery, growth
+from lookalike.evaluate import flattery, growth, neither
 from lookalike.evaluate.honesty import suspicious
 from lookalike.records import Evaluation
 from lookalike.report import Block, Table
@@ -39,6 +39,7 @@ class EvaluateResult:
         yield label_table(evaluation)
         if evaluation.top_losses:
             yield losses_table(evaluation)
+        yield from neither.lines(evaluation.extra.get("neither", {}))
         if worth := growth.sentence(evaluation.extra.get("learning_curve", {})):
             yield worth
         yield f"report: {self.page}"
@@ -75,8 +76,6 @@ def warnings(evaluation: Evaluation) -> list[str]:
             f"cross-validated: {folds['value']:.3f} (95 % interval {folds['low']:.3f} to {folds['high']:.3f})"
             f" over {folds['folds']} folds"
         )
-    if others := checks.get("others"):
-        lines.append(f'photos of other things: {others["rejected"]} of {others["photos"]} answered with "neither"')
     return lines
 
 

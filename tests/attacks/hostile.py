@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.models import warm_or_cold
+from tests.models import warm_or_cold, with_similarity
 
 
 class Canary:
@@ -166,7 +166,15 @@ def misfits() -> dict[str, onnx.ModelProto]:
     logits = warm_or_cold()
     logits.graph.node[-1].op_type = "Identity"
     logits.graph.node[-1].ClearField("attribute")
+    bright = with_similarity()
+    bright.graph.initializer[1].CopyFrom(numpy_helper.from_array(np.float32(1), "brightest"))
+    unsure = with_similarity()
+    unsure.graph.initializer[1].CopyFrom(numpy_helper.from_array(np.float32(np.nan), "brightest"))
+    third = with_similarity()
+    third.graph.output.append(third.graph.output[0])
     return {
+        "another second output": with_similarity("weather"), "three outputs": third, "similarity above 1": bright,
+        "similarity for each channel": with_similarity(axes=[1, 2], keepdims=0), "similarity NaN": unsure,
         "three labels": warm_or_cold(64, 3), "another size": warm_or_cold(65), "floats in": wrong_type,
         "NaN weights": nan, "logits out": logits,
     }  # fmt: skip
