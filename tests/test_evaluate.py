@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from lookalike.bundle import check
+from lookalike.manifest import Manifest
+from lookalike.records import ImageRecord
 from tests import draw
 from tests.conftest import Cli
 
@@ -61,6 +63,23 @@ def test_the_report_needs_no_other_file_and_no_network(cli: Cli, trained: Path):
     assert not re.findall(r"""(?:src|href)=["'](?!data:)""", text)
     assert (page.parent / "confusion.png").read_bytes().startswith(b"\x89PNG")
     assert "| circles |" in (page.parent / "report.md").read_text()
+
+
+def test_the_report_tells_where_the_photos_came_from(cli: Cli, trained: Path):
+    names = [f"{label}/{number:03}.jpg" for label in ("circles", "stripes") for number in range(20)]
+    Manifest(trained / "images").append(
+        ImageRecord(name.split("/")[0], "ok", name, provider="openverse", license="by-sa 4.0" if index < 25 else "")
+        for index, name in enumerate(names[:30])
+    )
+    data = cli("evaluate", "--json", "--no-heat").data
+    assert data["extra"]["provenance"] == {
+        "sources": {"openverse": 30, "not in the manifest": 10},
+        "licences": {"by-sa 4.0": 25, "not told": 15},
+    }
+    text = Path(data["report"]).read_text()
+    assert "30 openverse, 10 not in the manifest" in text
+    assert "25 by-sa 4.0, 15 not told" in text
+    assert "epochs 1" in text
 
 
 def test_evaluating_calibrates_the_model_that_predict_uses(cli: Cli, trained: Path):

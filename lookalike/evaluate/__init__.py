@@ -12,7 +12,7 @@ from lookalike import bundle, metrics
 from lookalike import dataset as datasets
 from lookalike.config import Settings
 from lookalike.errors import QualityError
-from lookalike.evaluate import flattery, growth, honesty, neither, probing
+from lookalike.evaluate import flattery, growth, honesty, neither, probing, provenance
 from lookalike.evaluate.answers import Answers, collect
 from lookalike.evaluate.result import EvaluateResult, review_command
 from lookalike.project import Project, load_run, write_json
@@ -37,6 +37,8 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     extra = honesty.examine(folder, trained, answers)
     limited = bundle.Model(_calibrated(model.description, evaluation), model.session, model.reader)
     extra["neither"] = neither.examine(answers, limited, wanted.others)
+    used = (example.file for example in datasets.read_examples(folder / "split.csv"))
+    extra["provenance"] = provenance.count(project.locate(trained.images), used)
     photos = probing.look(project, trained, report=report)
     report.note("finding out what copies and more photos would change")
     extra["naive_split"] = flattery.naive_split(photos)

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from lookalike.evaluate import flattery, growth, neither
+from lookalike.evaluate import flattery, growth, neither, provenance
 from lookalike.evaluate.answers import Answers
 from lookalike.evaluate.result import (
     advice,
@@ -139,11 +139,13 @@ def _facts(trained: TrainedRun, evaluation: Evaluation) -> Table:
         ("data", f"fingerprint {trained.fingerprint}, from {trained.images}"),
         *((f"photos of {label}", _counted(counts)) for label, counts in trained.counts.items()),
         ("kept epoch", f"{trained.best_epoch} of {len(trained.history) - 1}, chosen on the photos held back"),
+        *((name, provenance.sentence(counts)) for name, counts in evaluation.extra.get("provenance", {}).items()),
     ]
     if calibration:
         rows.append(("calibration error", f"{calibration['ece_before']:.3f}, scaled {calibration['ece_after']:.3f}"))
     for name, score in evaluation.extra.get("shortcuts", {}).items():
         rows.append((f"guessing by {name}" if name != "chance" else "always the same label", f"{score:.2f}"))
+    rows.append(("settings", ", ".join(f"{name} {value}" for name, value in trained.settings.items())))
     rows.append(("versions", ", ".join(f"{name} {version}" for name, version in trained.versions.items())))
     return Table("", ("", ""), tuple(rows))
 
