@@ -87,13 +87,13 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     found = list(datasets.walk(project.images))
     datasets.require_labels(project.images, found)
     report.note(f"{len(found)} photos in {len({item.label for item in found})} labels; loading torch")
-    from lookalike.vision import team
+    from lookalike.vision import distributed
     from lookalike.vision.device import choose
 
-    if wanted.recipe == "book" and team.size() > 1:
+    if wanted.recipe == "book" and distributed.size() > 1:
         raise ConfigError("the book's recipe trains in one process", "leave out --recipe book, or torchrun")
     device = choose(wanted.device)
-    with team.joined(device):
+    with distributed.joined(device):
         return _train(project, wanted, found, device, report, started, entered)
 
 
@@ -102,15 +102,15 @@ def _train(
     started: float, entered: float,
 ) -> TrainResult:  # fmt: skip
     """The same in one process or in several: of those, one writes."""
-    from lookalike.vision import model, onnx, recipes, team
+    from lookalike.vision import distributed, model, onnx, recipes
 
     photos = [project.images / item.file for item in found]
     left = entered + wanted.budget - time.monotonic() if wanted.budget else None
-    spec = team.share(lambda: _input_spec(wanted, photos, left, device, report))
-    with team.one_first():
+    spec = distributed.share(lambda: _input_spec(wanted, photos, left, device, report))
+    with distributed.one_first():
         prepared = prepare(project, wanted, spec, found, report)
-    folder = team.share(lambda: _new_folder(project.runs))
-    log = Logged(report, folder / LOG if team.rank() == 0 else Path(os.devnull))
+    folder = distributed.share(lambda: _new_folder(project.runs))
+    log = Logged(report, folder / LOG if distributed.rank() == 0 else Path(os.devnull))
     material = recipes.Material(
         **prepared.columns(), spec=spec, arch=wanted.arch, weights=wanted.weights, epochs=wanted.epochs,
         batch_size=wanted.batch_size, device=device, report=log,
@@ -125,7 +125,7 @@ def _train(
     seconds["total"] = time.perf_counter() - started
     log.write(f"accuracy {accuracy['value']:.3f} on photos held back, after {seconds['total']:.0f} s")
     done = _record(folder.name, project, wanted, prepared.dataset, spec, trained, seconds)
-    if team.rank() == 0:
+    if distributed.rank() == 0:
         model.save(trained.network, folder / model.WEIGHTS_FILE)
         _write(folder, done, prepared.dataset, onnx.to_onnx(trained.network, spec), trained, accuracy, temperature)
     skipped = tuple((str(path.relative_to(project.images)), str(fault)) for path, fault in prepared.faults.items())

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lookalike.evaluate import growth
+from lookalike.evaluate import learning_curve
 from lookalike.evaluate.probing import Probed
 from tests import draw
 from tests.conftest import Cli
@@ -68,7 +68,7 @@ def test_where_all_is_told_apart_more_photos_would_hardly_help(cli: Cli, tmp_pat
     assert "more photos would hardly help: 20 more photos of each label are worth about" in answer.out
     page = (folder / "report/index.html").read_text()
     assert "What more photos are worth" in page
-    assert (folder / "report/growth.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "report/learning-curve.png").read_bytes().startswith(b"\x89PNG")
 
 
 def clouds(counts: tuple[int, ...], apart: float) -> Probed:
@@ -81,7 +81,7 @@ def clouds(counts: tuple[int, ...], apart: float) -> Probed:
 
 
 def test_the_scarce_label_of_a_hard_set_gains_most() -> None:
-    found = growth.learning_curve(clouds((90, 30), 3), ("many", "few"), {"many": 72, "few": 24})
+    found = learning_curve.estimate(clouds((90, 30), 3), ("many", "few"), {"many": 72, "few": 24})
     assert found["gain"] > found["noise"] > 0
     assert found["best"] == "few"
     assert found["labels"]["few"]["sizes"][-1] == 24  # only its own photos vary
@@ -89,23 +89,23 @@ def test_the_scarce_label_of_a_hard_set_gains_most() -> None:
     assert re.fullmatch(
         r"20 more photos of each label are worth about \+\d+\.\d points \(± \d+\.\d\);"
         r" 20 more of few alone about \+\d+\.\d points \(± \d+\.\d\) of its recall",
-        growth.sentence(found),
+        learning_curve.sentence(found),
     )
 
 
 def test_too_many_labels_are_not_gone_through() -> None:
     names = tuple(f"label {number}" for number in range(30))
-    found = growth.learning_curve(clouds((30,) * 30, 3), names, dict.fromkeys(names, 24))
+    found = learning_curve.estimate(clouds((30,) * 30, 3), names, dict.fromkeys(names, 24))
     assert found == {"why": "30 labels are too many to learn from again and again"}
 
 
 def test_a_power_law_is_found_again_and_never_rises() -> None:
     sizes = np.array([25.0, 50.0, 75.0, 100.0])
     falling, rising = 0.05 + 1.2 * sizes**-0.5, 0.1 + 0.001 * sizes
-    fits = growth.power_law(sizes, np.stack([falling, rising]))
+    fits = learning_curve.power_law(sizes, np.stack([falling, rising]))
     assert fits[0] == pytest.approx([0.05, 1.2, 0.5])
-    assert growth.at(fits, 400)[0] == pytest.approx(0.11)
-    assert growth.at(fits, 1)[1] == growth.at(fits, 1000)[1]
+    assert learning_curve.at(fits, 400)[0] == pytest.approx(0.11)
+    assert learning_curve.at(fits, 1)[1] == learning_curve.at(fits, 1000)[1]
 
 
 def test_every_mistake_says_what_to_do_next(cli: Cli, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from lookalike import bundle, metrics
 from lookalike import dataset as datasets
 from lookalike.config import Settings
 from lookalike.errors import QualityError
-from lookalike.evaluate import flattery, growth, honesty, neither, probing, provenance
+from lookalike.evaluate import honesty, leakage, learning_curve, neither, probing, provenance
 from lookalike.evaluate.answers import Answers, collect
 from lookalike.evaluate.result import EvaluateResult, review_command
 from lookalike.project import Project, load_run, write_json
@@ -41,8 +41,8 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     extra["provenance"] = provenance.count(project.locate(trained.images), used)
     photos = probing.look(project, trained, report=report)
     report.note("finding out what copies and more photos would change")
-    extra["naive_split"] = flattery.naive_split(photos)
-    extra["learning_curve"] = growth.learning_curve(photos, trained.labels, _learnt(folder))
+    extra["naive_split"] = leakage.naive_split(photos)
+    extra["learning_curve"] = learning_curve.estimate(photos, trained.labels, _learnt(folder))
     if wanted.folds:
         from lookalike.evaluate.folds import cross_validate
 

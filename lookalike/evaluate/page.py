@@ -10,14 +10,14 @@ from typing import Any
 
 from PIL import Image
 
-from lookalike.evaluate import flattery, growth, neither, provenance
+from lookalike.evaluate import leakage, learning_curve, neither, provenance
 from lookalike.evaluate.answers import Answers
 from lookalike.evaluate.result import (
     advice,
     confusion_table,
-    growth_table,
     headline,
     label_table,
+    learning_curve_table,
     losses_table,
     review_command,
     warnings,
@@ -60,7 +60,7 @@ def _html(
         *(f"<p class=warn>{escape(line)}</p>" for line in warnings(evaluation)),
         *(f"<p>{escape(line)}</p>" for line in _copies(evaluation)),
         "<h2>What it confuses</h2><div class=plots>",
-        *(f"<img alt='{name}' src='{_data(data, 'png')}'>" for name, data in plots.items() if name != "growth"),
+        *(f"<img alt='{name}' src='{_data(data, 'png')}'>" for name, data in plots.items() if name != "learning-curve"),
         "</div>",
         _table(label_table(evaluation)),
         "<h2>Worst photos</h2>",
@@ -91,7 +91,7 @@ def _about_mistakes(trained: TrainedRun, evaluation: Evaluation) -> str:
 def _copies(evaluation: Evaluation) -> list[str]:
     """What a split that ignores copies would have claimed; not again where it is a warning already."""
     found = evaluation.extra.get("naive_split", {})
-    return [] if flattery.noteworthy(found) else [_capital(line) for line in [flattery.sentence(found)] if line]
+    return [] if leakage.noteworthy(found) else [_capital(line) for line in [leakage.sentence(found)] if line]
 
 
 def _neither(evaluation: Evaluation) -> list[str]:
@@ -103,10 +103,10 @@ def _what_more_is_worth(evaluation: Evaluation, plots: dict[str, bytes]) -> list
     found = evaluation.extra.get("learning_curve", {})
     if not found:
         return []
-    parts = ["<h2>What more photos are worth</h2>", f"<p>{escape(_capital(growth.sentence(found)))}.</p>"]
-    if "growth" in plots:
-        parts += [f"<div class=plots><img alt='growth' src='{_data(plots['growth'], 'png')}'></div>"]
-        parts += [_table(growth_table(found))]
+    parts = ["<h2>What more photos are worth</h2>", f"<p>{escape(_capital(learning_curve.sentence(found)))}.</p>"]
+    if "learning-curve" in plots:
+        parts += [f"<div class=plots><img alt='learning-curve' src='{_data(plots['learning-curve'], 'png')}'></div>"]
+        parts += [_table(learning_curve_table(found))]
         parts += ["<p>A label that grows alone also gains a little at the cost of the others.</p>"]
     return parts
 
@@ -160,12 +160,12 @@ def _markdown(trained: TrainedRun, evaluation: Evaluation) -> str:
         confusion_table(evaluation),
         label_table(evaluation),
         losses_table(evaluation),
-        growth_table(worth),
+        learning_curve_table(worth),
         _facts(trained, evaluation),
     ]
     lines = [f"# {' · '.join(trained.labels)}", "", headline(evaluation), ""]
     lines += [f"> {line}\n" for line in warnings(evaluation)]
-    texts = [*_copies(evaluation), *_neither(evaluation), _capital(growth.sentence(worth))]
+    texts = [*_copies(evaluation), *_neither(evaluation), _capital(learning_curve.sentence(worth))]
     lines += [f"{line}\n" for line in texts if line]
     if evaluation.mistakes:
         lines += [f"`{review_command(trained.images)}` opens on the mistakes.", ""]

@@ -15,7 +15,7 @@ INK, SOFT = "#1f4e79", "#c9d6e2"
 
 
 def draw(folder: Path, trained: TrainedRun, evaluation: Evaluation) -> dict[str, bytes]:
-    """Write confusion.png and, where there is something to draw, curve.png, calibration.png and growth.png into
+    """Write confusion.png and, where there is something to draw, curve.png, calibration.png and learning-curve.png into
     `folder`; the same bytes come back by name."""
     drawn = {"confusion": _confusion(evaluation)}
     if len(trained.history) > 1:
@@ -23,7 +23,7 @@ def draw(folder: Path, trained: TrainedRun, evaluation: Evaluation) -> dict[str,
     if len(evaluation.extra.get("calibration", {}).get("bins", ())) > 1:
         drawn["calibration"] = _calibration(evaluation.extra["calibration"])
     if "sizes" in evaluation.extra.get("learning_curve", {}):
-        drawn["growth"] = _growth(evaluation)
+        drawn["learning-curve"] = _learning_curve(evaluation)
     for name, data in drawn.items():
         write_bytes(folder / f"{name}.png", data)
     return drawn
@@ -88,7 +88,7 @@ def _calibration(calibration: dict[str, Any]) -> bytes:
     return _png(figure)
 
 
-def _growth(evaluation: Evaluation) -> bytes:
+def _learning_curve(evaluation: Evaluation) -> bytes:
     """The probe's accuracy with a part of the photos and with all of them, and the fitted curve some way further."""
     figure, axes = _figure(4.6, 3.2)
     found = evaluation.extra["learning_curve"]

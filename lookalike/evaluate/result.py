@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lookalike.evaluate import flattery, growth, neither
+from lookalike.evaluate import leakage, learning_curve, neither
 from lookalike.evaluate.honesty import suspicious
 from lookalike.records import Evaluation
 from lookalike.report import Block, Table
@@ -40,7 +40,7 @@ class EvaluateResult:
         if evaluation.top_losses:
             yield losses_table(evaluation)
         yield from neither.lines(evaluation.extra.get("neither", {}))
-        if worth := growth.sentence(evaluation.extra.get("learning_curve", {})):
+        if worth := learning_curve.sentence(evaluation.extra.get("learning_curve", {})):
             yield worth
         yield f"report: {self.page}"
         if evaluation.mistakes:
@@ -65,8 +65,8 @@ def warnings(evaluation: Evaluation) -> list[str]:
         lines.append(
             f"warning: {copies} of them are copies of photos it learnt from; without these it is {without['value']:.3f}"
         )
-    if flattery.noteworthy(naive := checks.get("naive_split", {})):
-        lines.append(f"warning: {flattery.sentence(naive)}")
+    if leakage.noteworthy(naive := checks.get("naive_split", {})):
+        lines.append(f"warning: {leakage.sentence(naive)}")
     for name in suspicious(checks, evaluation.accuracy.value):
         lines.append(f"warning: {name} alone tells the labels apart {checks['shortcuts'][name]:.2f} of the time")
     if evaluation.unreadable:
@@ -113,7 +113,7 @@ def label_table(evaluation: Evaluation) -> Table:
     return Table("labels", columns, rows, columns[1:])
 
 
-def growth_table(found: dict[str, Any]) -> Table:
+def learning_curve_table(found: dict[str, Any]) -> Table:
     """What more photos are worth, of all labels together and of single ones; no rows where it could not be told."""
     rows = [("all labels, balanced accuracy", found)] if "labels" in found else []
     rows += [(f"{label} alone, recall", row) for label, row in found.get("labels", {}).items()]

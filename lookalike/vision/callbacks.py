@@ -12,7 +12,7 @@ from torch import nn
 
 from lookalike import metrics
 from lookalike.report import Reporter, Task
-from lookalike.vision import team
+from lookalike.vision import distributed
 
 PATIENCE = 0.4  # share of the epochs after which fine-tuning is given up when it is far worse than the linear probe
 FAR_WORSE = 1.3  # times its loss
@@ -76,7 +76,7 @@ class Averaged(Callback):
         self.restored: tuple[dict[str, torch.Tensor], int] | None = None
 
     def before_fit(self) -> None:
-        self.average = _copied(team.alone(self.model))
+        self.average = _copied(distributed.alone(self.model))
         self.count = 0
         if self.restored:
             self.average, self.count = self.restored
@@ -87,16 +87,16 @@ class Averaged(Callback):
         self.count += 1
         weight = 1 - min(self.decay, (1 + self.count) / (10 + self.count))
         with torch.no_grad():
-            for name, value in team.alone(self.model).state_dict().items():
+            for name, value in distributed.alone(self.model).state_dict().items():
                 kept = self.average[name]
                 kept.lerp_(value, weight) if kept.is_floating_point() else kept.copy_(value)
 
     def before_validate(self) -> None:
-        self.own = _copied(team.alone(self.model))
-        team.alone(self.model).load_state_dict(self.average)
+        self.own = _copied(distributed.alone(self.model))
+        distributed.alone(self.model).load_state_dict(self.average)
 
     def after_validate(self) -> None:
-        team.alone(self.model).load_state_dict(self.own)
+        distributed.alone(self.model).load_state_dict(self.own)
 
 
 class Best(Callback):
@@ -138,13 +138,13 @@ class Best(Callback):
         if not self.training:
             return
         self.losses.append(float(self.loss.detach()))
-        if team.any_of(not math.isfinite(self.losses[-1]), self.loss.device):
+        if distributed.any_of(not math.isfinite(self.losses[-1]), self.loss.device):
             self.broke = True
             raise CancelFitException
 
     def after_validate(self) -> None:
         probabilities, targets = torch.cat(self.answers).softmax(dim=1).numpy(), torch.cat(self.targets).numpy()
-        loss, accuracy = team.share(lambda: metrics.loss_at_best_temperature(probabilities, targets))
+        loss, accuracy = distributed.share(lambda: metrics.loss_at_best_temperature(probabilities, targets))
         row: dict[str, float] = {
             "epoch": self.history[-1]["epoch"] + 1 if self.history else 1,
             "train_loss": sum(self.losses) / max(1, len(self.losses)),
@@ -154,7 +154,7 @@ class Best(Callback):
         }
         self.history.append(row)
         if loss < self.best_loss:
-            self._keep(team.alone(self.model), int(row["epoch"]), loss)
+            self._keep(distributed.alone(self.model), int(row["epoch"]), loss)
         probed = self.history[0]["epoch"] == 0
         late = row["epoch"] >= math.ceil(PATIENCE * self.n_epoch)
         self.gave_up = probed and late and self.best_epoch == 0 and loss > FAR_WORSE * self.best_loss
@@ -193,7 +193,7 @@ class Until(Callback):
     def after_batch(self) -> None:
         if not self.training or self.deadline is None:
             return
-        if team.any_of(time.monotonic() > self.deadline, self.loss.device):
+        if distributed.any_of(time.monotonic() > self.deadline, self.loss.device):
             raise CancelFitException
 
 

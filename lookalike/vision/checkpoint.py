@@ -13,7 +13,7 @@ from fastai.learner import Learner
 from fastai.torch_core import set_seed
 
 from lookalike.project import replacing
-from lookalike.vision import team
+from lookalike.vision import distributed
 from lookalike.vision.callbacks import Averaged, Best
 
 NAME = "training.pt"
@@ -42,16 +42,16 @@ class Checkpoint(Callback):
         self.folder, self.key, self.seed, self.averaged, self.best = folder, key, seed, averaged, best
 
     def before_train(self) -> None:
-        set_seed(self.seed + 1000 * (self.epoch + 1) + 1_000_003 * team.rank())
+        set_seed(self.seed + 1000 * (self.epoch + 1) + 1_000_003 * distributed.rank())
         self.dls.train.rng = random.Random(self.seed + self.epoch)
 
     def after_epoch(self) -> None:
-        if self.epoch < self.learn.skipped_epochs or team.rank():
+        if self.epoch < self.learn.skipped_epochs or distributed.rank():
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         kept = {
             "key": self.key, "epochs": self.epoch + 1, "planned": self.n_epoch,
-            "network": team.alone(self.model).state_dict(),
+            "network": distributed.alone(self.model).state_dict(),
             "optimizer": _plain(self.opt.state_dict()), "average": self.averaged.average, "steps": self.averaged.count,
             "history": self.best.history, "best_epoch": self.best.best_epoch, "best_loss": self.best.best_loss,
             "best": self.best.state,

@@ -17,7 +17,7 @@ from fastai.vision.augment import aug_transforms
 
 from lookalike.pixels import Pixels
 from lookalike.records import Dataset, InputSpec
-from lookalike.vision import team
+from lookalike.vision import distributed
 from lookalike.vision.augment import Augmented, Normalised
 
 
@@ -62,13 +62,15 @@ class _Share(TfmdDL):
 
     def get_idxs(self) -> list[int]:
         shuffled = list(super().get_idxs())
-        return (shuffled + shuffled[: team.size() - 1])[team.rank() :: team.size()][: self._count()]
+        return (shuffled + shuffled[: distributed.size() - 1])[distributed.rank() :: distributed.size()][
+            : self._count()
+        ]
 
     def __len__(self) -> int:
         return self._count() // self.bs if self.drop_last else math.ceil(self._count() / self.bs)
 
     def _count(self) -> int:
-        return math.ceil(len(self.dataset) / team.size())
+        return math.ceil(len(self.dataset) / distributed.size())
 
 
 def _batch(items: Sequence[tuple[np.ndarray, int]]) -> tuple[TensorImage, TensorCategory]:
@@ -96,7 +98,7 @@ def cached_loaders(
     loaders = [
         _Share(
             _Squares(*train, side, anywhere=True), bs=batch_size, shuffle=True,
-            drop_last=len(train[0]) // team.size() > batch_size,
+            drop_last=len(train[0]) // distributed.size() > batch_size,
             after_batch=[Augmented(replace(spec, size=training_size(spec.size)))], **common,
         ),
         TfmdDL(

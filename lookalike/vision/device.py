@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from lookalike.errors import ConfigError
-from lookalike.vision import team
+from lookalike.vision import distributed
 
 
 def choose(wanted: str) -> torch.device:
@@ -17,4 +17,4 @@ def choose(wanted: str) -> torch.device:
         raise ConfigError("there is no CUDA device that torch can use here", "use --device auto or cpu")
     if wanted == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
-    return torch.device("cuda", team.local_rank() % torch.cuda.device_count())
+    return torch.device("cuda", distributed.local_rank() % torch.cuda.device_count())

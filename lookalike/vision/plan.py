@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from lookalike.project import write_json
-from lookalike.vision import model, team
+from lookalike.vision import distributed, model
 from lookalike.vision.data import training_size
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _time(seconds: float) -> str:
 def choose(network: nn.Module, early: list[nn.Module], material: Material) -> Plan:
     """Time a few steps each way and take the fastest. On CUDA only half precision and channels last are tried."""
     batch = material.batch_size or _batch_size(len(material.train))
-    torch.set_num_threads(team.threads())
+    torch.set_num_threads(distributed.threads())
     frozen = {id(p) for layer in early for p in layer.parameters()}
     tried = _remembered(network, frozen, material)
     best = min(tried, key=tried.__getitem__)
@@ -77,7 +77,11 @@ def choose(network: nn.Module, early: list[nn.Module], material: Material) -> Pl
 def _remembered(network: nn.Module, frozen: set[int], material: Material) -> dict[str, float]:
     """Timings of each way, taken once: another choice would give slightly other weights from the same seed."""
     path = material.workspace / "plan.json"
-    where = torch.cuda.get_device_name(material.device) if material.device.type == "cuda" else f"{team.threads()} cores"
+    where = (
+        torch.cuda.get_device_name(material.device)
+        if material.device.type == "cuda"
+        else f"{distributed.threads()} cores"
+    )
     key = f"{material.arch} {material.spec.size} {len(frozen)} torch {torch.__version__} {where}"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))

@@ -30,7 +30,7 @@ from lookalike import metrics
 from lookalike.pixels import Pixels
 from lookalike.records import Dataset, InputSpec
 from lookalike.report import Reporter
-from lookalike.vision import checkpoint, data, means, model, plan, probe, team, weights
+from lookalike.vision import checkpoint, data, distributed, means, model, plan, probe, weights
 from lookalike.vision.callbacks import Averaged, Best, Quicker, Steps, Until
 
 RECIPES = {
@@ -111,14 +111,14 @@ def auto(material: Material) -> Trained:
     )
     network.to(material.device)
     best = Best(material.report)
-    kept = team.share(lambda: checkpoint.load(material.workspace, material.key()) if material.resume else None)
+    kept = distributed.share(lambda: checkpoint.load(material.workspace, material.key()) if material.resume else None)
     if pretrained and not kept:
         network.to(memory_format=torch.channels_last)
-        measured = team.share(lambda: _probed(network, material))
-        team.same_weights(network)
+        measured = distributed.share(lambda: _probed(network, material))
+        distributed.same_weights(network)
         best.seed(network, *measured)
     early = _early_layers(network[0]) if pretrained else []
-    chosen, epochs = team.share(lambda: _planned(network, early, material, kept))
+    chosen, epochs = distributed.share(lambda: _planned(network, early, material, kept))
     material.report.note(chosen.describe(len(material.train), epochs))
     if epochs:
         planned = dataclasses.replace(material, epochs=epochs, deadline=_training_ends(material, chosen))
@@ -170,7 +170,7 @@ def _fit_within_memory(
             _fit_gently(network, early, material, chosen, best, kept)
             return chosen
         except (MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error) or chosen.batch_size < 4 or team.size() > 1:
+            if not _out_of_memory(error) or chosen.batch_size < 4 or distributed.size() > 1:
                 raise
         chosen = dataclasses.replace(chosen, batch_size=chosen.batch_size // 2)
         kept = checkpoint.load(material.workspace, material.key())
@@ -197,12 +197,12 @@ def _fit_gently(
     dls = data.cached_loaders(
         (material.train, material.train_targets), (material.valid, material.valid_targets),
         labels=material.dataset.labels, spec=material.spec, side=material.side,
-        batch_size=max(2, chosen.batch_size // team.size()), device=material.device,
+        batch_size=max(2, chosen.batch_size // distributed.size()), device=material.device,
     )  # fmt: skip
     averaged = Averaged()
     quick = Quicker(bfloat16=chosen.precision == "bf16", channels_last=chosen.channels_last, freeze_norms=pretrained)
     half = [MixedPrecision()] if chosen.precision == "fp16" else []
-    together = [team.Together()] if team.size() > 1 else []
+    together = [distributed.Together()] if distributed.size() > 1 else []
     learner = Learner(
         dls, network, loss_func=CrossEntropyLossFlat(), splitter=groups, train_bn=not pretrained,
         opt_func=partial(OptimWrapper, opt=torch.optim.AdamW), wd=0.05,
@@ -260,8 +260,9 @@ def _fit_probe(network: nn.Sequential, material: Material) -> None:
 def _learn_means(network: nn.Sequential, material: Material) -> None:
     """What the network, as it is now, sees in the photos of each label."""
     photos = list(material.train)
-    team.share(lambda: means.fill(network, probe.features(network, material.spec, photos), material.train_targets))
-    team.same_weights(network)
+    if distributed.rank() == 0:
+        means.fill(network, probe.features(network, material.spec, photos), material.train_targets)
+    distributed.same_weights(network)
 
 
 def _measure(network: nn.Module, material: Material) -> tuple[float, float]:

@@ -13,8 +13,9 @@ from datetime import timedelta
 from typing import TypeVar
 
 import torch
+import torch.distributed as dist
 from fastai.callback.core import Callback
-from torch import distributed, nn
+from torch import nn
 
 LONGEST_WAIT = timedelta(hours=12)  # for the one that reads all photos first
 
@@ -49,21 +50,21 @@ def joined(device: torch.device) -> Iterator[None]:
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
     try:
         yield
     finally:
-        distributed.destroy_process_group()
+        dist.destroy_process_group()
 
 
 @contextmanager
 def one_first() -> Iterator[None]:
     """One process of each machine goes through this first, so that the others find its work in the cache."""
     if size() > 1 and local_rank():
-        distributed.barrier()
+        dist.barrier()
     yield
     if size() > 1 and not local_rank():
-        distributed.barrier()
+        dist.barrier()
 
 
 def share(decide: Callable[[], Value]) -> Value:
@@ -71,7 +72,7 @@ def share(decide: Callable[[], Value]) -> Value:
     if size() == 1:
         return decide()
     told = [decide() if rank() == 0 else None]
-    distributed.broadcast_object_list(told, src=0)
+    dist.broadcast_object_list(told, src=0)
     return told[0]  # type: ignore[return-value]
 
 
@@ -80,7 +81,7 @@ def any_of(happened: bool, device: torch.device) -> bool:
     if size() == 1:
         return happened
     flag = torch.tensor(float(happened), device=device)
-    distributed.all_reduce(flag, distributed.ReduceOp.MAX)
+    dist.all_reduce(flag, dist.ReduceOp.MAX)
     return bool(flag)
 
 
@@ -88,7 +89,7 @@ def same_weights(network: nn.Module) -> None:
     """Give every process the leader's weights."""
     if size() > 1:
         for value in network.state_dict().values():
-            distributed.broadcast(value, src=0)
+            dist.broadcast(value, src=0)
 
 
 def alone(network: nn.Module) -> nn.Module:

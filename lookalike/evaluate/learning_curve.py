@@ -18,7 +18,7 @@ RESAMPLES = 200
 NOTEWORTHY = 0.005
 
 
-def learning_curve(photos: Probed, labels: tuple[str, ...], learnt: Mapping[str, int]) -> dict[str, Any]:
+def estimate(photos: Probed, labels: tuple[str, ...], learnt: Mapping[str, int]) -> dict[str, Any]:
     """What MORE photos of each label are worth in balanced accuracy, and of one label alone in that label's recall.
 
     `learnt` counts the photos of each label that the run itself learnt from: from there the curve is followed. `noise`
