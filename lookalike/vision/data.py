@@ -62,9 +62,8 @@ class _Share(TfmdDL):
 
     def get_idxs(self) -> list[int]:
         shuffled = list(super().get_idxs())
-        return (shuffled + shuffled[: distributed.size() - 1])[distributed.rank() :: distributed.size()][
-            : self._count()
-        ]
+        filled = shuffled + shuffled[: distributed.size() - 1]  # enough for the last process
+        return filled[distributed.rank() :: distributed.size()][: self._count()]
 
     def __len__(self) -> int:
         return self._count() // self.bs if self.drop_last else math.ceil(self._count() / self.bs)

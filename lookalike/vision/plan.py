@@ -77,11 +77,8 @@ def choose(network: nn.Module, early: list[nn.Module], material: Material) -> Pl
 def _remembered(network: nn.Module, frozen: set[int], material: Material) -> dict[str, float]:
     """Timings of each way, taken once: another choice would give slightly other weights from the same seed."""
     path = material.workspace / "plan.json"
-    where = (
-        torch.cuda.get_device_name(material.device)
-        if material.device.type == "cuda"
-        else f"{distributed.threads()} cores"
-    )
+    on_gpu = material.device.type == "cuda"
+    where = torch.cuda.get_device_name(material.device) if on_gpu else f"{distributed.threads()} cores"
     key = f"{material.arch} {material.spec.size} {len(frozen)} torch {torch.__version__} {where}"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))

@@ -159,7 +159,7 @@ def _ours(project: Path, data: Path, seed: int, *flags: str) -> Measure:
     said = json.loads(printed.splitlines()[-1])["data"]
     run = said["run"]
     photos = sum(counts["train"] for counts in run["counts"].values())
-    epochs = [row["seconds"] * 1000 / photos for row in run["history"] if "seconds" in row]
+    epochs = [row["seconds"] * 1000 / photos for row in run.get("history", []) if "seconds" in row]
     fit = run["seconds"]["fit"] + run["seconds"]["pixels"]
     step = statistics.median(epochs) if epochs else 0.0
     return Measure(wall, cpu, fit, memory, said["accuracy"]["value"], step)
