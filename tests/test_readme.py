@@ -33,8 +33,8 @@ def test_the_demo_runs_as_written(cli: Cli):
     for step in steps:
         answer = cli(*shlex.split(step)[1:])
         assert answer.code == 0, answer.err
-    photo = sorted(Path("images/8").iterdir())[0]
-    assert cli("predict", photo, "--json").data["predictions"][0]["label"] in ("3", "8")
+    counts = cli("predict", "images/8", "--json").data["counts"]
+    assert counts["8"] > 0.8 * sum(counts.values())
 
 
 def test_two_commands_set_a_machine_up():
