@@ -65,6 +65,14 @@ class SearchHandler(Handler):
         body = {"result_count": len(found), "page_count": pages, "page": number, "results": results}
         return self.reply("openverse", body, **self.server.openverse_headers)
 
+    def do_auth_tokens(self, *_: str) -> None:
+        form = {name: values[0] for name, values in parse_qs(self.sent.decode()).items()}
+        good = {"grant_type": "client_credentials", "client_id": "me", "client_secret": self.server.key}
+        if form != good:
+            return self.reply("auth_tokens", {"error": "invalid_client"}, 401)
+        token = {"access_token": self.server.key[::-1], "expires_in": 43200, "token_type": "Bearer", "scope": "read"}
+        return self.reply("auth_tokens", token)
+
     def do_commons(self, **query: str) -> None:
         if "lookalike/" not in self.headers.get("User-Agent", ""):
             return self.answer(403, b"<html>identify yourself</html>", "text/html")

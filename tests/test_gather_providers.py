@@ -214,6 +214,33 @@ def test_a_token_raises_the_page_size_of_openverse(
     assert call["headers"]["Authorization"] == f"Bearer {KEY}"
 
 
+def test_an_account_of_openverse_is_traded_for_a_token_once(
+    cli: Cli, search: SearchServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENVERSE_CLIENT_ID", "me")
+    monkeypatch.setenv("OPENVERSE_CLIENT_SECRET", search.key)
+    search.photos("bear", 70)
+    answer = cli("gather", "bear", "--provider", "openverse", "--json")
+    assert answer.data["saved"] == 70
+    assert len(search.calls["auth_tokens"]) == 1
+    token = search.key[::-1]
+    assert [call["headers"]["Authorization"] for call in search.calls["openverse"]] == [f"Bearer {token}"] * 2
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.suffix in (".json", ".jsonl"))
+    assert written
+    assert not any(secret.encode() in written for secret in (search.key, token))
+
+
+def test_an_account_that_openverse_refuses_is_told(
+    cli: Cli, search: SearchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENVERSE_CLIENT_ID", "me")
+    monkeypatch.setenv("OPENVERSE_CLIENT_SECRET", "wrong-secret")
+    answer = cli("gather", "bear", "--provider", "openverse")
+    assert "id and secret were refused" in answer.err
+    assert "wrong-secret" not in answer.out + answer.err
+    assert not search.calls["openverse"]
+
+
 @pytest.mark.parametrize(
     ("license", "allowed"),
     [

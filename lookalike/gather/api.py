@@ -80,6 +80,7 @@ class Api:
         for attempt in range(self.tries):
             end, wait = Stop("unreachable"), 0.5 * 2**attempt
             try:
+                self._sign_in(provider)
                 answer = self._once(provider, request)
                 if answer.status == 200 and answer.payload is not None:
                     return answer
@@ -95,6 +96,23 @@ class Api:
                 self.report.note(f"{provider.name} asks for a pause of {wait:.0f} s")
             self.sleep(wait)
         raise end
+
+    def _sign_in(self, provider: WebProvider) -> None:
+        """Have an id and a secret traded for a token, once, if the provider has them. Raises Stop, FetchError."""
+        if (account := provider.sign_in()) is None:
+            return
+        address, form = account
+        body = self._client(address).send(
+            "POST", address, data=form, headers={"Accept": "application/json"}, redirects=0
+        )
+        if body.status in (400, 401, 403):
+            raise Stop("bad-key", "id and secret were refused")
+        if body.status != 200:
+            raise general_reading(Answer(body.status, body.headers, None), needs_key=True)
+        try:
+            provider.signed_in(json.loads(body.content))
+        except (ValueError, KeyError, TypeError):
+            raise Stop("changed", "no token in the answer to id and secret") from None
 
     def _once(self, provider: WebProvider, request: Request) -> Answer:
         """One request, never redirected: a key goes to the configured host or nowhere."""

@@ -217,6 +217,13 @@ class WebProvider:
         """Parameters that carry a key and so stay out of the cache."""
         return {}
 
+    def sign_in(self) -> tuple[str, dict[str, str]] | None:
+        """Where, and with which form, an id and a secret are to be traded for a token first; None: nowhere."""
+        return None
+
+    def signed_in(self, payload: Any) -> None:
+        """Take the token from the answer to `sign_in`. May raise KeyError or TypeError on an unknown shape."""
+
     def call(self, request: Request) -> Any:
         """Answer a request without the network's help (a package that asks by itself); None: go to its address."""
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from urllib.parse import urljoin
 
 from lookalike.gather.providers.base import (
     Answer,
@@ -59,12 +60,36 @@ class Openverse(WebProvider):
     docs: ClassVar[str] = "https://api.openverse.org/v1/"
     last_verified: ClassVar[str] = "2026-11-22"
     licenses: ClassVar[bool] = True
-    optional_keys: ClassVar[tuple[str, ...]] = ("OPENVERSE_TOKEN",)
+    optional_keys: ClassVar[tuple[str, ...]] = ("OPENVERSE_TOKEN", "OPENVERSE_CLIENT_ID", "OPENVERSE_CLIENT_SECRET")
+    _traded: str = ""
 
     @property
     def token(self) -> str:
-        """An access token, which raises the quota fifty times; optional."""
-        return self.env.get("OPENVERSE_TOKEN", "")
+        """An access token, which raises the quota fifty times; optional. Those given out live for half a day."""
+        return self._traded or self.env.get("OPENVERSE_TOKEN", "")
+
+    @property
+    def secrets(self) -> list[str]:
+        """The token traded for the id and the secret, too."""
+        return [*super().secrets, *filter(None, [self._traded])]
+
+    @property
+    def _account(self) -> dict[str, str]:
+        """The id and the secret that a registration gave, when both are there; they go before a token."""
+        names = {"client_id": "OPENVERSE_CLIENT_ID", "client_secret": "OPENVERSE_CLIENT_SECRET"}
+        found = {field: self.env.get(name, "") for field, name in names.items()}
+        return found if all(found.values()) else {}
+
+    def sign_in(self) -> tuple[str, dict[str, str]] | None:
+        """A token for this run, when there is an account."""
+        if self._traded or not self._account:
+            return None
+        address = urljoin(self.settings.openverse.endpoint, "../auth_tokens/token/")
+        return address, {"grant_type": "client_credentials", **self._account}
+
+    def signed_in(self, payload: Any) -> None:
+        """The token is for this run only: it is written nowhere."""
+        self._traded = str(payload["access_token"])
 
     def headers(self) -> dict[str, str]:
         """The token, when there is one."""
@@ -75,7 +100,7 @@ class Openverse(WebProvider):
         params: dict[str, Any] = {
             "q": query.text[:MAX_WORDS],
             "page": 1,
-            "page_size": 50 if self.token else 20,
+            "page_size": 50 if self.token or self._account else 20,
             "mature": "false" if query.safe else "true",
             **LICENSES.get(query.license, {}),
         }
@@ -105,7 +130,10 @@ class Openverse(WebProvider):
         for name, value in headers.items():
             low = name.lower()
             if low.startswith("x-ratelimit-available-") and low.endswith("_sustained") and value.strip() == "0":
-                return Stop("quota", "no calls are left today; a free token (OPENVERSE_TOKEN) allows 50 times as many")
+                return Stop(
+                    "quota",
+                    "no calls are left today; a free account (OPENVERSE_CLIENT_ID and _SECRET) allows 50 times as many",
+                )
         return None
 
 
