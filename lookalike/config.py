@@ -170,7 +170,7 @@ class PredictSettings(Section):
     model: str | None = Field(None, description="a name under models/, or a folder [default: the newest]")
     top: int = Field(3, ge=1, le=1000, description="labels shown for each photo")
     threshold: float | None = Field(
-        None, ge=0, le=1, description='below this probability the answer is "neither" [default: the model\'s own]'
+        None, ge=0, le=1, description='below this probability the answer is "neither" as well; with 0 it never is'
     )
     csv: bool = Field(False, description="print comma-separated values, each row as soon as it is known")
     jsonl: bool = Field(False, description="print one JSON document a line, each as soon as it is known")
@@ -186,7 +186,7 @@ class ServeSettings(Section):
 
     model: str | None = Field(None, description="a name under models/, or a folder [default: the newest]")
     threshold: float | None = Field(
-        None, ge=0, le=1, description='below this probability the answer is "neither" [default: the model\'s own]'
+        None, ge=0, le=1, description='below this probability the answer is "neither" as well; with 0 it never is'
     )
     host: str = Field("127.0.0.1", description="address to listen on; any but this computer's own needs a token")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")

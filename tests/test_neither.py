@@ -152,6 +152,8 @@ def test_both_limits_apply(cli: Cli, tmp_path: Path) -> None:
     Image.new("RGB", (64, 64), "grey").save(tmp_path / "grey.png")
     grey, unsure = (cli("predict", "grey.png", "--threshold", p, "--json").data["predictions"][0] for p in (0.4, 0.6))
     assert grey["known"] and not unsure["known"] and unsure["similarity"] > 0.1
+    (always,) = cli("predict", "dark.png", "--threshold", 0, "--json").data["predictions"]
+    assert (always["label"], always["known"]) == ("circles", True)
 
 
 def means_of(run: Path) -> tuple[np.ndarray, np.ndarray]:
