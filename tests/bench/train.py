@@ -101,12 +101,14 @@ def _data_sets(scratch: Path) -> list[Path]:
 def _compare(data: Path, arch: str, weights: str, scratch: Path) -> float:
     """Book and ours in turn, seed by seed; medians of each and of the ratios pair by pair. The book's median wall."""
     pairs = []
-    again = []
+    again, bare = [], []
     for seed in range(SEEDS):
         project = scratch / f"{data.name}-{arch}-{seed}"
         flags = ["--arch", arch, "--weights", weights, "--size", "128", "--epochs", "5", "--crop", "none"]
         book = _book(data, arch, seed)
         first = _ours(project, data, seed, *flags)
+        steps = json.loads(_process([sys.executable, "-c", STEPS, arch])[0].splitlines()[-1])
+        bare.append(min(steps.items(), key=lambda item: item[1]))
         _ours(project, data, seed, *flags, "--epochs", "0")
         later = [json.loads(p.read_text())["seconds"] for p in sorted(project.glob("runs/*/run.json"))]
         again.append(later[-1]["pixels"] / later[0]["pixels"])
@@ -118,10 +120,9 @@ def _compare(data: Path, arch: str, weights: str, scratch: Path) -> float:
         ratio = statistics.median(getattr(ours, field) / getattr(book, field) for book, ours in pairs)
         print(f"{field:14}{one:10.2f}{two:10.2f}{ratio:10.2f}")
     print(f"reading photos again ÷ first time: {statistics.median(again):.3f}")
-    bare = json.loads(_process([sys.executable, "-c", STEPS, arch])[0].splitlines()[-1])
-    way, step = min(bare.items(), key=lambda item: item[1])
-    ours = statistics.median(measure.step for _, measure in pairs)
-    print(f"an epoch ÷ bare steps at their fastest ({way}, {step:.1f} ms a photo): {ours / step:.2f}")
+    way, step = bare[-1]
+    ratio = statistics.median(ours.step / fastest for (_, ours), (_, fastest) in zip(pairs, bare, strict=True))
+    print(f"an epoch ÷ bare steps at their fastest ({way}, {step:.1f} ms a photo): {ratio:.2f}")
     return statistics.median(book.wall for book, _ in pairs)
 
 
