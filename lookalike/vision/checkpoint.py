@@ -54,7 +54,7 @@ class Checkpoint(Callback):
             "network": distributed.alone(self.model).state_dict(),
             "optimizer": _plain(self.opt.state_dict()), "average": self.averaged.average, "steps": self.averaged.count,
             "history": self.best.history, "best_epoch": self.best.best_epoch, "best_loss": self.best.best_loss,
-            "best": self.best.state,
+            "best": {} if self.best.best_epoch == self.epoch + 1 else self.best.state,  # else it is the average
         }  # fmt: skip
         with replacing(self.folder / NAME) as part:
             torch.save(kept, part)
@@ -76,4 +76,4 @@ def restore(learner: Learner, kept: dict[str, Any], averaged: Averaged, best: Be
     learner.opt.load_state_dict(kept["optimizer"])
     averaged.restored = (kept["average"], kept["steps"])
     best.history, best.best_epoch = list(kept["history"]), kept["best_epoch"]
-    best.best_loss, best.state = kept["best_loss"], kept["best"]
+    best.best_loss, best.state = kept["best_loss"], kept["best"] or {k: v.clone() for k, v in kept["average"].items()}
