@@ -19,7 +19,7 @@ demo: .venv/installed  ## handwriting from scikit-learn through every command, w
 	$(LOOKALIKE) train --epochs 3
 	$(LOOKALIKE) evaluate
 	$(LOOKALIKE) export --name digits
-	$(LOOKALIKE) predict "$$(ls demo/images/8/* | head -n 1)"
+	$(LOOKALIKE) predict $$(ls demo/images/3/* | head -n 3) $$(ls demo/images/8/* | head -n 3)
 
 test: .venv/installed  ## all tests that need no network
 	$(BIN)/python -m pytest
