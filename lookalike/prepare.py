@@ -37,11 +37,17 @@ TEST_SEED = 1_000_003  # another shuffle than the one that chooses the photos he
 ROOM = 1.15  # training squares are cut from pixels this much larger
 
 
-def looks_at_faces(crop: str, photos: Sequence[Path], report: Reporter) -> bool:
-    """Whether the network shall see faces only: as told, or with `auto` when most of some photos show one.
+def framing(wanted: TrainSettings, photos: Sequence[Path], report: Reporter) -> InputSpec:
+    """How the network will see these photos, as told or as suits them; how its colours are scaled is not known here.
 
-    Raises MissingExtraError when it shall and the detector is not installed.
+    Raises MissingExtraError when it shall see faces and the detector is not installed.
     """
+    crop = "face" if _looks_at_faces(wanted.crop, photos, report) else "none"
+    return InputSpec(wanted.size or _fitting_size(photos, crop), "crop", crop=crop)
+
+
+def _looks_at_faces(crop: str, photos: Sequence[Path], report: Reporter) -> bool:
+    """Whether the network shall see faces only: as told, or with `auto` when most of some photos show one."""
     if crop == "none" or (crop == "auto" and not faces.available()):
         return False
     faces.model_file()
@@ -64,7 +70,7 @@ def _shows_face(path: Path) -> bool | None:
         return None
 
 
-def fitting_size(photos: Sequence[Path], crop: str) -> int:
+def _fitting_size(photos: Sequence[Path], crop: str) -> int:
     """The usual size, or less when most photos are smaller: enlarging them would only cost time."""
     if crop == "face":
         return FACE_SIZE

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import secrets
+import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +22,7 @@ from lookalike import faces, plugins
 from lookalike.bundle import FACE, write_description
 from lookalike.config import Settings, TrainSettings
 from lookalike.errors import ConfigError, LookalikeError
-from lookalike.prepare import fitting_size, looks_at_faces, prepare
+from lookalike.prepare import Prepared, framing, prepare
 from lookalike.project import Project, write_bytes, write_json, write_rows
 from lookalike.records import Bundle, Dataset, InputSpec, Part, TrainedRun
 from lookalike.report import SILENT, Block, Logged, Reporter, Table
@@ -87,28 +89,56 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     found = list(datasets.walk(project.images))
     datasets.require_labels(project.images, found)
     report.note(f"{len(found)} photos in {len({item.label for item in found})} labels; loading torch")
-    from lookalike.vision import distributed
-    from lookalike.vision.device import choose
+    with _Reading(project, wanted, found, report) as reading:  # while torch is loaded: each takes seconds
+        from lookalike.vision import distributed, weights
+        from lookalike.vision.device import choose
 
-    if wanted.recipe == "book" and distributed.size() > 1:
-        raise ConfigError("the book's recipe trains in one process", "leave out --recipe book, or torchrun")
-    device = choose(wanted.device)
-    with distributed.joined(device):
-        return _train(project, wanted, found, device, report, started, entered)
+        if wanted.recipe == "book" and distributed.size() > 1:
+            raise ConfigError("the book's recipe trains in one process", "leave out --recipe book, or torchrun")
+        device = choose(wanted.device)
+        weights.resolve(wanted.arch)
+        with distributed.joined(device):
+            spec = _input_spec(wanted, reading.spec.result(), len(found), device, report, entered)
+            return _train(project, wanted, spec, reading.prepared(spec), device, report, started, entered)
+
+
+class _Reading:
+    """Photos read in the background, as soon as it is known how the network will see them.
+
+    Of several processes the first does it and the others, held up by the cache's lock, find its work there.
+    """
+
+    def __init__(
+        self, project: Project, wanted: TrainSettings, found: list[datasets.Found], report: Reporter
+    ) -> None:
+        self._prepare = lambda spec: prepare(project, wanted, spec, found, report)
+        photos = [project.images / item.file for item in found]
+        self.pool = ThreadPoolExecutor(1)
+        self.spec = self.pool.submit(framing, wanted, photos, report)
+        settled = wanted.size or not wanted.budget
+        self._prepared = self.pool.submit(lambda: self._prepare(self.spec.result())) if settled else None
+
+    def prepared(self, spec: InputSpec) -> Prepared:
+        """Everything read as `spec` says, now at the latest."""
+        return self._prepared.result() if self._prepared else self._prepare(spec)
+
+    def __enter__(self) -> _Reading:
+        self.interval = sys.getswitchinterval()
+        sys.setswitchinterval(self.interval / 10)  # photos wait less for the interpreter, which loads torch
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setswitchinterval(self.interval)
+        self.pool.shutdown(wait=False, cancel_futures=True)  # a wrong flag is told at once
 
 
 def _train(
-    project: Project, wanted: TrainSettings, found: list[datasets.Found], device: torch.device, report: Reporter,
-    started: float, entered: float,
+    project: Project, wanted: TrainSettings, spec: InputSpec, prepared: Prepared, device: torch.device,
+    report: Reporter, started: float, entered: float,
 ) -> TrainResult:  # fmt: skip
     """The same in one process or in several: of those, one writes."""
     from lookalike.vision import distributed, model, onnx, recipes
 
-    photos = [project.images / item.file for item in found]
-    left = entered + wanted.budget - time.monotonic() if wanted.budget else None
-    spec = distributed.share(lambda: _input_spec(wanted, photos, left, device, report))
-    with distributed.one_first():
-        prepared = prepare(project, wanted, spec, found, report)
     folder = distributed.share(lambda: _new_folder(project.runs))
     log = Logged(report, folder / LOG if distributed.rank() == 0 else Path(os.devnull))
     material = recipes.Material(
@@ -165,19 +195,20 @@ def _record(
 
 
 def _input_spec(
-    wanted: TrainSettings, photos: list[Path], left: float | None, device: torch.device, report: Reporter
+    wanted: TrainSettings, usual: InputSpec, photos: int, device: torch.device, report: Reporter, entered: float
 ) -> InputSpec:
-    """What the network gets to see; `left` is what remains of the time budget, in seconds."""
-    from lookalike.vision import plan, weights
+    """What the network gets to see: the usual, normalised as its weights expect, or less if time is short."""
+    from lookalike.vision import distributed, plan, weights
 
     mean, std = weights.normalisation(wanted.arch)
-    crop = "face" if looks_at_faces(wanted.crop, photos, report) else "none"
-    size = wanted.size or fitting_size(photos, crop)
-    if left is not None and not wanted.size:
-        usual, size = size, plan.affordable_size(wanted.arch, size, len(photos), left, device)
-        if size < usual:
-            report.note(f"{size} px instead of {usual}, to fit the time")
-    return InputSpec(size, "crop", mean, std, crop)
+    spec = replace(usual, mean=mean, std=std)
+    if not wanted.budget or wanted.size:
+        return spec
+    left = entered + wanted.budget - time.monotonic()
+    size = distributed.share(lambda: plan.affordable_size(wanted.arch, usual.size, photos, left, device))
+    if size < usual.size:
+        report.note(f"{size} px instead of {usual.size}, to fit the time")
+    return replace(spec, size=size)
 
 
 def _seed(seed: int) -> None:

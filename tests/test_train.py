@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -196,10 +197,14 @@ def test_a_budget_that_is_no_time_is_one_line(cli: Cli, tmp_path: Path):
     assert "train.budget" in answer.err
 
 
-@pytest.mark.parametrize("length", [("--epochs", 3), ("--budget", "1h")])
+@pytest.mark.parametrize(
+    ("length", "share", "kept_epoch"),
+    [(("--epochs", 3), math.inf, 2), (("--budget", "1h"), math.inf, 2), (("--epochs", 3), 0, 1)],
+)
 def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: tuple[object, ...]
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: tuple[object, ...], share: float, kept_epoch: int
 ):
+    monkeypatch.setattr("lookalike.vision.checkpoint.SHARE", share)
     monkeypatch.setattr("lookalike.vision.plan.MOST_EPOCHS", 3)
     monkeypatch.setattr("lookalike.vision.callbacks.FAR_WORSE", float("inf"))
     draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
@@ -219,7 +224,7 @@ def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
         patch.setattr(Best, "after_validate", stopped_in_the_third)
         assert cli(*flags).code == 130
     answer = cli(*flags, "--resume")
-    assert "going on after epoch 2" in answer.err
+    assert f"going on after epoch {kept_epoch}" in answer.err
     again = Path(answer.data["folder"])
     assert (again / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
     assert not (tmp_path / ".cache" / "training.pt").exists()

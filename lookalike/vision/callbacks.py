@@ -92,11 +92,15 @@ class Averaged(Callback):
                 kept.lerp_(value, weight) if kept.is_floating_point() else kept.copy_(value)
 
     def before_validate(self) -> None:
-        self.own = _copied(distributed.alone(self.model))
-        distributed.alone(self.model).load_state_dict(self.average)
+        self._exchange()
 
     def after_validate(self) -> None:
-        distributed.alone(self.model).load_state_dict(self.own)
+        self._exchange()
+
+    def _exchange(self) -> None:
+        """The network's own weights against their average, without copying either."""
+        for name, value in distributed.alone(self.model).state_dict(keep_vars=True).items():
+            value.data, self.average[name] = self.average[name], value.data
 
 
 class Best(Callback):
@@ -126,6 +130,7 @@ class Best(Callback):
         self.losses: list[float] = []
 
     def before_validate(self) -> None:
+        self.stepped = time.perf_counter()
         self.answers: list[torch.Tensor] = []
         self.targets: list[torch.Tensor] = []
 
@@ -150,6 +155,7 @@ class Best(Callback):
             "train_loss": sum(self.losses) / max(1, len(self.losses)),
             "valid_loss": loss,
             "accuracy": accuracy,
+            "steps": self.stepped - self.started,
             "seconds": time.perf_counter() - self.started,
         }
         self.history.append(row)

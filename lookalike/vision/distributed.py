@@ -17,7 +17,7 @@ import torch.distributed as dist
 from fastai.callback.core import Callback
 from torch import nn
 
-LONGEST_WAIT = timedelta(hours=12)  # for the one that reads all photos first
+LONGEST_WAIT = timedelta(hours=12)  # for the one that measures or writes
 
 Value = TypeVar("Value")
 
@@ -55,16 +55,6 @@ def joined(device: torch.device) -> Iterator[None]:
         yield
     finally:
         dist.destroy_process_group()
-
-
-@contextmanager
-def one_first() -> Iterator[None]:
-    """One process of each machine goes through this first, so that the others find its work in the cache."""
-    if size() > 1 and local_rank():
-        dist.barrier()
-    yield
-    if size() > 1 and not local_rank():
-        dist.barrier()
 
 
 def share(decide: Callable[[], Value]) -> Value:

@@ -205,7 +205,7 @@ def _fit_gently(
     together = [distributed.Together()] if distributed.size() > 1 else []
     learner = Learner(
         dls, network, loss_func=CrossEntropyLossFlat(), splitter=groups, train_bn=not pretrained,
-        opt_func=partial(OptimWrapper, opt=torch.optim.AdamW), wd=0.05,
+        opt_func=partial(OptimWrapper, opt=partial(torch.optim.AdamW, fused=True)), wd=0.05,
         cbs=[quick, averaged, best, *half, *together],
     )  # fmt: skip
     if pretrained:
