@@ -14,6 +14,8 @@ from typing import Any
 
 from lookalike.errors import ConfigError
 
+MOST_NAMES = 20
+
 
 def find(kind: str, table: Mapping[str, str], name: str) -> Any:
     """The plug-in called `name`.
@@ -32,6 +34,9 @@ def find(kind: str, table: Mapping[str, str], name: str) -> Any:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """A hint: the name that was probably meant, or all there are."""
+    """A hint: the name that was probably meant, or those there are, as far as a line holds them."""
     close = get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"choose from: {', '.join(known)}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+    return f"choose from: {', '.join(known[:MOST_NAMES])}{more}"

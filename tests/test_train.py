@@ -190,6 +190,17 @@ def test_a_small_budget_takes_a_smaller_size(cli: Cli, tmp_path: Path, budget: s
     assert ("128 px instead of 160, to fit the time" in answer.err) == (size == 128)
 
 
+@pytest.mark.parametrize(
+    ("arch", "hint"), [("resnet19", "did you mean 'resnet18'?"), ("nonsense", "choose from: efficientnet_lite0, resnet18")]
+)
+def test_an_unknown_network_is_answered_with_the_nearest_or_a_few(cli: Cli, tmp_path: Path, arch: str, hint: str):
+    draw.folder(tmp_path / "images", {"circles": 2, "stripes": 2})
+    answer = cli("train", "--arch", arch)
+    assert answer.code == 2
+    assert hint in answer.err
+    assert len(answer.err) < 1000
+
+
 def test_a_budget_that_is_no_time_is_one_line(cli: Cli, tmp_path: Path):
     draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
     answer = cli("train", "--budget", "soon")

@@ -18,6 +18,7 @@ from lookalike.errors import ConfigError, NetworkError
 from lookalike.plugins import nearest
 
 PACKAGED = "efficientnet_lite0"
+COMMON = (PACKAGED, "resnet18", "resnet34", "resnet50", "convnext_tiny", "mobilenet_v3_large", "vit_b_16")  # told first
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 
@@ -33,8 +34,8 @@ def resolve(arch: str) -> str | Callable[..., nn.Module]:
         return getattr(torchvision.models, arch)
     if timm.is_model(arch):
         return arch
-    known = [PACKAGED, *torchvision.models.list_models(module=torchvision.models), *timm.list_models()]
-    raise ConfigError(f"there is no network called {arch!r}", nearest(arch, known))
+    known = [*COMMON, *torchvision.models.list_models(module=torchvision.models), *timm.list_models()]
+    raise ConfigError(f"there is no network called {arch!r}", nearest(arch, list(dict.fromkeys(known))))
 
 
 def normalisation(arch: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
