@@ -55,7 +55,9 @@ def _looks_at_faces(crop: str, photos: Sequence[Path], report: Reporter) -> bool
         return True
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         seen = [shown for shown in pool.map(_shows_face, _some(photos, SAMPLE)) if shown is not None]
-    most = bool(seen) and sum(seen) / len(seen) > 0.6
+    if not seen:
+        return False
+    most = sum(seen) / len(seen) > 0.6
     report.note(
         f"{sum(seen)} of {len(seen)} photos show a face: the network sees {'faces' if most else 'whole photos'}"
     )

@@ -108,9 +108,7 @@ class _Reading:
     Of several processes the first does it and the others, held up by the cache's lock, find its work there.
     """
 
-    def __init__(
-        self, project: Project, wanted: TrainSettings, found: list[datasets.Found], report: Reporter
-    ) -> None:
+    def __init__(self, project: Project, wanted: TrainSettings, found: list[datasets.Found], report: Reporter) -> None:
         self._prepare = lambda spec: prepare(project, wanted, spec, found, report)
         photos = [project.images / item.file for item in found]
         self.pool = ThreadPoolExecutor(1)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.browser import browser, needs_browser
 from tests.reviewing import Server
 
 pytest_plugins = ("tests.reviewing",)
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def test_the_mistakes_of_the_newest_evaluation_are_told_and_decided_like_any_photo(
@@ -43,16 +40,13 @@ def test_without_a_finished_evaluation_there_are_no_mistakes(
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+@needs_browser
 def test_in_the_browser_marks_stay_through_labels_reloads_tabs_and_a_kill(
     serve: Callable[[], Server], project: Path
 ) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api")
     first = serve()
-    with sync_api.sync_playwright() as playwright:
-        sandbox = ["--no-sandbox"] if os.getuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
-        context = browser.new_context()
+    with browser() as chromium:
+        context = chromium.new_context()
         page = context.new_page()
         page.goto(f"{first.url}/?token={first.token}")
         page.click("nav >> text=circles")
@@ -81,22 +75,18 @@ def test_in_the_browser_marks_stay_through_labels_reloads_tabs_and_a_kill(
         tab.wait_for_selector("[data-file='circles/000.jpg'].kept")
         tab.keyboard.press("u")
         page.wait_for_selector("[data-file='circles/003.jpg']", state="detached", timeout=10_000)
-        browser.close()
     assert (project / "images" / "circles" / "003.jpg").is_file()
     assert (project / "images" / "circles" / "002.jpg").is_file()
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+@needs_browser
 def test_in_the_browser_the_page_opens_on_the_mistakes_worst_first(
     evaluated: Path, serve: Callable[[], Server]
 ) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api")
     server = serve()
-    with sync_api.sync_playwright() as playwright:
-        sandbox = ["--no-sandbox"] if os.getuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
-        page = browser.new_page()
+    with browser() as chromium:
+        page = chromium.new_page()
         page.goto(f"{server.url}/?token={server.token}")
         page.wait_for_selector(".card")
         assert page.locator(".card .name").all_inner_texts() == ["stripes/004.jpg", "circles/001.jpg"]
@@ -105,5 +95,4 @@ def test_in_the_browser_the_page_opens_on_the_mistakes_worst_first(
         page.keyboard.press("1")
         page.wait_for_selector("[data-file='stripes/004.jpg']", state="detached")
         assert page.locator(".card .name").all_inner_texts() == ["circles/001.jpg"]
-        browser.close()
     assert (evaluated / "images/circles/004~2.jpg").is_file()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import shutil
 from pathlib import Path
 
@@ -191,7 +190,8 @@ def test_a_small_budget_takes_a_smaller_size(cli: Cli, tmp_path: Path, budget: s
 
 
 @pytest.mark.parametrize(
-    ("arch", "hint"), [("resnet19", "did you mean 'resnet18'?"), ("nonsense", "choose from: efficientnet_lite0, resnet18")]
+    ("arch", "hint"),
+    [("resnet19", "did you mean 'resnet18'?"), ("nonsense", "choose from: efficientnet_lite0, resnet18")],
 )
 def test_an_unknown_network_is_answered_with_the_nearest_or_a_few(cli: Cli, tmp_path: Path, arch: str, hint: str):
     draw.folder(tmp_path / "images", {"circles": 2, "stripes": 2})
@@ -206,48 +206,6 @@ def test_a_budget_that_is_no_time_is_one_line(cli: Cli, tmp_path: Path):
     answer = cli("train", "--budget", "soon")
     assert answer.code == 2
     assert "train.budget" in answer.err
-
-
-@pytest.mark.parametrize(
-    ("length", "share", "kept_epoch"),
-    [(("--epochs", 3), math.inf, 2), (("--budget", "1h"), math.inf, 2), (("--epochs", 3), 0, 1)],
-)
-def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: tuple[object, ...], share: float, kept_epoch: int
-):
-    monkeypatch.setattr("lookalike.vision.checkpoint.SHARE", share)
-    monkeypatch.setattr("lookalike.vision.plan.MOST_EPOCHS", 3)
-    monkeypatch.setattr("lookalike.vision.callbacks.FAR_WORSE", float("inf"))
-    draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
-    flags = ("train", "--size", 64, *length, "--json")
-    whole = Path(cli(*flags).data["folder"])
-
-    from lookalike.vision.callbacks import Best
-
-    kept = Best.after_validate
-
-    def stopped_in_the_third(self: Best) -> None:
-        if self.epoch == 2:
-            raise KeyboardInterrupt
-        kept(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Best, "after_validate", stopped_in_the_third)
-        assert cli(*flags).code == 130
-    answer = cli(*flags, "--resume")
-    assert f"going on after epoch {kept_epoch}" in answer.err
-    again = Path(answer.data["folder"])
-    assert (again / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
-    assert not (tmp_path / ".cache" / "training.pt").exists()
-
-
-def test_resume_with_nothing_to_go_on_from_starts_anew(cli: Cli, tmp_path: Path):
-    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
-    (tmp_path / ".cache").mkdir()
-    (tmp_path / ".cache" / "training.pt").write_bytes(b"not a training")
-    answer = train(cli, "--resume")
-    assert answer.code == 0
-    assert len(answer.data["run"]["history"]) == 2
 
 
 def test_a_batch_too_large_for_memory_is_halved(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from lookalike.records import InputSpec
-from lookalike.vision.model import normalise
+from lookalike.vision.model import halves, normalise
 
 SMALLEST = 1e-12  # in place of the length of a mean or of features that are all zero, whose similarity is 0
 
@@ -44,11 +44,11 @@ def _unit(rows: torch.Tensor) -> torch.Tensor:
 @torch.inference_mode()
 def ask(network: Any, spec: InputSpec, pixels: Sequence[np.ndarray], batch: int = 32) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (n, labels) and similarities (n,), float32, of uint8 photos (n, size, size, 3), n at least 1."""
-    body, head = network
+    see, name = halves(network)
     probabilities, similarities = [], []
     for start in range(0, len(pixels), batch):
         part = torch.from_numpy(np.stack(pixels[start : start + batch])).to(network.means.device)
-        seen = head[:-2](body(normalise(part, spec)))  # all of the head but dropout and the linear layer
-        probabilities.append(head[-2:](seen).softmax(dim=1).float().cpu().numpy())
+        seen = see(normalise(part, spec))
+        probabilities.append(name(seen).softmax(dim=1).float().cpu().numpy())
         similarities.append(similarity(seen, network.means).float().cpu().numpy())
     return np.concatenate(probabilities), np.concatenate(similarities)

@@ -55,6 +55,13 @@ def build(arch: str, labels: int, *, head: str, source: str = "none") -> tuple[n
     return network, pretrained
 
 
+def halves(network: Any) -> tuple[nn.Sequential, nn.Sequential]:
+    """What leads from normalised photos to features (n, features), and from these to the labels' scores: the last
+    linear layer, with the dropout before it."""
+    body, head = network
+    return nn.Sequential(body, *head[:-2]), head[-2:]
+
+
 def save(network: nn.Module, path: Path) -> None:
     """Write the weights to `path` in one step."""
     state = {name: tensor.detach().contiguous().cpu().float() if tensor.is_floating_point() else tensor.detach().cpu()

@@ -13,7 +13,7 @@ from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 
 from lookalike.records import InputSpec
-from lookalike.vision import means
+from lookalike.vision import means, model
 
 OPSET = 18
 
@@ -41,8 +41,9 @@ class _DeployedWithSimilarity(_Deployed):
 
     def forward(self, image: torch.Tensor) -> Any:
         network: Any = self.network
-        seen = network[1][:-2](network[0](self._normalised(image)))
-        return network[1][-2:](seen).softmax(dim=1), means.similarity(seen, network.means)
+        see, name = model.halves(network)
+        seen = see(self._normalised(image))
+        return name(seen).softmax(dim=1), means.similarity(seen, network.means)
 
 
 def _with_fixed_padding(network: nn.Module, size: int) -> nn.Module:

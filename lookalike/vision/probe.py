@@ -12,7 +12,7 @@ from torch import nn
 
 from lookalike import metrics
 from lookalike.records import InputSpec
-from lookalike.vision.model import normalise
+from lookalike.vision.model import halves, normalise
 
 STRENGTHS = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 FOLDS = 5
@@ -44,14 +44,14 @@ def features(network: Any, spec: InputSpec, pixels: list[np.ndarray], batch: int
     """What the head gets to see (n, features), float32, of the centre squares of uint8 photos."""
     network.eval()
     device = next(network.parameters()).device
+    see, _ = halves(network)
     rows = []
     for start in range(0, len(pixels), batch):
         squares = np.stack([_centre_square(photo) for photo in pixels[start : start + batch]])
         photos = normalise(torch.from_numpy(squares).to(device), spec)
         if photos.shape[-1] != spec.size:
             photos = nn.functional.interpolate(photos, (spec.size, spec.size), mode="bilinear", antialias=True)
-        seen = network[0](photos.contiguous(memory_format=torch.channels_last))
-        rows.append(network[1][:-2](seen).float().cpu().numpy())  # all of the head but dropout and the linear layer
+        rows.append(see(photos.contiguous(memory_format=torch.channels_last)).float().cpu().numpy())
     return np.concatenate(rows)
 
 
