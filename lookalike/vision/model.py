@@ -20,6 +20,7 @@ from lookalike.records import InputSpec, TrainedRun
 from lookalike.vision import weights
 
 WEIGHTS_FILE = "weights.safetensors"
+EARLY_SHARE = 0.10
 
 
 def linear_head(features: int, labels: int, *, pool: bool = True, dropout: float = 0.0) -> nn.Sequential:
@@ -60,6 +61,30 @@ def halves(network: Any) -> tuple[nn.Sequential, nn.Sequential]:
     linear layer, with the dropout before it."""
     body, head = network
     return nn.Sequential(body, *head[:-2]), head[-2:]
+
+
+def early_layers(body: nn.Module) -> list[nn.Module]:
+    """The leading layers that together hold at most EARLY_SHARE of the body's parameters.
+
+    They take most of the arithmetic and have the least to learn.
+    """
+    total = sum(p.numel() for p in body.parameters())
+    early, held = [], 0
+    for layer in _in_order(body):
+        held += sum(p.numel() for p in layer.parameters())
+        if held > EARLY_SHARE * total:
+            break
+        early.append(layer)
+    return early
+
+
+def _in_order(module: nn.Module) -> list[nn.Module]:
+    """The layers of a body in the order of the data, containers opened."""
+    layers: list[nn.Module] = []
+    for child in module.children():
+        containers = isinstance(child, (nn.Sequential, nn.ModuleList)) or child is getattr(module, "model", None)
+        layers += _in_order(child) if containers else [child]
+    return layers
 
 
 def save(network: nn.Module, path: Path) -> None:

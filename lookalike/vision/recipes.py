@@ -39,7 +39,6 @@ RECIPES = {
     "probe": "lookalike.vision.recipes:linear_probe",
 }
 
-EARLY_SHARE = 0.10
 FINE_TUNING_RATE = 3e-4
 SCRATCH_RATE = 2e-3
 
@@ -117,7 +116,7 @@ def auto(material: Material) -> Trained:
         measured = distributed.share(lambda: _probed(network, material))
         distributed.same_weights(network)
         best.seed(network, *measured)
-    early = _early_layers(network[0]) if pretrained else []
+    early = model.early_layers(network[0]) if pretrained else []
     chosen, epochs = distributed.share(lambda: _planned(network, early, material, kept))
     material.report.note(chosen.describe(len(material.train), epochs))
     if epochs:
@@ -269,24 +268,3 @@ def _measure(network: nn.Module, material: Material) -> tuple[float, float]:
     """Mean loss and accuracy on the held-back photos."""
     answers = model.predict(network, material.spec, material.valid)
     return metrics.loss_at_best_temperature(answers, np.array(material.valid_targets))
-
-
-def _early_layers(body: nn.Module) -> list[nn.Module]:
-    """The leading layers that together hold at most EARLY_SHARE of the body's parameters."""
-    total = sum(p.numel() for p in body.parameters())
-    early, held = [], 0
-    for layer in _in_order(body):
-        held += sum(p.numel() for p in layer.parameters())
-        if held > EARLY_SHARE * total:
-            break
-        early.append(layer)
-    return early
-
-
-def _in_order(module: nn.Module) -> list[nn.Module]:
-    """The layers of a body in the order of the data, containers opened."""
-    layers: list[nn.Module] = []
-    for child in module.children():
-        containers = isinstance(child, (nn.Sequential, nn.ModuleList)) or child is getattr(module, "model", None)
-        layers += _in_order(child) if containers else [child]
-    return layers
