@@ -95,7 +95,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
 
         if wanted.recipe == "book" and distributed.size() > 1:
             raise ConfigError("the book's recipe trains in one process", "leave out --recipe book, or torchrun")
-        device = choose(wanted.device)
+        device = choose(wanted.device, report)
         weights.resolve(wanted.arch)
         with distributed.joined(device):
             spec = _input_spec(wanted, reading.spec.result(), len(found), device, report, entered)
@@ -136,6 +136,7 @@ def _train(
 ) -> TrainResult:  # fmt: skip
     """The same in one process or in several: of those, one writes."""
     from lookalike.vision import distributed, model, onnx, recipes
+    from lookalike.vision.device import repeatable
 
     folder = distributed.share(lambda: _new_folder(project.runs))
     log = Logged(report, folder / LOG if distributed.rank() == 0 else Path(os.devnull))
@@ -145,7 +146,7 @@ def _train(
         seed=wanted.seed, workspace=project.cache, resume=wanted.resume,
         deadline=entered + wanted.budget if wanted.budget else None,
     )  # fmt: skip
-    _seed(wanted.seed)
+    repeatable(wanted.seed, device)
     ready = time.perf_counter()
     trained = _fit(wanted.recipe, material, log)
     seconds = {"pixels": prepared.seconds, "prepare": ready - started, "fit": time.perf_counter() - ready}
@@ -209,13 +210,6 @@ def _input_spec(
     return replace(spec, size=size)
 
 
-def _seed(seed: int) -> None:
-    """The same seed, data and machine give the same network."""
-    from fastai.torch_core import set_seed
-
-    set_seed(seed, reproducible=True)
-
-
 def _new_folder(runs: Path) -> Path:
     runs.mkdir(parents=True, exist_ok=True)
     folder = runs / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -226,9 +220,9 @@ def _new_folder(runs: Path) -> Path:
 def _measure(trained: Trained, material: Material) -> tuple[dict[str, float], float]:
     """Accuracy of the kept network on the photos held back, with its interval; and the temperature that suits it."""
     from lookalike import metrics
-    from lookalike.vision import model
+    from lookalike.vision import recipes
 
-    answers, targets = model.predict(trained.network, material.spec, material.valid), np.array(material.valid_targets)
+    answers, targets = recipes.held_back(trained, material), np.array(material.valid_targets)
     right = int((answers.argmax(axis=1) == targets).sum())
     return metrics.rate(right, len(targets)).to_json(), metrics.fit_temperature(answers, targets)
 

@@ -166,7 +166,7 @@ def test_too_little_to_learn_from_says_what_to_do(cli: Cli, tmp_path: Path, coun
 def test_a_loss_that_is_no_number_ends_the_training_and_keeps_the_best(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("lookalike.vision.recipes.FINE_TUNING_RATE", 1e30)
+    monkeypatch.setattr("lookalike.vision.finetune.FINE_TUNING_RATE", 1e30)
     draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
     answer = cli("train", "--size", 64, "--epochs", 4, "--json")
     assert answer.code == 0
@@ -208,26 +208,6 @@ def test_a_budget_that_is_no_time_is_one_line(cli: Cli, tmp_path: Path):
     assert "train.budget" in answer.err
 
 
-def test_a_batch_too_large_for_memory_is_halved(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    import torch
-
-    from lookalike.vision.callbacks import Quicker
-
-    before = Quicker.before_batch
-
-    def small_memory(self: Quicker) -> None:
-        if self.training and len(self.xb[0]) > 2:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        before(self)
-
-    monkeypatch.setattr(Quicker, "before_batch", small_memory)
-    draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
-    answer = train(cli)
-    assert answer.code == 0
-    assert "out of memory; going on with batches of 2" in answer.err
-    assert len(answer.data["run"]["history"]) == 2
-
-
 @pytest.mark.slow
 def test_with_enough_photos_a_tenth_is_kept_for_testing_only(cli: Cli, tmp_path: Path):
     draw.folder(tmp_path / "images", {"circles": 200, "stripes": 200}, (64, 48))
@@ -242,7 +222,7 @@ def test_with_enough_photos_a_tenth_is_kept_for_testing_only(cli: Cli, tmp_path:
 
 
 def test_fine_tuning_far_worse_than_the_probe_is_given_up(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("lookalike.vision.recipes.FINE_TUNING_RATE", 0.3)
+    monkeypatch.setattr("lookalike.vision.finetune.FINE_TUNING_RATE", 0.3)
     draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
     answer = cli("train", "--size", 64, "--epochs", 5, "--json")
     assert "fine-tuning was given up" in answer.err

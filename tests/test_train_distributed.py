@@ -56,6 +56,13 @@ def test_training_says_nothing_that_users_can_do_nothing_about(two: tuple[Path, 
     assert "Warning" not in two[1].stderr
 
 
+def test_two_processes_train_a_network_with_parameters_that_are_not_used(tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 20, "stripes": 20})
+    ended = torchrun(tmp_path, "--arch", "mobilenetv3_small_050", "--weights", "none", "--epochs", "2")
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "0").read_text() == (tmp_path / "1").read_text()
+
+
 def test_the_book_trains_in_one_process(tmp_path: Path):
     draw.folder(tmp_path / "images", {"circles": 3, "stripes": 3})
     ended = torchrun(tmp_path, "--recipe", "book")

@@ -26,8 +26,8 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    from lookalike.vision import model, recipes
-    from lookalike.vision.device import choose
+    from lookalike.vision import recipes
+    from lookalike.vision.device import choose, repeatable
 
     wanted = TrainSettings.model_validate(trained.settings)
     root, side = project.locate(trained.images), round(trained.input.size * ROOM)
@@ -38,6 +38,7 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
     if fewest < folds:
         raise NotReadyError(f"a label has {fewest} different photos, too few for {folds} folds", "use fewer --folds")
     answers, scores = np.zeros((len(examples), len(trained.labels))), []
+    device = choose(wanted.device, report)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=wanted.seed)
     for number, (learn, hold) in enumerate(splitter.split(whole, targets, groups), 1):
         report.note(f"fold {number} of {folds}")
@@ -46,14 +47,16 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
             for index, example in enumerate(examples)
         )
         material = recipes.Material(
-            dataset=Dataset(str(root), trained.labels, sides, trained.fingerprint), spec=trained.input, side=side,
+            dataset=Dataset(str(root), trained.labels, sides, datasets.fingerprint(sides)),
+            spec=trained.input, side=side,
             train=[room[i] for i in learn], train_targets=targets[learn].tolist(), train_groups=groups[learn].tolist(),
             valid=[whole[i] for i in hold], valid_targets=targets[hold].tolist(), arch=trained.arch,
-            weights=wanted.weights, epochs=wanted.epochs, batch_size=wanted.batch_size, device=choose(wanted.device),
-            report=report, seed=wanted.seed, workspace=project.cache,
+            weights=wanted.weights, epochs=wanted.epochs, batch_size=wanted.batch_size, device=device,
+            report=report, seed=wanted.seed, workspace=project.cache / "folds",  # not where a stopped training waits
         )  # fmt: skip
+        repeatable(wanted.seed, device)
         made = plugins.find("recipe", recipes.RECIPES, trained.recipe)(material)
-        answers[hold] = model.predict(made.network, trained.input, material.valid)
+        answers[hold] = recipes.held_back(made, material)
         scores.append(float((answers[hold].argmax(axis=1) == targets[hold]).mean()))
     right = int((answers.argmax(axis=1) == targets).sum())
     return {**metrics.rate(right, len(targets)).to_json(), "folds": folds, "each": scores}

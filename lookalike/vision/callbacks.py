@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from fastai.callback.core import Callback, CancelFitException
+from fastai.callback.fp16 import MixedPrecision
+from fastai.callback.progress import ProgressCallback
+from fastai.learner import Learner
 from torch import nn
 
 from lookalike import metrics
@@ -19,7 +23,7 @@ FAR_WORSE = 1.3  # times its loss
 
 
 class Quicker(Callback):
-    """The planned memory format and bfloat16: in training steps only, measuring stays exact.
+    """The planned memory format and half precision: in training steps only, measuring stays exact.
 
     With `freeze_norms` the batch statistics of the pretrained network stay as they are: small batches of few photos
     would only blur them.
@@ -27,11 +31,11 @@ class Quicker(Callback):
 
     order = 5
 
-    def __init__(self, *, bfloat16: bool, channels_last: bool, freeze_norms: bool) -> None:
-        self.bfloat16, self.channels_last, self.freeze_norms = bfloat16, channels_last, freeze_norms
+    def __init__(self, *, half: torch.dtype | None, channels_last: bool, freeze_norms: bool) -> None:
+        self.half, self.channels_last, self.freeze_norms = half, channels_last, freeze_norms
+        self.context: Any = None
 
     def before_fit(self) -> None:
-        self.context: Any = None
         if self.channels_last:
             self.learn.model.to(memory_format=torch.channels_last)
 
@@ -46,21 +50,36 @@ class Quicker(Callback):
             photos = photos.contiguous(memory_format=torch.channels_last)
         self.learn.xb = (photos,)
         self.learn.yb = (self.yb[0].as_subclass(torch.Tensor),)
-        if self.training and self.bfloat16:
-            self.context = torch.autocast(photos.device.type, dtype=torch.bfloat16)
+        if self.training and self.half:
+            self.context = torch.autocast(photos.device.type, dtype=self.half)
             self.context.__enter__()
 
     def after_pred(self) -> None:
-        self._leave()
+        self.leave()
         self.learn.pred = self.pred.float()
 
-    def after_fit(self) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Back to full precision, wherever a step ended: else halved copies of old weights would stay in use."""
         if self.context is not None:
             self.context.__exit__(None, None, None)
             self.context = None
+
+
+class Scaled(MixedPrecision):
+    """Gradients scaled for float16, by fastai; the precision itself is Quicker's, in training steps only."""
+
+    restored: dict[str, Any] | None = None
+
+    def before_fit(self) -> None:
+        super().before_fit()
+        if self.restored:
+            self.learn.scaler.load_state_dict(self.restored)
+
+    def before_batch(self) -> None: ...
+
+    def after_pred(self) -> None: ...
+
+    def after_loss(self) -> None: ...
 
 
 class Averaged(Callback):
@@ -79,17 +98,21 @@ class Averaged(Callback):
         self.average = _copied(distributed.alone(self.model))
         self.count = 0
         if self.restored:
-            self.average, self.count = self.restored
+            kept, self.count = self.restored
+            for name, value in self.average.items():  # into what is on the right device, laid out as the network is
+                value.copy_(kept[name])
 
     def after_batch(self) -> None:
         if not self.training:
             return
         self.count += 1
         weight = 1 - min(self.decay, (1 + self.count) / (10 + self.count))
+        state = distributed.alone(self.model).state_dict()
+        moving = [name for name, value in state.items() if value.is_floating_point()]
         with torch.no_grad():
-            for name, value in distributed.alone(self.model).state_dict().items():
-                kept = self.average[name]
-                kept.lerp_(value, weight) if kept.is_floating_point() else kept.copy_(value)
+            torch._foreach_lerp_([self.average[name] for name in moving], [state[name] for name in moving], weight)
+            for name in state.keys() - set(moving):
+                self.average[name].copy_(state[name])
 
     def before_validate(self) -> None:
         self._exchange()
@@ -201,6 +224,12 @@ class Until(Callback):
             return
         if distributed.any_of(time.monotonic() > self.deadline, self.loss.device):
             raise CancelFitException
+
+
+def quiet(learner: Learner) -> AbstractContextManager[Any]:
+    """Without fastai's own bars and printed rows: the Reporter shows what there is to see."""
+    learner.remove_cbs([callback for callback in learner.cbs if isinstance(callback, ProgressCallback)])
+    return learner.no_logging()
 
 
 def _copied(network: nn.Module) -> dict[str, torch.Tensor]:

@@ -15,7 +15,7 @@ from fastai.torch_core import set_seed
 
 from lookalike.project import replacing
 from lookalike.vision import distributed
-from lookalike.vision.callbacks import Averaged, Best
+from lookalike.vision.callbacks import Averaged, Best, Scaled
 
 NAME = "training.pt"
 SHARE = 0.1  # of the training's time may go into keeping it: so much, at most, is learnt twice after a kill
@@ -60,12 +60,14 @@ class Checkpoint(Callback):
         if costly or self.epoch < self.learn.skipped_epochs or distributed.rank():
             return
         self.folder.mkdir(parents=True, exist_ok=True)
+        scaler = getattr(self.learn, "scaler", None)
         kept = {
             "key": self.key, "epochs": self.epoch + 1, "planned": self.n_epoch,
             "network": distributed.alone(self.model).state_dict(),
             "optimizer": _plain(self.opt.state_dict()), "average": self.averaged.average, "steps": self.averaged.count,
             "history": self.best.history, "best_epoch": self.best.best_epoch, "best_loss": self.best.best_loss,
             "best": {} if self.best.best_epoch == self.epoch + 1 else self.best.state,  # else it is the average
+            "scaler": scaler.state_dict() if scaler else {},
         }  # fmt: skip
         with replacing(self.folder / NAME) as part:
             torch.save(kept, part)
@@ -89,3 +91,6 @@ def restore(learner: Learner, kept: dict[str, Any], averaged: Averaged, best: Be
     averaged.restored = (kept["average"], kept["steps"])
     best.history, best.best_epoch = list(kept["history"]), kept["best_epoch"]
     best.best_loss, best.state = kept["best_loss"], kept["best"] or {k: v.clone() for k, v in kept["average"].items()}
+    for callback in learner.cbs:
+        if isinstance(callback, Scaled):
+            callback.restored = kept["scaler"]

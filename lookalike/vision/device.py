@@ -1,20 +1,59 @@
-"""Where to train."""
+"""Where to train, and what differs from place to place."""
 
 from __future__ import annotations
 
+import os
+
 import torch
+from fastai.torch_core import default_device, set_seed
 
 from lookalike.errors import ConfigError
+from lookalike.report import SILENT, Reporter
 from lookalike.vision import distributed
 
+MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED", "unable to find an engine")
+"""What errors say that come of too little memory: the system's, CUDA's, cuBLAS's and cuDNN's, cuDNN without room."""
 
-def choose(wanted: str) -> torch.device:
-    """CUDA when there is one (of several, the one of this process), else the processor.
 
-    Raises ConfigError when CUDA was asked for and there is none.
+def choose(wanted: str, report: Reporter = SILENT) -> torch.device:
+    """CUDA when there is one that works (of several, the one of this process), else the processor.
+
+    Raises ConfigError when CUDA was asked for and there is none, or when processes would have to share one.
     """
     if wanted == "cuda" and not torch.cuda.is_available():
         raise ConfigError("there is no CUDA device that torch can use here", "use --device auto or cpu")
-    if wanted == "cpu" or not torch.cuda.is_available():
+    device = torch.device("cpu")
+    if wanted != "cpu" and torch.cuda.is_available():
+        device = _cuda(wanted, report)
+    default_device(device.type == "cuda")  # fastai starts CUDA unless told
+    return device
+
+
+def _cuda(wanted: str, report: Reporter) -> torch.device:
+    here, devices = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
+    if here > devices:
+        raise ConfigError(f"{here} processes would share {devices} CUDA devices", f"use --nproc-per-node {devices}")
+    device = torch.device("cuda", distributed.local_rank())
+    try:
+        torch.zeros(1, device=device).add_(1).item()
+    except Exception as error:  # too old for this torch, or taken; torch has several kinds for it
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if wanted == "cuda":
+            raise ConfigError(f"the CUDA device can't be used: {reason}", "use --device cpu") from None
+        report.warn(f"the CUDA device can't be used ({reason}); training on the processor")
         return torch.device("cpu")
-    return torch.device("cuda", distributed.local_rank() % torch.cuda.device_count())
+    return device
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether it came of too little memory."""
+    known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    return known or any(words in str(error) for words in MEMORY)
+
+
+def repeatable(seed: int, device: torch.device) -> None:
+    """The same seed, data and machine give the same network from here on."""
+    set_seed(seed, reproducible=True)
+    if device.type == "cuda":  # the quick kinds of attention add up gradients in any order
+        for kind in ("flash", "mem_efficient", "cudnn"):
+            getattr(torch.backends.cuda, f"enable_{kind}_sdp")(False)

@@ -51,10 +51,8 @@ def joined(device: torch.device) -> Iterator[None]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
-    try:
-        yield
-    finally:
-        dist.destroy_process_group()
+    yield
+    dist.destroy_process_group()  # not after an error, when the others may wait for this one: the launcher ends them
 
 
 def share(decide: Callable[[], Value]) -> Value:
@@ -94,7 +92,8 @@ class Together(Callback):
 
     def before_fit(self) -> None:
         ids = [self.dls.device.index] if self.dls.device.type == "cuda" else None
-        self.learn.model = nn.parallel.DistributedDataParallel(self.model, device_ids=ids)
+        # static: some networks have parameters that their features do not use
+        self.learn.model = nn.parallel.DistributedDataParallel(self.model, device_ids=ids, static_graph=True)
 
     def after_fit(self) -> None:
         self.learn.model = alone(self.model)

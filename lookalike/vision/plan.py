@@ -15,6 +15,7 @@ from torch.nn import functional
 from lookalike.project import write_json
 from lookalike.vision import distributed, model
 from lookalike.vision.data import training_size
+from lookalike.vision.device import out_of_memory
 
 if TYPE_CHECKING:
     from lookalike.vision.recipes import Material
@@ -71,39 +72,39 @@ def _time(seconds: float) -> str:
 def choose(network: nn.Module, early: list[nn.Module], material: Material) -> Plan:
     """Time a few steps each way and take the fastest. On CUDA only half precision and channels last are tried."""
     batch = material.batch_size or _batch_size(len(material.train), LEAST if early else LEAST_FROM_NOTHING)
-    torch.set_num_threads(distributed.threads())
     frozen = {id(p) for layer in early for p in layer.parameters()}
-    tried = _remembered(network, frozen, material)
+    tried = _remembered(network, frozen, material, batch)
     best = min(tried, key=tried.__getitem__)
-    network.to(memory_format=torch.channels_last)
     return Plan(best.split()[0], best.endswith("last"), batch, tried[best], tried)
 
 
-def _remembered(network: nn.Module, frozen: set[int], material: Material) -> dict[str, float]:
+def _remembered(network: nn.Module, frozen: set[int], material: Material, batch: int) -> dict[str, float]:
     """Timings of each way, taken once: another choice would give slightly other weights from the same seed."""
     path = material.workspace / "plan.json"
     on_gpu = material.device.type == "cuda"
-    where = torch.cuda.get_device_name(material.device) if on_gpu else f"{distributed.threads()} cores"
+    count = batch if on_gpu else min(batch, TRIAL_BATCH)  # on a GPU a photo's share depends on how many there are
+    name = torch.cuda.get_device_name(material.device) if on_gpu else f"{distributed.threads()} cores"
+    where = f"{name} by {count}"
     key = f"{material.arch} {material.spec.size} {len(frozen)} torch {torch.__version__} {where}"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         known = {}
     if key not in known:
-        known[key] = _timings(network, frozen, training_size(material.spec.size), material.device)
+        known[key] = _timings(network, frozen, training_size(material.spec.size), material.device, count)
         write_json(path, known)
     timings: dict[str, float] = known[key]
     return timings
 
 
-def _timings(network: nn.Module, frozen: set[int], size: int, device: torch.device) -> dict[str, float]:
+def _timings(network: nn.Module, frozen: set[int], size: int, device: torch.device, count: int) -> dict[str, float]:
     """Each way's time by name. What comes close is timed again, in case the machine was busy for a moment."""
     timings: dict[str, float] = {}
     for _ in range(2):
         for precision, form in _ways(device):
             name = f"{precision} {'channels_last' if form is torch.channels_last else 'contiguous'}"
             if timings.get(name, 0) <= CLOSE * min(timings.values(), default=0):
-                taken = _time_step(network, frozen, size, precision, form)
+                taken = _time_within_memory(network, frozen, size, precision, form, count)
                 timings[name] = min(taken, timings.get(name, math.inf))
     return timings
 
@@ -126,9 +127,12 @@ def affordable_size(arch: str, size: int, photos: int, seconds: float, device: t
     network, _ = model.build(arch, 2, head="linear")
     frozen = {id(p) for layer in model.early_layers(network[0]) for p in layer.parameters()}
     network.to(device)
+    precision, form = _ways(device)[0]
+    count = TRIAL_BATCH if device.type == "cpu" else _batch_size(photos, LEAST)
     step = math.inf
     for _ in range(2):  # a process's first steps are slow
-        step = min(step, _time_step(network, frozen, training_size(size), "fp32", torch.channels_last) / 1000)
+        taken = _time_within_memory(network, frozen, training_size(size), precision, form, count)
+        step = min(step, taken / 1000)
     wanted = photos * step * (MEASURING + 1) + WRITING
     if wanted <= seconds:
         return size
@@ -141,8 +145,23 @@ def _batch_size(photos: int, least: int) -> int:
     return max(least, min(MOST_PHOTOS, 2 ** int(math.log2(max(1, photos / 16)))))
 
 
-def _time_step(network: nn.Module, frozen: set[int], size: int, precision: str, form: torch.memory_format) -> float:
-    """Milliseconds a photo of one forward and backward pass, after one to warm up."""
+def _time_within_memory(
+    network: nn.Module, frozen: set[int], size: int, precision: str, form: torch.memory_format, count: int
+) -> float:
+    """_time_step with so many photos, or with as many as memory takes."""
+    while True:
+        try:
+            return _time_step(network, frozen, size, precision, form, count)
+        except (MemoryError, RuntimeError) as error:
+            if count < 4 or not out_of_memory(error):
+                raise
+        count //= 2
+
+
+def _time_step(
+    network: nn.Module, frozen: set[int], size: int, precision: str, form: torch.memory_format, count: int
+) -> float:
+    """Milliseconds a photo of one forward and backward pass with `count` photos, after one to warm up."""
     network.to(memory_format=form).train()
     was = [parameter.requires_grad for parameter in network.parameters()]
     for parameter in network.parameters():
@@ -151,20 +170,22 @@ def _time_step(network: nn.Module, frozen: set[int], size: int, precision: str, 
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             layer.eval()
     device = next(network.parameters()).device
-    count = TRIAL_BATCH if device.type == "cpu" else MOST_PHOTOS  # a photo's share depends little on it, but on a GPU
     photos = torch.randn(count, 3, size, size, device=device).contiguous(memory_format=form)
     targets = torch.zeros(count, dtype=torch.long, device=device)
     dtype = torch.float16 if precision == "fp16" else torch.bfloat16
     best = math.inf
-    for _ in range(2):
-        started = time.perf_counter()
-        with torch.autocast(device.type, dtype=dtype, enabled=precision != "fp32"):
-            answers = network(photos)
-        functional.cross_entropy(answers.float(), targets).backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        best = min(best, time.perf_counter() - started)
+    try:
+        for _ in range(2):
+            started = time.perf_counter()
+            with torch.autocast(device.type, dtype=dtype, enabled=precision != "fp32"):
+                answers = network(photos)
+            functional.cross_entropy(answers.float(), targets).backward()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            best = min(best, time.perf_counter() - started)
+            network.zero_grad()
+    finally:
         network.zero_grad()
-    for parameter, wanted in zip(network.parameters(), was, strict=True):
-        parameter.requires_grad_(wanted)
+        for parameter, wanted in zip(network.parameters(), was, strict=True):
+            parameter.requires_grad_(wanted)
     return best * 1000 / count

@@ -8,21 +8,14 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import fastai.callback.schedule  # noqa: F401  gives Learner fit_one_cycle and fine_tune
 import numpy as np
 import torch
-from fastai.callback.fp16 import MixedPrecision
-from fastai.callback.progress import ProgressCallback
-from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import error_rate
-from fastai.optimizer import OptimWrapper
 from fastai.vision.learner import vision_learner
 from torch import nn
 
@@ -30,17 +23,14 @@ from lookalike import metrics
 from lookalike.pixels import Pixels
 from lookalike.records import Dataset, InputSpec
 from lookalike.report import Reporter
-from lookalike.vision import checkpoint, data, distributed, means, model, plan, probe, weights
-from lookalike.vision.callbacks import Averaged, Best, Quicker, Steps, Until
+from lookalike.vision import checkpoint, data, distributed, finetune, means, model, plan, probe, weights
+from lookalike.vision.callbacks import Best, Steps, quiet
 
 RECIPES = {
     "auto": "lookalike.vision.recipes:auto",
     "book": "lookalike.vision.recipes:book",
     "probe": "lookalike.vision.recipes:linear_probe",
 }
-
-FINE_TUNING_RATE = 3e-4
-SCRATCH_RATE = 2e-3
 
 
 @dataclass(frozen=True)
@@ -108,20 +98,21 @@ def auto(material: Material) -> Trained:
     network, pretrained = model.build(
         material.arch, len(material.dataset.labels), head="linear", source=material.weights
     )
-    network.to(material.device)
+    torch.set_num_threads(distributed.threads())
+    network.to(material.device).to(memory_format=torch.channels_last)
     best = Best(material.report)
-    kept = distributed.share(lambda: checkpoint.load(material.workspace, material.key()) if material.resume else None)
+    kept = distributed.share(lambda: _kept(material))
     if pretrained and not kept:
-        network.to(memory_format=torch.channels_last)
         measured = distributed.share(lambda: _probed(network, material))
         distributed.same_weights(network)
         best.seed(network, *measured)
     early = model.early_layers(network[0]) if pretrained else []
     chosen, epochs = distributed.share(lambda: _planned(network, early, material, kept))
+    network.to(memory_format=torch.channels_last)
     material.report.note(chosen.describe(len(material.train), epochs))
     if epochs:
         planned = dataclasses.replace(material, epochs=epochs, deadline=_training_ends(material, chosen))
-        chosen = _fit_within_memory(network, early, planned, chosen, best, kept)
+        chosen = finetune.fit(network, early, planned, chosen, best, kept)
     if best.broke:
         material.report.warn(f"the loss stopped being a number; the weights of epoch {best.best_epoch} are kept")
     if best.gave_up:
@@ -133,6 +124,22 @@ def auto(material: Material) -> Trained:
     checkpoint.forget(material.workspace)
     history = tuple(best.history)
     return Trained(network.cpu().eval(), "linear", history, best.best_epoch, chosen.to_json())
+
+
+def _kept(material: Material) -> dict[str, Any] | None:
+    """Where a stopped training goes on. One that starts anew forgets it: it must not go on from there either."""
+    if material.resume:
+        return checkpoint.load(material.workspace, material.key())
+    checkpoint.forget(material.workspace)
+    return None
+
+
+def held_back(trained: Trained, material: Material) -> np.ndarray:
+    """Probabilities (n, labels) of the photos held back, found where the network was trained."""
+    network = trained.network.to(material.device)
+    answers = model.predict(network, material.spec, material.valid)
+    network.cpu()
+    return answers
 
 
 def _probed(network: nn.Sequential, material: Material) -> tuple[float, float]:
@@ -159,68 +166,6 @@ def _training_ends(material: Material, chosen: plan.Plan) -> float | None:
     return material.deadline - chosen.ending(len(material.train), len(material.valid))
 
 
-def _fit_within_memory(
-    network: nn.Module, early: list[nn.Module], material: Material, chosen: plan.Plan, best: Best,
-    kept: dict[str, Any] | None,
-) -> plan.Plan:  # fmt: skip
-    """Fine-tune; when memory runs out, go on after the last whole epoch with batches of half the size."""
-    while True:
-        try:
-            _fit_gently(network, early, material, chosen, best, kept)
-            return chosen
-        except (MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error) or chosen.batch_size < 4 or distributed.size() > 1:
-                raise
-        chosen = dataclasses.replace(chosen, batch_size=chosen.batch_size // 2)
-        kept = checkpoint.load(material.workspace, material.key())
-        material.report.warn(f"out of memory; going on with batches of {chosen.batch_size}")
-
-
-def _out_of_memory(error: Exception) -> bool:
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
-
-
-def _fit_gently(
-    network: nn.Module, early: list[nn.Module], material: Material, chosen: plan.Plan, best: Best,
-    kept: dict[str, Any] | None,
-) -> None:  # fmt: skip
-    """Fine-tune in place, from where an earlier training was stopped if `kept` says so."""
-    pretrained = bool(early)
-    early_ids = {id(p) for layer in early for p in layer.parameters()}
-
-    def groups(whole: nn.Module) -> list[list[nn.Parameter]]:
-        kept = [p for p in whole.parameters() if id(p) in early_ids]
-        rest = [p for p in whole.parameters() if id(p) not in early_ids]
-        return [kept, rest] if kept else [rest]
-
-    dls = data.cached_loaders(
-        (material.train, material.train_targets), (material.valid, material.valid_targets),
-        labels=material.dataset.labels, spec=material.spec, side=material.side,
-        batch_size=max(2, chosen.batch_size // distributed.size()), device=material.device,
-    )  # fmt: skip
-    averaged = Averaged()
-    quick = Quicker(bfloat16=chosen.precision == "bf16", channels_last=chosen.channels_last, freeze_norms=pretrained)
-    half = [MixedPrecision()] if chosen.precision == "fp16" else []
-    together = [distributed.Together()] if distributed.size() > 1 else []
-    learner = Learner(
-        dls, network, loss_func=CrossEntropyLossFlat(), splitter=groups, train_bn=not pretrained,
-        opt_func=partial(OptimWrapper, opt=partial(torch.optim.AdamW, fused=True)), wd=0.05,
-        cbs=[quick, averaged, best, *half, *together],
-    )  # fmt: skip
-    if pretrained:
-        learner.freeze_to(1)
-    learner.skipped_epochs = kept["epochs"] if kept else 0
-    if kept:
-        checkpoint.restore(learner, kept, averaged, best)
-        material.report.note(f"going on after epoch {learner.skipped_epochs}")
-    keep = checkpoint.Checkpoint(material.workspace, material.key(), material.seed, averaged, best)
-    steps = len(dls.train) * (material.epochs - learner.skipped_epochs)
-    with material.report.task("training", steps) as task, _quiet(learner):
-        rate = FINE_TUNING_RATE if pretrained else SCRATCH_RATE
-        callbacks = [Steps(task), Until(material.deadline), keep]
-        learner.fit_one_cycle(material.epochs, rate, pct_start=0.25, cbs=callbacks, start_epoch=learner.skipped_epochs)
-
-
 def book(material: Material) -> Trained:
     """The fastai book's own recipe: DataBlock, vision_learner, fine_tune. Every number is fastai's default."""
     dls = data.book_loaders(
@@ -233,18 +178,12 @@ def book(material: Material) -> Trained:
     filled, _ = model.build(material.arch, len(material.dataset.labels), head="book", source=material.weights)
     learner.model[0].load_state_dict(filled[0].state_dict())
     best = Best(material.report)
-    with material.report.task("training", len(dls.train) * (material.epochs + 1)) as task, _quiet(learner):
+    with material.report.task("training", len(dls.train) * (material.epochs + 1)) as task, quiet(learner):
         learner.fine_tune(material.epochs, cbs=[best, Steps(task)])
     if best.state:
         learner.model.load_state_dict(best.state)
     _learn_means(learner.model, material)
     return Trained(learner.model.cpu().eval(), "book", tuple(best.history), best.best_epoch)
-
-
-def _quiet(learner: Learner) -> AbstractContextManager[Any]:
-    """Without fastai's own bars and printed rows: the Reporter shows what there is to see."""
-    learner.remove_cbs([callback for callback in learner.cbs if isinstance(callback, ProgressCallback)])
-    return learner.no_logging()
 
 
 def _fit_probe(network: nn.Sequential, material: Material) -> None:

@@ -1,0 +1,74 @@
+"""train on a machine with too little memory, with half precision, with a GPU that does not work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lookalike.vision.callbacks import Quicker, Scaled
+from tests import draw
+from tests.conftest import Cli
+
+TINY = ("train", "--size", 64, "--epochs", 2, "--json")
+
+
+@pytest.fixture
+def precision(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The only precision there is."""
+    monkeypatch.setattr("lookalike.vision.plan._ways", lambda _: [(request.param, torch.channels_last)])
+    return str(request.param)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"], indirect=True)
+@pytest.mark.parametrize("event", ["before_batch", "after_pred", "after_backward"])
+def test_a_batch_too_large_for_memory_is_halved_and_leaves_nothing_behind(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: str, precision: str
+):
+    draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
+    small = cli(*TINY, "--batch-size", 2)
+    before = getattr(Quicker, event, lambda _: None)
+
+    def small_memory(self: Any) -> None:
+        if self.training and len(self.xb[0]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        before(self)
+
+    monkeypatch.setattr(Quicker, event, small_memory, raising=False)
+    answer = cli(*TINY, "--batch-size", 4)
+    assert "out of memory; going on with batches of 2" in answer.err
+    assert not torch.is_autocast_enabled("cpu")
+    kept = [Path(ended.data["folder"]) / "weights.safetensors" for ended in (small, answer)]
+    assert kept[0].read_bytes() == kept[1].read_bytes()
+    losses = [[row.get("train_loss") for row in ended.data["run"]["history"]] for ended in (small, answer)]
+    assert losses[0] == losses[1] and len(losses[0]) == 3
+
+
+@pytest.mark.parametrize("precision", ["fp16"], indirect=True)
+def test_float16_is_for_steps_only_and_its_scale_is_kept(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+):
+    draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
+    seen: dict[bool, set[torch.dtype]] = {True: set(), False: set()}
+
+    def watched(self: Scaled) -> None:
+        seen[self.training].add(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32)
+
+    monkeypatch.setattr(Scaled, "before_batch", watched)
+    answer = cli(*TINY)
+    assert answer.data["run"]["history"][-1]["epoch"] >= 1
+    assert seen == {True: {torch.float16}, False: {torch.float32}}
+
+
+@pytest.mark.parametrize(("flag", "code"), [("auto", 0), ("cuda", 2)])
+def test_a_gpu_that_does_not_work_is_told(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: str, code: int
+):
+    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    answer = cli("train", "--recipe", "probe", "--size", 64, "--device", flag)
+    assert answer.code == code
+    assert "the CUDA device can't be used" in answer.err
