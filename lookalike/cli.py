@@ -13,7 +13,6 @@ import inspect
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -294,15 +293,17 @@ def _script() -> None:
     code = main()
     if code == STOPPED:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if "torch" in sys.modules or threading.active_count() > 1:
+    if "torch" in sys.modules:
         _end_at_once(code)
     gc.freeze()  # searching everything for cycles before the end takes up to 0.1 s
     sys.exit(code)
 
 
 def _end_at_once(code: int) -> NoReturn:
-    """End without taking every object of torch apart, which takes two seconds, or waiting for photos that a stopped
-    training still reads. Nothing is left behind: files are replaced in one step, and what is registered is run."""
+    """End without taking every object of torch apart, which takes two seconds.
+
+    Nothing is left behind: files are replaced in one step, and what is registered for the end is run.
+    """
     atexit._run_exitfuncs()
     with contextlib.suppress(OSError):  # the reader is gone
         sys.stdout.flush()

@@ -151,7 +151,10 @@ def test_a_project_may_move(cli: Cli, trained: Path, tmp_path_factory: pytest.Te
 
 
 def test_cross_validation_measures_every_photo_once(cli: Cli, trained: Path):
+    waiting = trained / ".cache" / "training.pt"
+    waiting.write_bytes(b"a training that was stopped")
     data = cli("evaluate", "--json", "--no-heat", "--folds", 2).data["extra"]["folds"]
+    assert waiting.read_bytes() == b"a training that was stopped"
     assert data["total"] == 40
     assert len(data["each"]) == 2
     assert data["low"] < data["value"] <= data["high"]

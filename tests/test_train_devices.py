@@ -32,7 +32,7 @@ def test_a_batch_too_large_for_memory_is_halved_and_leaves_nothing_behind(
     before = getattr(Quicker, event, lambda _: None)
 
     def small_memory(self: Any) -> None:
-        if self.training and len(self.xb[0]) > 2:
+        if self.training and self.iter == 1 and len(self.xb[0]) > 2:  # when one step was taken
             raise torch.OutOfMemoryError("CUDA out of memory")
         before(self)
 
