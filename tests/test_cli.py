@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from lookalike import cli as commands
 from tests.conftest import Cli
 
 
@@ -99,12 +98,17 @@ def test_every_exit_code_is_documented():
         assert f"| {code} |" in readme
 
 
-def test_the_console_script_returns_the_code(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sys, "argv", ["lookalike", "trian", "--json"])
-    monkeypatch.setattr("gc.freeze", lambda: None)  # this process goes on
-    with pytest.raises(SystemExit) as stop:
-        commands._script()
-    assert stop.value.code == 2
+@pytest.mark.parametrize("loaded", ["sys", "torch"])
+def test_the_console_script_returns_the_code_and_everything_said(loaded: str):
+    program = (
+        f"import atexit, sys, {loaded}; from lookalike import cli; sys.argv = ['lookalike', 'nonsense', '--json'];"
+        "atexit.register(print, 'the end'); cli._script()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    document, end = done.stdout.rsplit("}", 1)
+    assert "nonsense" in json.loads(document + "}")["error"]["message"]
+    assert end.strip() == "the end"
 
 
 def test_a_result_in_json_is_one_document(cli: Cli, trained: Path):
