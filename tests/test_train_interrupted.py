@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,38 @@ def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
     again = Path(answer.data["folder"])
     assert (again / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
     assert not (tmp_path / ".cache" / "training.pt").exists()
+
+
+def test_moments_lie_in_memory_as_the_weights_do_when_the_plan_is_another(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    import torch
+
+    from lookalike.vision import checkpoint
+    from lookalike.vision.callbacks import Best
+
+    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+    flags = ("train", "--size", 64, "--epochs", 2, "--json")
+    alike: list[bool] = []
+    restore = checkpoint.restore
+
+    def watched(learner: Any, *rest: Any) -> None:
+        restore(learner, *rest)
+        for parameter, state in learner.opt.opt.state.items():
+            alike.append(parameter.stride() == state["exp_avg"].stride())
+
+    def stopped(self: Best) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "restore", watched)
+    monkeypatch.setattr("lookalike.vision.plan._ways", lambda _: [("fp32", torch.channels_last)])
+    with monkeypatch.context() as patch:
+        patch.setattr("lookalike.vision.callbacks.Steps.after_fit", stopped, raising=False)
+        assert cli(*flags).code == 130
+    (tmp_path / ".cache" / "plan.json").unlink()
+    monkeypatch.setattr("lookalike.vision.plan._ways", lambda _: [("fp32", torch.contiguous_format)])
+    assert cli(*flags, "--resume").code == 0
+    assert alike and all(alike)
 
 
 def test_resume_with_nothing_to_go_on_from_starts_anew(cli: Cli, tmp_path: Path):

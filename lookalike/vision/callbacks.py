@@ -35,10 +35,6 @@ class Quicker(Callback):
         self.half, self.channels_last, self.freeze_norms = half, channels_last, freeze_norms
         self.context: Any = None
 
-    def before_fit(self) -> None:
-        if self.channels_last:
-            self.learn.model.to(memory_format=torch.channels_last)
-
     def before_train(self) -> None:
         for layer in self.model.modules() if self.freeze_norms else ():
             if isinstance(layer, nn.modules.batchnorm._BatchNorm):

@@ -88,6 +88,10 @@ def restore(learner: Learner, kept: dict[str, Any], averaged: Averaged, best: Be
     learner.model.load_state_dict(kept["network"])
     learner.create_opt()
     learner.opt.load_state_dict(kept["optimizer"])
+    for parameter, state in learner.opt.opt.state.items():
+        for name, value in state.items():
+            if value.shape == parameter.shape:  # fused AdamW takes for granted that both lie alike in memory
+                state[name] = torch.empty_like(parameter).copy_(value)
     averaged.restored = (kept["average"], kept["steps"])
     best.history, best.best_epoch = list(kept["history"]), kept["best_epoch"]
     best.best_loss, best.state = kept["best_loss"], kept["best"] or {k: v.clone() for k, v in kept["average"].items()}

@@ -61,6 +61,7 @@ def _fit_once(
         labels=material.dataset.labels, spec=material.spec, side=material.side,
         batch_size=max(2, chosen.batch_size // distributed.size()), device=material.device,
     )  # fmt: skip
+    network.to(memory_format=torch.channels_last if chosen.channels_last else torch.contiguous_format)
     averaged = Averaged()
     half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(chosen.precision)
     quick = Quicker(half=half, channels_last=chosen.channels_last, freeze_norms=pretrained)

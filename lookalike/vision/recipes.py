@@ -108,7 +108,6 @@ def auto(material: Material) -> Trained:
         best.seed(network, *measured)
     early = model.early_layers(network[0]) if pretrained else []
     chosen, epochs = distributed.share(lambda: _planned(network, early, material, kept))
-    network.to(memory_format=torch.channels_last)
     material.report.note(chosen.describe(len(material.train), epochs))
     if epochs:
         planned = dataclasses.replace(material, epochs=epochs, deadline=_training_ends(material, chosen))
