@@ -23,7 +23,7 @@ from typer.exceptions import TyperException
 
 from lookalike import __version__, config, configfile
 from lookalike.console import Console
-from lookalike.errors import LookalikeError
+from lookalike.errors import LookalikeError, fault_of_ours
 from lookalike.project import Project
 from lookalike.report import Reporter, Result
 
@@ -258,7 +258,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if console.debug:
             raise
-        return _our_fault(console, error)
+        fault = fault_of_ours(error)
+        console.error(fault)
+        return fault.exit_code
 
 
 def _stopped(console: Console) -> int:
@@ -272,19 +274,6 @@ def _usage(console: Console, error: TyperException) -> int:
     path = context.command_path if context else "lookalike"
     console.error(LookalikeError(message.rstrip("."), f"see `{path} --help`"), code=2)
     return 2
-
-
-def _our_fault(console: Console, error: Exception) -> int:
-    import tempfile
-    import traceback
-
-    with tempfile.NamedTemporaryFile("w", prefix="lookalike-", suffix=".log", delete=False) as log:
-        traceback.print_exception(error, file=log)
-    fault = LookalikeError(
-        f"{type(error).__name__}: {error}", f"this is a fault of lookalike; details are in {log.name}"
-    )
-    console.error(fault)
-    return fault.exit_code
 
 
 def _script() -> None:

@@ -83,3 +83,14 @@ class UnusablePhoto(Exception):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+
+
+def fault_of_ours(error: Exception) -> LookalikeError:
+    """An error nobody foresaw as one line; its traceback goes to a file that the line names."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="lookalike-", suffix=".log", delete=False) as log:
+        traceback.print_exception(error, file=log)
+    message = f"{type(error).__name__}: {error}"
+    return LookalikeError(message, f"this is a fault of lookalike; details are in {log.name}")
