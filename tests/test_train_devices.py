@@ -47,9 +47,7 @@ def test_a_batch_too_large_for_memory_is_halved_and_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("precision", ["fp16"], indirect=True)
-def test_float16_is_for_steps_only_and_its_scale_is_kept(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
-):
+def test_float16_is_for_steps_only(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str):
     draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
     seen: dict[bool, set[torch.dtype]] = {True: set(), False: set()}
 

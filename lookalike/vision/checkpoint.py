@@ -1,4 +1,4 @@
-"""A training that was stopped goes on from its last whole epoch, and ends as if it had never been stopped."""
+"""A training that was stopped goes on from its last kept epoch, and ends as if it had never been stopped."""
 
 from __future__ import annotations
 

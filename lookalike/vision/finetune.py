@@ -28,7 +28,7 @@ def fit(
     network: nn.Module, early: list[nn.Module], material: Material, chosen: plan.Plan, best: Best,
     kept: dict[str, Any] | None,
 ) -> plan.Plan:  # fmt: skip
-    """Fine-tune; when memory runs out, go on after the last whole epoch with batches of half the size."""
+    """Fine-tune; when memory runs out, go on after the last kept epoch with batches of half the size."""
     while True:
         try:
             _fit_once(network, early, material, chosen, best, kept)
