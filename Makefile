@@ -35,7 +35,7 @@ bench: .venv/installed  ## our speed and quality beside the alternatives'; ONLY=
 	$(BIN)/python -m tests.bench $(ONLY)
 
 config: .venv/installed  ## write config.example.toml from the settings
-	$(BIN)/python -c "from lookalike.configfile import example_toml; print(example_toml(), end='')" > config.example.toml
+	$(BIN)/python -c "from lookalike.settings.loading import example_toml; print(example_toml(), end='')" > config.example.toml
 
 clean:  ## remove what these recipes made
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

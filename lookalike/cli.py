@@ -1,7 +1,7 @@
 """The command line: read flags, call one step, hand its result to the console.
 
-Each command gets one flag for every setting of its section in config.py, so a new setting needs no line here. Steps
-are imported inside the commands, which keeps `--help` fast and `predict` free of torch.
+Each command gets one flag for every setting of its section in settings/fields.py, so a new setting needs no line here.
+Steps are imported inside the commands, which keeps `--help` fast and `predict` free of torch.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from typing import Annotated, Any, NoReturn, get_type_hints
 import typer
 from typer.exceptions import TyperException
 
-from lookalike import __version__, config, configfile
+from lookalike import __version__
 from lookalike.console import Console
 from lookalike.errors import LookalikeError, fault_of_ours
-from lookalike.project import Project
+from lookalike.project.paths import Project
 from lookalike.report import Reporter, Result
+from lookalike.settings import fields, loading
 
 app = typer.Typer(
     name="lookalike",
@@ -47,7 +48,7 @@ class Job:
     """What every step is given: where it works, how, and who listens."""
 
     project: Project
-    settings: config.Settings
+    settings: fields.Settings
     report: Reporter
 
 
@@ -66,7 +67,7 @@ def command(section: str) -> Callable[[Callable[..., Result | None]], Callable[.
     """Make a function a command: its own parameters are arguments, its section's settings become flags."""
 
     def register(function: Callable[..., Result | None]) -> Callable[..., Result | None]:
-        model = config.SECTIONS[section]
+        model = fields.SECTIONS[section]
         hints = get_type_hints(function, include_extras=True)
         own = {name: p for name, p in inspect.signature(function).parameters.items() if name != "job"}
 
@@ -94,7 +95,7 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
 
 def _flag(section: str, name: str) -> Any:
     """The option for one setting: its type and help from config.py; absent means "not typed"."""
-    field = config.SECTIONS[section].model_fields[name]
+    field = fields.SECTIONS[section].model_fields[name]
     kind: Any = list[str] if "list" in str(field.annotation) else field.annotation
     if "BeforeValidator" in str(field.annotation):  # a number with a unit: config.py reads it
         kind = str
@@ -112,7 +113,7 @@ def _open_job(ctx: typer.Context, everywhere: dict[str, Any], section: str, type
     before = ctx.parent.params if ctx.parent else {}
     root = (everywhere["project"] or before.get("project") or Path()).expanduser()
     images = everywhere["images"] or before.get("images")
-    settings = configfile.load(root, os.environ, {section: typed})
+    settings = loading.load(root, os.environ, {section: typed})
     return Job(Project(root, images.expanduser() if images else None), settings, console)
 
 

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lookalike import bundle, metrics
-from lookalike import dataset as datasets
+from lookalike import metrics
+from lookalike.bundle import bundle
 from lookalike.errors import ConfigError, NotReadyError
-from lookalike.pixels import PixelCache, exact
-from lookalike.project import Project, load_run
-from lookalike.records import Example
+from lookalike.photos.cache import PixelCache, exact
+from lookalike.project import dataset as datasets
+from lookalike.project.paths import Project, load_run
+from lookalike.project.records import Example
 from lookalike.report import SILENT, Block, Reporter, Table
 
 CERTAIN = 0.05

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from lookalike.errors import LookalikeError
-from lookalike.records import json_text
+from lookalike.project.records import json_text
 from lookalike.report import Result, Table, Task
 
 FORMAT_VERSION = 1

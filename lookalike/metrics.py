@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lookalike.records import Rate
+from lookalike.project.records import Rate
 
 Z95 = 1.959963984540054
 

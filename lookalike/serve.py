@@ -18,15 +18,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lookalike import __version__, bundle, models, web
-from lookalike.config import Settings
-from lookalike.decode import Pool
+from lookalike import __version__
+from lookalike.bundle import bundle, locate
 from lookalike.errors import UnusablePhoto
-from lookalike.project import Project
-from lookalike.records import Prediction
+from lookalike.photos.decode import Pool
+from lookalike.project.paths import Project
+from lookalike.project.records import Prediction
 from lookalike.report import SILENT, Block, Reporter
+from lookalike.settings.fields import Settings
+from lookalike.web import server as web
 
-PAGE = Path(__file__).parent / "page"
+PAGE = Path(__file__).parent / "web" / "page"
 FILES = {"/": "index.html", "/app.js": "app.js", "/engine.js": "remote.js", "/style.css": "style.css"}
 MAX_NAME = 200
 
@@ -51,7 +53,7 @@ class Served:
 def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> Served:
     """Serve until Ctrl-C. Raises NotReadyError without a model, ConfigError when the port is taken."""
     wanted = settings.serve
-    folder = models.locate(project, wanted.model)
+    folder = locate.locate(project, wanted.model)
     sock = web.listen(wanted.host, wanted.port)
     address, port = web.address(sock), sock.getsockname()[1]
     private = not is_local(wanted.host)
@@ -92,7 +94,7 @@ class Desk:
         return await asyncio.get_running_loop().run_in_executor(self.threads, partial(self._answer, name, photo))
 
     def _answer(self, name: str, photo: bytes) -> Prediction:
-        pixels = self.pool.call("lookalike.bundle:read_named", (name, photo, self.model.reader))
+        pixels = self.pool.call("lookalike.bundle.bundle:read_named", (name, photo, self.model.reader))
         if isinstance(pixels, UnusablePhoto):
             return Prediction(name, reason=pixels.reason, detail=pixels.detail)
         self.answered += 1

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lookalike.cli import main
-from tests import draw
+from tests.support import draw
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def trained(trained_once: Path, tmp_path: Path) -> Path:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line when the pages could not be looked at."""
-    from tests.browser import MISSING
+    from tests.support.browser import MISSING
 
     if MISSING:
         terminalreporter.write_line(f"tests of the pages in a browser were skipped: {MISSING}")

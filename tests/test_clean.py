@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests import draw
-from tests.cleaning import FAULTS, spoil, tree
 from tests.conftest import Cli
+from tests.support import draw
+from tests.support.cleaning import FAULTS, spoil, tree
 
 
 @pytest.fixture

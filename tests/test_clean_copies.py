@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from lookalike import faces
 from lookalike.clean import near
-from lookalike.dataset import split
-from lookalike.records import Example
-from tests import draw
+from lookalike.photos import faces
+from lookalike.project.dataset import split
+from lookalike.project.records import Example
 from tests.conftest import Cli
+from tests.support import draw
 
 SIZE = (320, 240)
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {

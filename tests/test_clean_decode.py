@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lookalike.decode import Pool
 from lookalike.errors import UnusablePhoto
-from tests import draw
+from lookalike.photos.decode import Pool
+from tests.support import draw
 
 
 def double(number: int) -> int:
@@ -88,4 +88,4 @@ def test_no_child_outlives_the_pool() -> None:
 def test_photos_come_back_as_pixels(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(draw.jpeg("circles", 1))
     with Pool(1) as pool:
-        assert pool.call("lookalike.images:open_rgb", tmp_path / "a.jpg").size == (160, 120)
+        assert pool.call("lookalike.photos.images:open_rgb", tmp_path / "a.jpg").size == (160, 120)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from lookalike.clean import aside
-from tests import draw
-from tests.cleaning import FAULTS, spoil, tree
 from tests.conftest import Cli
+from tests.support import draw
+from tests.support.cleaning import FAULTS, spoil, tree
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import draw
 from tests.conftest import Cli
+from tests.support import draw
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests import draw
 from tests.conftest import Cli
+from tests.support import draw
 
 
 def run_name(cli: Cli, *flags: object) -> str:

@@ -5,24 +5,24 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from lookalike import config, configfile
+from lookalike.settings import fields, loading
 from tests.conftest import Cli
 
 
 def test_the_example_file_is_what_the_settings_say():
     example = Path(__file__).parent.parent / "config.example.toml"
-    assert example.read_text() == configfile.example_toml(), "run: make config"
+    assert example.read_text() == loading.example_toml(), "run: make config"
 
 
 def test_the_example_file_holds_the_defaults(tmp_path: Path):
-    (tmp_path / "lookalike.toml").write_text(configfile.example_toml())
-    assert configfile.load(tmp_path, {}) == config.Settings()
+    (tmp_path / "lookalike.toml").write_text(loading.example_toml())
+    assert loading.load(tmp_path, {}) == fields.Settings()
 
 
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path):
     (tmp_path / "lookalike.toml").write_text("[train]\nepochs = 2\nseed = 7\narch = 'resnet18'\n")
     env = {"LOOKALIKE_TRAIN_EPOCHS": "3", "LOOKALIKE_TRAIN_SEED": "8"}
-    train = configfile.load(tmp_path, env, {"train": {"epochs": 4}}).train
+    train = loading.load(tmp_path, env, {"train": {"epochs": 4}}).train
     assert (train.epochs, train.seed, train.arch, train.valid) == (4, 8, "resnet18", 0.2)
 
 
@@ -43,13 +43,13 @@ def test_a_file_that_is_no_toml_is_one_line(cli: Cli, tmp_path: Path):
 
 def test_lists_read_alike_from_flag_environment_and_file(tmp_path: Path):
     (tmp_path / "lookalike.toml").write_text("[gather]\nprovider = ['bing', 'urls']\n")
-    assert configfile.load(tmp_path, {}).gather.provider == ["bing", "urls"]
-    assert configfile.load(tmp_path, {"LOOKALIKE_GATHER_PROVIDER": "bing,urls"}).gather.provider == ["bing", "urls"]
-    assert configfile.load(tmp_path, {}, {"gather": {"provider": ["bing,urls"]}}).gather.provider == ["bing", "urls"]
+    assert loading.load(tmp_path, {}).gather.provider == ["bing", "urls"]
+    assert loading.load(tmp_path, {"LOOKALIKE_GATHER_PROVIDER": "bing,urls"}).gather.provider == ["bing", "urls"]
+    assert loading.load(tmp_path, {}, {"gather": {"provider": ["bing,urls"]}}).gather.provider == ["bing", "urls"]
 
 
 def test_every_setting_explains_itself():
-    assert tomllib.loads(configfile.example_toml()).keys() == config.SECTIONS.keys()
-    for model in config.SECTIONS.values():
+    assert tomllib.loads(loading.example_toml()).keys() == fields.SECTIONS.keys()
+    for model in fields.SECTIONS.values():
         assert model.__doc__
         assert all(field.description for field in model.model_fields.values())

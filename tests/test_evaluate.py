@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.bundle import check
-from lookalike.manifest import Manifest
-from lookalike.records import ImageRecord
-from tests import draw
+from lookalike.bundle.bundle import check
+from lookalike.project.manifest import Manifest
+from lookalike.project.records import ImageRecord
 from tests.conftest import Cli
+from tests.support import draw
 
 
 def test_accuracy_comes_with_its_interval(cli: Cli, trained: Path):

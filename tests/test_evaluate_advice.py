@@ -11,8 +11,8 @@ import pytest
 
 from lookalike.evaluate import learning_curve
 from lookalike.evaluate.probing import Probed
-from tests import draw
 from tests.conftest import Cli
+from tests.support import draw
 
 
 def hopeless(folder: Path, different: int, copies: int = 1) -> None:

@@ -15,15 +15,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lookalike import bundle, images, plugins
+from lookalike import plugins
+from lookalike.bundle import bundle
+from lookalike.bundle.locate import heal
 from lookalike.errors import NotReadyError
 from lookalike.export import FORMATS, STANDALONE, proof
 from lookalike.export.staging import staged
-from lookalike.models import heal
-from lookalike.project import write_json
-from lookalike.records import InputSpec
-from tests import draw, models, runs
+from lookalike.files import write_json
+from lookalike.photos import images
+from lookalike.project.records import InputSpec
 from tests.conftest import Cli
+from tests.support import draw, models, runs
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +239,7 @@ def load_standalone() -> object:
 def test_padding_is_computed_at_export_and_not_at_every_answer() -> None:
     import torch
 
-    from lookalike import onnxfile
+    from lookalike.bundle import onnxfile
     from lookalike.vision import model, onnx
 
     torch.manual_seed(1)

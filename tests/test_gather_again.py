@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import draw
 from tests.conftest import Cli
-from tests.faultserver import FaultServer
-from tests.gathering import fetch, lines, photos, reasons
-from tests.searchserver import SearchServer
+from tests.support import draw
+from tests.support.faultserver import FaultServer
+from tests.support.gathering import fetch, lines, photos, reasons
+from tests.support.searchserver import SearchServer
 
-pytest_plugins = ("tests.gathering",)
+pytest_plugins = ("tests.support.gathering",)
 
 
 def test_a_run_repeats_neither_successes_nor_final_failures(cli: Cli, faults: FaultServer) -> None:

@@ -19,14 +19,14 @@ import pytest
 from lookalike.cli import main
 from lookalike.gather.reasons import meaning
 from tests import test_gather_interrupted as interrupted
-from tests.certificates import Authority
 from tests.conftest import Cli
-from tests.faults import ELSEWHERE, FAULTS, HEIC, Fault, grey, png_that_claims
-from tests.faultserver import FaultServer
-from tests.gathering import allow, fetch, lines, photos, reasons
-from tests.searchserver import SearchServer
+from tests.support.certificates import Authority
+from tests.support.faults import ELSEWHERE, FAULTS, HEIC, Fault, grey, png_that_claims
+from tests.support.faultserver import FaultServer
+from tests.support.gathering import allow, fetch, lines, photos, reasons
+from tests.support.searchserver import SearchServer
 
-pytest_plugins = ("tests.gathering",)
+pytest_plugins = ("tests.support.gathering",)
 
 
 @dataclass

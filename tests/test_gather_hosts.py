@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.config import NetworkSettings
 from lookalike.gather.hosts import Hosts, site
 from lookalike.gather.reasons import meaning
-from lookalike.guard import is_public
-from lookalike.http import Client, FetchError, may_recover, retry_after
-from tests import draw
+from lookalike.net.addresses import is_public
+from lookalike.net.client import Client, FetchError, may_recover, retry_after
+from lookalike.settings.fields import NetworkSettings
 from tests.conftest import Cli
-from tests.faultserver import FaultServer
-from tests.gathering import fetch, photos, reasons
-from tests.searchserver import SearchServer
+from tests.support import draw
+from tests.support.faultserver import FaultServer
+from tests.support.gathering import fetch, photos, reasons
+from tests.support.searchserver import SearchServer
 
-pytest_plugins = ("tests.gathering",)
+pytest_plugins = ("tests.support.gathering",)
 
 
 class Clock:

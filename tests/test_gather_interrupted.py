@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faultserver import FaultServer
-from tests.gathering import lines, photos
+from tests.support.faultserver import FaultServer
+from tests.support.gathering import lines, photos
 
-pytest_plugins = ("tests.gathering",)
+pytest_plugins = ("tests.support.gathering",)
 
 HERE = Path(__file__).parents[1]
 

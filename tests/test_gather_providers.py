@@ -16,18 +16,18 @@ from typing import Any
 
 import pytest
 
-from lookalike import config, configfile
 from lookalike.gather.api import Api
 from lookalike.gather.licences import allows
 from lookalike.gather.providers import PROVIDERS
 from lookalike.gather.providers.base import OUTCOMES, Hit, Query, Stop, WebProvider
 from lookalike.gather.providers.webiq import duration
+from lookalike.settings import fields, loading
 from tests.conftest import Cli
-from tests.contracts import CONTRACTS, HTML, Answer, damaged, ok
-from tests.gathering import lines
-from tests.searchserver import SearchServer
+from tests.support.contracts import CONTRACTS, HTML, Answer, damaged, ok
+from tests.support.gathering import lines
+from tests.support.searchserver import SearchServer
 
-pytest_plugins = ("tests.gathering",)
+pytest_plugins = ("tests.support.gathering",)
 KEY = "s3cret-key-of-the-user"
 LOCAL = {"urls", "folder", "digits"}
 
@@ -37,8 +37,8 @@ def provider(
 ) -> WebProvider:
     """A provider that asks the server's canned answers, with a key where it needs one."""
     flags = {"gather": gather, "network": {"allow_hosts": []}}
-    flags |= {section: {"endpoint": search.url("/canned")} for section in PROVIDERS if section in config.SECTIONS}
-    settings = configfile.load(tmp_path, {}, flags)
+    flags |= {section: {"endpoint": search.url("/canned")} for section in PROVIDERS if section in fields.SECTIONS}
+    settings = loading.load(tmp_path, {}, flags)
     module, _, attribute = PROVIDERS[name].partition(":")
     kind = getattr(import_module(module), attribute)
     if name == "ddgs":

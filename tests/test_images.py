@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike import images, measure
-from lookalike.decode import Pool
 from lookalike.errors import UnusablePhoto
-from tests import draw
+from lookalike.photos import images, measure
+from lookalike.photos.decode import Pool
+from tests.support import draw
 
 PHOTO = draw.photo("circles", 1, (60, 40))
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "BMP")
@@ -216,7 +216,7 @@ def test_random_bytes_behind_every_signature_end_in_a_reason(tmp_path: Path) -> 
         paths.append(tmp_path / f"{number}.{kind}")
         paths[-1].write_bytes(bytes(data))
     with Pool(2) as pool:
-        answers = [answer for _, answer in pool.map("lookalike.images:open_rgb", paths)]
+        answers = [answer for _, answer in pool.map("lookalike.photos.images:open_rgb", paths)]
     reasons = {answer.reason for answer in answers if isinstance(answer, UnusablePhoto)}
     assert len(answers) == 200
     assert reasons <= {"unreadable", "truncated", "too-large", "not-an-image"}

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike import bundle, images
+from lookalike.bundle import bundle
 from lookalike.cli import main
 from lookalike.errors import LookalikeError
 from lookalike.evaluate import neither
 from lookalike.evaluate.answers import Answers
 from lookalike.export import runtime
-from tests import browser, draw, models, runs, servers
+from lookalike.photos import images
 from tests.conftest import Cli
+from tests.support import browser, draw, models, runs, servers
 from tests.test_export import load_standalone
 
 
@@ -158,7 +159,7 @@ def test_both_limits_apply(cli: Cli, tmp_path: Path) -> None:
 
 def means_of(run: Path) -> tuple[np.ndarray, np.ndarray]:
     """The means a run keeps, and those of what its network sees in the photos it learnt from, (labels, features)."""
-    from lookalike.dataset import read_examples
+    from lookalike.project.dataset import read_examples
     from lookalike.vision import model, probe
 
     done, network = model.load_run(run)

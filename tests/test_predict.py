@@ -19,9 +19,9 @@ from threading import Thread
 import pytest
 from PIL import Image
 
-from lookalike import bundle
-from tests import draw, models
+from lookalike.bundle import bundle
 from tests.conftest import Cli
+from tests.support import draw, models
 
 CIRCLES, STRIPES = draw.jpeg("circles", 4), draw.jpeg("stripes", 1005)
 

@@ -11,11 +11,11 @@ from urllib.error import HTTPError
 
 import pytest
 
-from tests import draw
 from tests.conftest import Cli
-from tests.reviewing import Server
+from tests.support import draw
+from tests.support.reviewing import Server
 
-pytest_plugins = ("tests.reviewing",)
+pytest_plugins = ("tests.support.reviewing",)
 
 
 def test_decisions_survive_a_kill_and_show_in_another_session(serve: Callable[[], Server], project: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import browser, needs_browser
-from tests.reviewing import Server
+from tests.support.browser import browser, needs_browser
+from tests.support.reviewing import Server
 
-pytest_plugins = ("tests.reviewing",)
+pytest_plugins = ("tests.support.reviewing",)
 
 
 def test_the_mistakes_of_the_newest_evaluation_are_told_and_decided_like_any_photo(

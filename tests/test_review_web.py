@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from lookalike import web
 from lookalike.errors import ConfigError
+from lookalike.web import server as web
 
 TOKEN = "secret-token"
 

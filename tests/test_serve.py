@@ -20,11 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lookalike.config import ServeSettings
 from lookalike.serve import is_local
-from tests import draw, models, servers
+from lookalike.settings.fields import ServeSettings
 from tests.conftest import Cli
-from tests.servers import Server
+from tests.support import draw, models, servers
+from tests.support.servers import Server
 
 PHOTO = draw.jpeg("circles", 4)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from lookalike import similar
-from tests import draw
+from lookalike.photos import similar
+from tests.support import draw
 
 
 def encoded(image: Image.Image, quality: int) -> Image.Image:

@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 import requests
 
-from lookalike import bundle, plugins
-from lookalike.config import ExportSettings
+from lookalike import plugins
+from lookalike.bundle import bundle
 from lookalike.errors import LookalikeError
 from lookalike.export import STANDALONE, TARGETS, runtime
-from tests import browser, draw, models, runs
+from lookalike.settings.fields import ExportSettings
 from tests.conftest import Cli
+from tests.support import browser, draw, models, runs
 
 PHOTO = draw.jpeg("circles", 4)
 

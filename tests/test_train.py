@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import draw
 from tests.conftest import Cli
+from tests.support import draw
 
 
 def train(cli: Cli, *flags: object):

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from lookalike.vision.callbacks import Quicker, Scaled
-from tests import draw
 from tests.conftest import Cli
+from tests.support import draw
 
 TINY = ("train", "--size", 64, "--epochs", 2, "--json")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import draw
+from tests.support import draw
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -18,7 +18,8 @@ REPOSITORY = Path(__file__).parent.parent
 def torchrun(tmp_path: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     """Two processes on this machine's processor."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launcher, "-m", "tests.torchrun", str(tmp_path), "train", "--project", str(tmp_path), "--device", "cpu"]
+    command = [*launcher, "-m", "tests.support.torchrun", str(tmp_path)]
+    command += ["train", "--project", str(tmp_path), "--device", "cpu"]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     return subprocess.run(
         [*command, "--size", "64", "--json", *flags],

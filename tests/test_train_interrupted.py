@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests import draw
 from tests.conftest import Cli
+from tests.support import draw
 
 
 def test_ctrl_c_ends_it_while_photos_are_still_read(tmp_path: Path):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lookalike.report import SILENT, Logged
-from tests import draw
 from tests.conftest import Cli
+from tests.support import draw
 
 
 def lines(project: Path) -> list[str]:

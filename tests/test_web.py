@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike import bundle, images
+from lookalike.bundle import bundle
 from lookalike.cli import main
 from lookalike.errors import LookalikeError, MissingExtraError
 from lookalike.export import proof, runtime
-from lookalike.records import InputSpec
-from tests import browser, draw, runs, servers
+from lookalike.photos import images
+from lookalike.project.records import InputSpec
+from lookalike.web import server as web_server
 from tests.conftest import Cli
+from tests.support import browser, draw, runs, servers
 
-PAGE = Path(bundle.__file__).parent / "page"
+PAGE = Path(web_server.__file__).parent / "page"
 Golden = list[tuple[str, bytes]]
 
 

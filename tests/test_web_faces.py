@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from lookalike import bundle, faces, images
-from lookalike.config import ExportSettings
+from lookalike.bundle import bundle
 from lookalike.errors import LookalikeError, MissingExtraError
 from lookalike.export import STANDALONE, formats, runtime, web
-from lookalike.project import load_bundle
-from lookalike.records import InputSpec
-from tests import browser, models
+from lookalike.photos import faces, images
+from lookalike.project.paths import load_bundle
+from lookalike.project.records import InputSpec
+from lookalike.settings.fields import ExportSettings
+from tests.support import browser, models
 from tests.test_export import load_standalone
 
 pytestmark = pytest.mark.skipif(not faces.available(), reason="the extra `faces` is not installed")

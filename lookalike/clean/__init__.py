@@ -19,11 +19,11 @@ from lookalike.clean.memory import Memory, Stamp, stamp_of
 from lookalike.clean.result import Cleaning, Restored, shown
 from lookalike.clean.scan import passed_over
 from lookalike.clean.survey import survey
-from lookalike.config import CleanSettings, Settings
 from lookalike.errors import NotReadyError
-from lookalike.manifest import Manifest, State
-from lookalike.project import Project
+from lookalike.project.manifest import Manifest, State
+from lookalike.project.paths import Project
 from lookalike.report import SILENT, Reporter, Result
+from lookalike.settings.fields import CleanSettings, Settings
 
 
 def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> Result:

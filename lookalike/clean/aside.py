@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from lookalike.clean.result import Finding, Restored
-from lookalike.manifest import Manifest, State
-from lookalike.project import Project, replacing, sha256_file
-from lookalike.records import ImageRecord
+from lookalike.files import replacing, sha256_file
+from lookalike.project.manifest import Manifest, State
+from lookalike.project.paths import Project
+from lookalike.project.records import ImageRecord
 
 REPORT = "report.html"
 

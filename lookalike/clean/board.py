@@ -12,9 +12,10 @@ from typing import Any
 from lookalike.clean import aside, decide, history
 from lookalike.clean.survey import Survey
 from lookalike.errors import NotReadyError
-from lookalike.manifest import Manifest
-from lookalike.project import Project, load_evaluation, sha256_file
-from lookalike.records import ImageRecord
+from lookalike.files import sha256_file
+from lookalike.project.manifest import Manifest
+from lookalike.project.paths import Project, load_evaluation
+from lookalike.project.records import ImageRecord
 
 LOCK_SECONDS = 10.0
 

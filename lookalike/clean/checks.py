@@ -2,7 +2,7 @@
 
 A check is a function of the facts and the settings that says in a few words what is wrong, or nothing. The name in
 the table is the reason that stands in the manifest. Faults that stop decoding (`unreadable`, `truncated`,
-`not-an-image`, `too-large`, `too-slow`, …) get their reason in lookalike.images and lookalike.decode.
+`not-an-image`, `too-large`, `too-slow`, …) get their reason in photos/images.py and photos/decode.py.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
-from lookalike.config import CleanSettings
 from lookalike.errors import ConfigError
-from lookalike.measure import Facts
+from lookalike.photos.measure import Facts
 from lookalike.plugins import nearest
+from lookalike.settings.fields import CleanSettings
 
 Check = Callable[[Facts, CleanSettings], str]
 

@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from lookalike.clean import aside
 from lookalike.clean.result import Finding
-from lookalike.dataset import PART_FOLDERS
 from lookalike.errors import LookalikeError
-from lookalike.manifest import Manifest, State
-from lookalike.project import Project
-from lookalike.records import ImageRecord
+from lookalike.project.dataset import PART_FOLDERS
+from lookalike.project.manifest import Manifest, State
+from lookalike.project.paths import Project
+from lookalike.project.records import ImageRecord
 
 ACTIONS = ("keep", "aside", "label", "open")
 

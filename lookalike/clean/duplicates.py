@@ -11,7 +11,7 @@ from lookalike.clean import near
 from lookalike.clean.memory import Memory
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
-from lookalike.records import Part
+from lookalike.project.records import Part
 
 _PART_ORDER: dict[Part | None, int] = {"test": 0, "valid": 1, "train": 2, None: 2}
 _SAME_FEATURES = 0.8

@@ -10,8 +10,8 @@ import numpy as np
 
 from lookalike.clean.memory import Memory
 from lookalike.clean.scan import Seen
-from lookalike.decode import Pool
 from lookalike.errors import UnusablePhoto
+from lookalike.photos.decode import Pool
 from lookalike.report import Reporter
 from lookalike.vision import features as network
 
@@ -42,7 +42,9 @@ def _compute(
     spec, found = network.spec(), {}
     with Pool(jobs) as pool, report.task("comparing photos", len(missing)) as task:
         requests = ((images / photo.file, spec) for photo in missing.values())
-        answers = zip(missing, (answer for _, answer in pool.map("lookalike.measure:square", requests)), strict=True)
+        answers = zip(
+            missing, (answer for _, answer in pool.map("lookalike.photos.measure:square", requests)), strict=True
+        )
         while batch := list(islice(answers, _BATCH)):
             readable = [(content, pixels) for content, pixels in batch if not isinstance(pixels, UnusablePhoto)]
             if readable:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from lookalike.clean import aside
 from lookalike.clean.result import Finding
-from lookalike.manifest import Manifest, State
-from lookalike.project import Project
-from lookalike.records import ImageRecord
+from lookalike.project.manifest import Manifest, State
+from lookalike.project.paths import Project
+from lookalike.project.records import ImageRecord
 
 REVIEW, UNDO = "review-", "undo "
 

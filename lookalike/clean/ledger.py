@@ -7,8 +7,8 @@ from typing import Any
 
 from lookalike.clean.scan import Seen
 from lookalike.clean.survey import Survey
-from lookalike.manifest import Manifest, State
-from lookalike.records import ImageRecord
+from lookalike.project.manifest import Manifest, State
+from lookalike.project.records import ImageRecord
 
 
 def register(manifest: Manifest, state: State, found: Survey, by: str) -> int:

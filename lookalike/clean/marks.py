@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 
 from lookalike.clean import aside, decide
 from lookalike.clean.result import shown
-from lookalike.config import CleanSettings
 from lookalike.errors import ConfigError
-from lookalike.manifest import Manifest
-from lookalike.project import Project, write_rows
+from lookalike.files import write_rows
+from lookalike.project.manifest import Manifest
+from lookalike.project.paths import Project
 from lookalike.report import Block, Table
+from lookalike.settings.fields import CleanSettings
 
 COLUMNS = ("file", "label", "status", "reason", "detail", "group", "decision")
 

@@ -18,7 +18,7 @@ from typing import Self
 import numpy as np
 
 from lookalike.errors import UnusablePhoto
-from lookalike.measure import PICTURE, Facts
+from lookalike.photos.measure import PICTURE, Facts
 
 Stamp = tuple[int, int]
 

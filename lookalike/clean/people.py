@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lookalike import faces
 from lookalike.clean.memory import Memory
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
-from lookalike.decode import Pool
 from lookalike.errors import UnusablePhoto
+from lookalike.photos import faces
+from lookalike.photos.decode import Pool
 from lookalike.report import Reporter
 
 SAMPLE = 4
@@ -64,7 +64,7 @@ def _count(images: Path, photos: Sequence[Seen], memory: Memory, jobs: int | Non
     if not unknown:
         return known
     with Pool(jobs) as pool, ThreadPoolExecutor(pool.jobs) as threads, report.task("faces", len(unknown)) as task:
-        pixels = (answer for _, answer in pool.map("lookalike.measure:modest", unknown.values()))
+        pixels = (answer for _, answer in pool.map("lookalike.photos.measure:modest", unknown.values()))
         for content, number in zip(unknown, threads.map(_main_faces, pixels), strict=True):
             task.advance()
             if number is not None:

@@ -15,18 +15,19 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from lookalike import web
 from lookalike.clean import aside, ledger
 from lookalike.clean.board import Board
 from lookalike.clean.decide import Wish
 from lookalike.clean.memory import Memory, stamp_of
 from lookalike.clean.survey import survey
-from lookalike.config import CleanSettings
-from lookalike.decode import Pool
 from lookalike.errors import NotReadyError, UnusablePhoto
-from lookalike.manifest import Manifest
-from lookalike.project import Project, write_bytes
+from lookalike.files import write_bytes
+from lookalike.photos.decode import Pool
+from lookalike.project.manifest import Manifest
+from lookalike.project.paths import Project
 from lookalike.report import Block, Reporter
+from lookalike.settings.fields import CleanSettings
+from lookalike.web import server as web
 
 MAX_BODY = 4_000_000
 MOST_WISHES = 20_000
@@ -168,7 +169,7 @@ def _picture(project: Project, pool: Pool, request: Request) -> Response:
 
 
 def _draw(pool: Pool, path: Path, kept: Path) -> bytes:
-    answer = pool.call("lookalike.measure:thumbnail", path)
+    answer = pool.call("lookalike.photos.measure:thumbnail", path)
     if isinstance(answer, UnusablePhoto):
         return b""
     write_bytes(kept, answer)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from lookalike.clean.memory import Memory, Stamp, stamp_of
 from lookalike.clean.result import Finding
-from lookalike.dataset import Found, walk
-from lookalike.decode import Pool
 from lookalike.errors import UnusablePhoto
-from lookalike.measure import Facts
-from lookalike.project import Project
-from lookalike.records import Part
+from lookalike.photos.decode import Pool
+from lookalike.photos.measure import Facts
+from lookalike.project.dataset import Found, walk
+from lookalike.project.paths import Project
+from lookalike.project.records import Part
 from lookalike.report import Reporter
 
 
@@ -66,7 +66,7 @@ def _measure(
     if not items:
         return
     with Pool(jobs) as pool:
-        answers = pool.map("lookalike.measure:measure", (images / item.file for item in items))
+        answers = pool.map("lookalike.photos.measure:measure", (images / item.file for item in items))
         for item, (path, answer) in zip(items, answers, strict=True):
             stamp = stamp_of(path) or (0, 0)
             facts, picture = (answer, b"") if isinstance(answer, UnusablePhoto) else answer

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from lookalike.clean.aside import REPORT
 from lookalike.clean.result import Cleaning, Finding, shown
-from lookalike.decode import Pool
 from lookalike.errors import UnusablePhoto
-from lookalike.project import Project, write_text
+from lookalike.files import write_text
+from lookalike.photos.decode import Pool
+from lookalike.project.paths import Project
 
 MOST = 300
 
@@ -47,7 +48,7 @@ def _thumbnails(project: Project, files: Sequence[str], root: Path) -> dict[str,
     drawn = {}
     with Pool(min(2, len(files))) as pool:
         paths = [root / file for file in files]
-        for file, (_, answer) in zip(files, pool.map("lookalike.measure:thumbnail", paths), strict=True):
+        for file, (_, answer) in zip(files, pool.map("lookalike.photos.measure:thumbnail", paths), strict=True):
             if not isinstance(answer, UnusablePhoto):
                 drawn[file] = "data:image/jpeg;base64," + base64.b64encode(answer).decode()
     return drawn

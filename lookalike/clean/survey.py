@@ -12,11 +12,11 @@ from lookalike.clean.memory import Memory
 from lookalike.clean.result import SUSPECT, Finding
 from lookalike.clean.scan import Seen, look
 from lookalike.clean.suspects import LEAST, Suspects, Suspicion, rank
-from lookalike.config import CleanSettings
 from lookalike.errors import NotReadyError
-from lookalike.manifest import State
-from lookalike.project import Project
+from lookalike.project.manifest import State
+from lookalike.project.paths import Project
 from lookalike.report import Reporter
+from lookalike.settings.fields import CleanSettings
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _people(
     project: Project, good: list[Seen], settings: CleanSettings, memory: Memory, report: Reporter
 ) -> list[Finding]:
     """Photos with no face or several, where the detector is installed and wanted."""
-    from lookalike import faces
+    from lookalike.photos import faces
 
     if not (settings.faces and settings.suspects and len(good) >= 2 * LEAST and faces.available()):
         return []

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from lookalike import bundle, metrics
-from lookalike import dataset as datasets
-from lookalike.config import Settings
+from lookalike import metrics
+from lookalike.bundle import bundle
 from lookalike.errors import QualityError
 from lookalike.evaluate import honesty, leakage, learning_curve, neither, probing, provenance
 from lookalike.evaluate.answers import Answers, collect
 from lookalike.evaluate.result import EvaluateResult, review_command
-from lookalike.project import Project, load_run, write_json
-from lookalike.records import Bundle, Evaluation, TrainedRun
+from lookalike.files import write_json
+from lookalike.project import dataset as datasets
+from lookalike.project.paths import Project, load_run
+from lookalike.project.records import Bundle, Evaluation, TrainedRun
 from lookalike.report import SILENT, Reporter
+from lookalike.settings.fields import Settings
 
 
 def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> EvaluateResult:

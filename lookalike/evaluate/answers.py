@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from lookalike import dataset as datasets
-from lookalike.bundle import Model
+from lookalike.bundle.bundle import Model
 from lookalike.errors import NotReadyError
-from lookalike.pixels import PixelCache, Pixels, exact
-from lookalike.project import sha256_file
-from lookalike.records import Example, TrainedRun
+from lookalike.files import sha256_file
+from lookalike.photos.cache import PixelCache, Pixels, exact
+from lookalike.project import dataset as datasets
+from lookalike.project.records import Example, TrainedRun
 from lookalike.report import Reporter
 
 

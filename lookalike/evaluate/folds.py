@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from lookalike import dataset as datasets
 from lookalike import metrics, plugins
-from lookalike.config import TrainSettings
 from lookalike.errors import NotReadyError
-from lookalike.pixels import PixelCache, exact, roomy
-from lookalike.prepare import ROOM
-from lookalike.project import Project
-from lookalike.records import Dataset, Example, TrainedRun
+from lookalike.photos.cache import ROOM, PixelCache, exact, roomy
+from lookalike.project import dataset as datasets
+from lookalike.project.paths import Project
+from lookalike.project.records import Dataset, Example, TrainedRun
 from lookalike.report import Reporter
+from lookalike.settings.fields import TrainSettings
 
 
 def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report: Reporter) -> dict[str, Any]:
@@ -28,6 +27,7 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
 
     from lookalike.vision import recipes
     from lookalike.vision.device import choose, repeatable
+    from lookalike.vision.material import Material
 
     wanted = TrainSettings.model_validate(trained.settings)
     root, side = project.locate(trained.images), round(trained.input.size * ROOM)
@@ -46,7 +46,7 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
             dataclasses.replace(example, part="valid" if index in set(hold) else "train")
             for index, example in enumerate(examples)
         )
-        material = recipes.Material(
+        material = Material(
             dataset=Dataset(str(root), trained.labels, sides, datasets.fingerprint(sides)),
             spec=trained.input, side=side,
             train=[room[i] for i in learn], train_targets=targets[learn].tolist(), train_groups=groups[learn].tolist(),

@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 import numpy as np
 from PIL import Image
 
-from lookalike import dataset as datasets
-from lookalike import images, metrics
+from lookalike import metrics
 from lookalike.errors import UnusablePhoto
 from lookalike.evaluate.answers import Answers
-from lookalike.manifest import Manifest
-from lookalike.records import Example, TrainedRun
+from lookalike.photos import images
+from lookalike.project import dataset as datasets
+from lookalike.project.manifest import Manifest
+from lookalike.project.records import Example, TrainedRun
 
 CLOSE = 0.10
 

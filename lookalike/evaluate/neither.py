@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lookalike import metrics
-from lookalike.bundle import Model
+from lookalike.bundle.bundle import Model
 from lookalike.evaluate.answers import Answers
 
 LOST = 0.05  # share of the photos held back that the limit may cost

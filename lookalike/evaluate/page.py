@@ -22,8 +22,8 @@ from lookalike.evaluate.result import (
     review_command,
     warnings,
 )
-from lookalike.project import write_text
-from lookalike.records import Evaluation, TrainedRun
+from lookalike.files import write_text
+from lookalike.project.records import Evaluation, TrainedRun
 from lookalike.report import Table
 
 STYLE = """

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.project import write_bytes
-from lookalike.records import Evaluation, TrainedRun
+from lookalike.files import write_bytes
+from lookalike.project.records import Evaluation, TrainedRun
 
 INK, SOFT = "#1f4e79", "#c9d6e2"
 

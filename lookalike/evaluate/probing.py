@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lookalike import dataset as datasets
-from lookalike import images, metrics
-from lookalike.pixels import PixelCache, Pixels, roomy
-from lookalike.prepare import ROOM
-from lookalike.project import Project
-from lookalike.records import Example, InputSpec, TrainedRun
+from lookalike import metrics
+from lookalike.photos import images
+from lookalike.photos.cache import ROOM, PixelCache, Pixels, roomy
+from lookalike.project import dataset as datasets
+from lookalike.project.paths import Project
+from lookalike.project.records import Example, InputSpec, TrainedRun
 from lookalike.report import Reporter
 
 FOLDS = 5

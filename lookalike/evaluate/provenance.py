@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from lookalike.manifest import Manifest
+from lookalike.project.manifest import Manifest
 
 UNKNOWN = "not in the manifest"
 

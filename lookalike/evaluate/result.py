@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from lookalike.evaluate import leakage, learning_curve, neither
 from lookalike.evaluate.honesty import suspicious
-from lookalike.records import Evaluation
+from lookalike.project.records import Evaluation
 from lookalike.report import Block, Table
 
 SURE = 0.8

@@ -10,15 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lookalike import __version__, bundle, plugins
-from lookalike.config import ExportSettings, Settings
+from lookalike import __version__, plugins
+from lookalike.bundle import bundle
 from lookalike.errors import ConfigError
 from lookalike.export import card, proof
 from lookalike.export.formats import Trained, face, open_run
 from lookalike.export.staging import staged
-from lookalike.project import Project, load_bundle, load_evaluation, write_text
-from lookalike.records import Bundle, Evaluation
+from lookalike.files import write_text
+from lookalike.project.paths import Project, load_bundle, load_evaluation
+from lookalike.project.records import Bundle, Evaluation
 from lookalike.report import SILENT, Block, Reporter, Table, Task
+from lookalike.settings.fields import ExportSettings, Settings
 
 FORMATS: dict[str, str] = {
     "onnx": "lookalike.export.formats:onnx",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lookalike.records import Bundle, TrainedRun
+from lookalike.project.records import Bundle, TrainedRun
 
 WHAT = {
     "model.onnx": "the network: uint8 pixels (n, {size}, {size}, 3) in, probabilities (n, {labels}) out{more}",

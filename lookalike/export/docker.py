@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from lookalike.config import ExportSettings
 from lookalike.export.voila import PYTHON, REQUIREMENTS, STANDALONE, copy_model
 from lookalike.export.web import PAGE
-from lookalike.project import write_bytes, write_text
-from lookalike.records import Bundle
+from lookalike.files import write_bytes, write_text
+from lookalike.project.records import Bundle
+from lookalike.settings.fields import ExportSettings
 
 FILES = {"index.html": "index.html", "style.css": "style.css", "app.js": "app.js", "engine.js": "remote.js"}
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookalike import dataset
-from lookalike.project import Project, write_bytes
-from lookalike.records import TrainedRun
+from lookalike.files import write_bytes
+from lookalike.project import dataset
+from lookalike.project.paths import Project
+from lookalike.project.records import TrainedRun
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,7 +39,7 @@ def open_run(project: Project, name: str | None) -> Trained:
 
 def onnx(folder: Path, trained: Trained) -> list[str]:
     """model.onnx: raw pixels in, probabilities out, everything inside one file."""
-    from lookalike import onnxfile
+    from lookalike.bundle import onnxfile
     from lookalike.vision.onnx import to_onnx
 
     model = to_onnx(trained.network, trained.run.input)
@@ -49,7 +50,7 @@ def onnx(folder: Path, trained: Trained) -> list[str]:
 
 def face(folder: Path) -> list[str]:
     """face.onnx: the detector of a network that looks at faces, so that the model needs no other package."""
-    from lookalike import faces
+    from lookalike.photos import faces
 
     write_bytes(folder / "face.onnx", faces.flexible())
     return ["face.onnx"]

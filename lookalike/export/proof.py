@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lookalike import bundle, images
-from lookalike.config import ExportSettings
+from lookalike.bundle import bundle
 from lookalike.errors import NotReadyError, QualityError, UnusablePhoto
 from lookalike.export import small
 from lookalike.export.formats import Trained
-from lookalike.project import write_bytes
+from lookalike.files import write_bytes
+from lookalike.photos import images
+from lookalike.settings.fields import ExportSettings
 
 BOUND = 1e-3
 MAX_SMALL_FLIPS = 0.02

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from lookalike.errors import MissingExtraError, NetworkError
-from lookalike.project import write_bytes
+from lookalike.files import write_bytes
 
 PACKAGE = "onnxruntime-web@1.30.0"
 SHA256 = {

@@ -6,11 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
-from lookalike.config import ExportSettings
 from lookalike.export import web
 from lookalike.export.voila import PYTHON, STANDALONE, copy_model
-from lookalike.project import write_text
-from lookalike.records import Bundle
+from lookalike.files import write_text
+from lookalike.project.records import Bundle
+from lookalike.settings.fields import ExportSettings
 
 GRADIO = "6.31.0"
 LARGE = "*.onnx filter=lfs diff=lfs merge=lfs -text\n*.gz filter=lfs diff=lfs merge=lfs -text\n"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from lookalike.bundle.locate import heal
 from lookalike.errors import NotReadyError
-from lookalike.models import heal
 
 MARKER = ".lookalike"
 

@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from lookalike.config import ExportSettings
-from lookalike.project import write_json, write_text
-from lookalike.records import Bundle
+from lookalike.files import write_json, write_text
+from lookalike.project.records import Bundle
+from lookalike.settings.fields import ExportSettings
 
 STANDALONE = Path(__file__).parent / "standalone"
 PYTHON = "3.12"

@@ -10,12 +10,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from lookalike.config import ExportSettings
 from lookalike.export import runtime
-from lookalike.project import write_bytes, write_text
-from lookalike.records import Bundle
+from lookalike.files import write_bytes, write_text
+from lookalike.project.records import Bundle
+from lookalike.settings.fields import ExportSettings
 
-PAGE = Path(__file__).parents[1] / "page"
+PAGE = Path(__file__).parents[1] / "web" / "page"
 MODULES = ("assets.js", "pixels.js", "faces.js", "local.js", "app.js")
 SHOWN = ("name", "labels", "input", "temperature", "threshold", "min_similarity", "metrics", "created")
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from lookalike.report import SILENT, Reporter
 
 if TYPE_CHECKING:
-    from lookalike.config import Settings
     from lookalike.gather.result import Gathered
-    from lookalike.project import Project
+    from lookalike.project.paths import Project
+    from lookalike.settings.fields import Settings
 
 
 def run(

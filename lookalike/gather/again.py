@@ -11,8 +11,8 @@ from lookalike.errors import ConfigError
 from lookalike.gather.providers import digits
 from lookalike.gather.providers.base import Hit
 from lookalike.gather.search import Candidate
-from lookalike.manifest import Manifest
-from lookalike.records import ImageRecord
+from lookalike.project.manifest import Manifest
+from lookalike.project.records import ImageRecord
 
 DECIDED = frozenset({"two-labels", "placeholder"})
 """Failures that another try cannot change."""

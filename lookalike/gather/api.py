@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lookalike.config import Settings
+from lookalike.files import write_text
 from lookalike.gather.providers.base import Answer, Request, Stop, WebProvider, text
-from lookalike.http import RETRY_STATUS, Client, FetchError, is_challenge, retry_after
-from lookalike.project import write_text
+from lookalike.net.client import RETRY_STATUS, Client, FetchError, is_challenge, retry_after
 from lookalike.report import SILENT, Reporter
+from lookalike.settings.fields import Settings
 
 TRIES = 3
 WORTH_A_WORD = 5.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lookalike.manifest import Manifest
-from lookalike.project import write_rows
+from lookalike.files import write_rows
+from lookalike.project.manifest import Manifest
 
 NAME = "ATTRIBUTION.csv"
 COLUMNS = ("file", "title", "creator", "license", "license_url", "attribution", "page_url", "image_url")

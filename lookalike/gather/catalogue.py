@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from lookalike import plugins
-from lookalike.config import Settings
 from lookalike.errors import NetworkError
 from lookalike.gather.api import Api, redact
 from lookalike.gather.providers import PROVIDERS
 from lookalike.gather.providers.base import Query, Stop, in_words
-from lookalike.project import Project
+from lookalike.project.paths import Project
 from lookalike.report import SILENT, Block, Reporter, Table
+from lookalike.settings.fields import Settings
 
 WORDS = "cat"
 

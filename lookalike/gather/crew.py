@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from lookalike.config import GatherSettings
 from lookalike.errors import UnusablePhoto
 from lookalike.gather.fetch import Look, Photo, download, verify
 from lookalike.gather.hosts import Hosts
@@ -19,9 +18,10 @@ from lookalike.gather.robots import Robots
 from lookalike.gather.search import Candidate
 from lookalike.gather.store import Store
 from lookalike.gather.wanted import Errand, Wanted
-from lookalike.http import Body, Client, FetchError, may_recover
-from lookalike.records import ImageRecord
+from lookalike.net.client import Body, Client, FetchError, may_recover
+from lookalike.project.records import ImageRecord
 from lookalike.report import Task as ProgressTask
+from lookalike.settings.fields import GatherSettings
 
 TRIES = {"timeout": 2, "dns": 1, "host-down": 1, "rate-limited": 1}
 USUAL_TRIES = 3

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from lookalike.errors import UnusablePhoto
 from lookalike.gather.looks import Looks
 from lookalike.gather.optout import reserved
-from lookalike.http import Body, Client, FetchError
+from lookalike.net.client import Body, Client, FetchError
 
 MISSING_PAGES = (
     "photo_unavailable", "image_unavailable", "image-not-found", "noimage", "no-image", "no_image", "placeholder",

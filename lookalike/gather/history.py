@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lookalike.dataset import walk
-from lookalike.http import may_recover
-from lookalike.manifest import Manifest
-from lookalike.project import Project, sha256_file
-from lookalike.records import ImageRecord
+from lookalike.files import sha256_file
+from lookalike.net.client import may_recover
+from lookalike.project.dataset import walk
+from lookalike.project.manifest import Manifest
+from lookalike.project.paths import Project
+from lookalike.project.records import ImageRecord
 
 OUR_NAME = re.compile(r"[a-z0-9_]+-[0-9a-f]{16}(-\d+)?\.[a-z]+")
 

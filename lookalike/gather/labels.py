@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-from lookalike.dataset import PART_FOLDERS, walk
 from lookalike.errors import ConfigError, NotReadyError
-from lookalike.project import Project
+from lookalike.project.dataset import PART_FOLDERS, walk
+from lookalike.project.paths import Project
 
 RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
 LONGEST = 100

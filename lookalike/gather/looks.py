@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageOps
 
-from lookalike import images
+from lookalike.photos import images
 
 THUMBNAIL = 92
 

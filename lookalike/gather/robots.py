@@ -6,7 +6,7 @@ import threading
 from urllib.parse import urlsplit
 from urllib.robotparser import RobotFileParser
 
-from lookalike.http import Client, FetchError
+from lookalike.net.client import Client, FetchError
 
 AGENT = "lookalike"
 FORBIDDEN = ["User-agent: *", "Disallow: /"]

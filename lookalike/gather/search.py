@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lookalike import plugins
-from lookalike.config import GatherSettings, Settings
 from lookalike.errors import ConfigError
 from lookalike.gather.api import Api, redact
 from lookalike.gather.providers import PROVIDERS
 from lookalike.gather.providers.base import FOR_THIS_QUESTION, Hit, Provider, Query, Stop
+from lookalike.settings.fields import GatherSettings, Settings
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from lookalike.decode import Pool
+from lookalike.files import replacing
 from lookalike.gather.looks import THUMBNAIL
-from lookalike.project import replacing
+from lookalike.photos.decode import Pool
 
 NAME = "gathered.jpg"
 CELL = 96

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from lookalike.config import Settings
-from lookalike.decode import Pool
 from lookalike.errors import ConfigError, NetworkError, NotReadyError, UnusablePhoto
 from lookalike.gather import again, attribution, history, labels, sheet
 from lookalike.gather.api import Api
@@ -19,10 +17,12 @@ from lookalike.gather.result import Gathered, LabelResult, Lost
 from lookalike.gather.search import Candidate, Search
 from lookalike.gather.store import Store
 from lookalike.gather.wanted import Wanted
-from lookalike.http import Client
-from lookalike.manifest import Manifest
-from lookalike.project import Project
+from lookalike.net.client import Client
+from lookalike.photos.decode import Pool
+from lookalike.project.manifest import Manifest
+from lookalike.project.paths import Project
 from lookalike.report import Reporter
+from lookalike.settings.fields import Settings
 
 DEFAULT_COUNT = 150
 LOCK_WAIT = 600.0

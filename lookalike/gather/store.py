@@ -10,16 +10,17 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lookalike.dataset import PART_FOLDERS
 from lookalike.errors import UnusablePhoto
+from lookalike.files import write_bytes
 from lookalike.gather.fetch import Photo
 from lookalike.gather.history import History
 from lookalike.gather.hosts import host
 from lookalike.gather.search import Candidate
-from lookalike.images import SUFFIXES
-from lookalike.manifest import Manifest
-from lookalike.project import Project, write_bytes
-from lookalike.records import ImageRecord
+from lookalike.photos.images import SUFFIXES
+from lookalike.project.dataset import PART_FOLDERS
+from lookalike.project.manifest import Manifest
+from lookalike.project.paths import Project
+from lookalike.project.records import ImageRecord
 
 SAFE_NAME = re.compile(r"[\w][\w .,()+=@-]{0,120}")
 COPIES_OF_A_PLACEHOLDER = 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lookalike.errors import UnusablePhoto
 from lookalike.gather.search import Candidate
-from lookalike.records import ImageRecord
+from lookalike.project.records import ImageRecord
 
 
 @dataclass

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from lookalike import models
-from lookalike.config import PredictSettings, Settings
-from lookalike.decode import Pool, cores
+from lookalike.bundle import locate
 from lookalike.errors import ConfigError, Interrupted, NetworkError, NotReadyError
+from lookalike.photos.decode import Pool, cores
 from lookalike.predict import photos
-from lookalike.project import Project
+from lookalike.project.paths import Project
 from lookalike.report import SILENT, Reporter
+from lookalike.settings.fields import PredictSettings, Settings
 
 if TYPE_CHECKING:
     from lookalike.predict.output import Predictions
@@ -29,7 +29,7 @@ def run(project: Project, settings: Settings, names: list[str], *, report: Repor
     """
     wanted = settings.predict
     _check(wanted, names)
-    folder = models.locate(project, wanted.model)
+    folder = locate.locate(project, wanted.model)
     total = photos.count(names)
     jobs = min(wanted.jobs or cores(), total or 1) if total is not None and not wanted.watch else wanted.jobs
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy is to start no threads: 60 ms for what is not used here

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from lookalike import bundle
-from lookalike.config import Settings
-from lookalike.decode import Pool
+from lookalike.bundle import bundle
 from lookalike.errors import NotReadyError
+from lookalike.photos.decode import Pool
 from lookalike.predict import output, pixels, watch
 from lookalike.predict.photos import Named, Source
-from lookalike.records import Prediction
+from lookalike.project.records import Prediction
 from lookalike.report import Reporter
+from lookalike.settings.fields import Settings
 
 BATCH = 16
 

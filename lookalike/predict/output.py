@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lookalike.bundle import NEITHER, document, unicode
+from lookalike.bundle.bundle import NEITHER, document, unicode
 from lookalike.errors import UnusablePhoto
+from lookalike.files import replacing
 from lookalike.predict.photos import Source
-from lookalike.project import replacing
-from lookalike.records import Bundle, Prediction
+from lookalike.project.records import Bundle, Prediction
 from lookalike.report import Block, Table
 
 
@@ -162,7 +162,7 @@ def folder_name(label: str) -> str:
 def _names(file: str, source: Path | bytes) -> Iterator[str]:
     """File names to try: the photo's own, then the same with a number. Bytes are named by their sha256."""
     if isinstance(source, bytes):
-        from lookalike import images  # only here, and it loads Pillow
+        from lookalike.photos import images  # only here, and it loads Pillow
 
         suffix = images.SUFFIXES.get(images.sniff(source[:512]), "")
         yield hashlib.sha256(source).hexdigest()[:16] + suffix

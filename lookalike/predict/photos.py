@@ -73,7 +73,7 @@ def walk(folder: Path) -> Iterator[Named]:
 
 def _stdin() -> Iterator[Named]:
     """A photo itself, or a list of files and addresses with one on each line (or NUL between them: find -print0)."""
-    from lookalike import images  # loads numpy and Pillow, which one photo on disk does without here
+    from lookalike.photos import images  # loads numpy and Pillow, which one photo on disk does without here
 
     stream = sys.stdin.buffer
     head = stream.peek(512)[:512] if hasattr(stream, "peek") else b""

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from lookalike.bundle import Decoded, Reader
-from lookalike.config import NetworkSettings
-from lookalike.decode import Pool
+from lookalike.bundle.bundle import Decoded, Reader
 from lookalike.errors import UnusablePhoto
+from lookalike.photos.decode import Pool
 from lookalike.predict.photos import Named, Source
+from lookalike.settings.fields import NetworkSettings
 
 FETCH_AHEAD = 8
 
@@ -21,7 +21,7 @@ def decoded(pool: Pool, named: Iterable[Named], reader: Reader, sources: deque[S
 
     The first photos are being decoded when this returns.
     """
-    answers = pool.map("lookalike.bundle:read_named", ((name, source, reader) for name, source in named))
+    answers = pool.map("lookalike.bundle.bundle:read_named", ((name, source, reader) for name, source in named))
     return _noting(answers, sources)
 
 
@@ -59,7 +59,7 @@ class _Fetcher:
 
     def start(self, address: str) -> Future[bytes | UnusablePhoto]:
         if not self.threads:
-            from lookalike.http import Client
+            from lookalike.net.client import Client
 
             self.client = Client(self.network)
             self.threads = ThreadPoolExecutor(FETCH_AHEAD, thread_name_prefix="fetch")

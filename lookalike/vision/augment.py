@@ -7,7 +7,7 @@ from fastai.torch_core import TensorImage
 from fasttransform import Transform
 from torch.nn import functional
 
-from lookalike.records import InputSpec
+from lookalike.project.records import InputSpec
 
 
 class Normalised(Transform):

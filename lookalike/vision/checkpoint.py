@@ -13,7 +13,7 @@ from fastai.callback.core import Callback
 from fastai.learner import Learner
 from fastai.torch_core import set_seed
 
-from lookalike.project import replacing
+from lookalike.files import replacing
 from lookalike.vision import distributed
 from lookalike.vision.callbacks import Averaged, Best, Scaled
 

@@ -15,8 +15,8 @@ from fastai.data.transforms import IndexSplitter, Normalize
 from fastai.torch_core import TensorCategory, TensorImage
 from fastai.vision.augment import aug_transforms
 
-from lookalike.pixels import Pixels
-from lookalike.records import Dataset, InputSpec
+from lookalike.photos.cache import Pixels
+from lookalike.project.records import Dataset, InputSpec
 from lookalike.vision import distributed
 from lookalike.vision.augment import Augmented, Normalised
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lookalike.records import InputSpec
+from lookalike.project.records import InputSpec
 from lookalike.vision import weights
 from lookalike.vision.model import normalise
 

@@ -18,7 +18,7 @@ from lookalike.vision.callbacks import Averaged, Best, Quicker, Scaled, Steps, U
 from lookalike.vision.device import out_of_memory
 
 if TYPE_CHECKING:
-    from lookalike.vision.recipes import Material
+    from lookalike.vision.material import Material
 
 FINE_TUNING_RATE = 3e-4
 SCRATCH_RATE = 2e-3

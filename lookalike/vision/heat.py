@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lookalike.pixels import Pixels
+from lookalike.photos.cache import Pixels
 from lookalike.vision import model
 
 

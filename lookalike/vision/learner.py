@@ -17,7 +17,7 @@ from fastai.vision.augment import Resize, ResizeMethod
 from fastai.vision.data import ImageBlock
 from torch import nn
 
-from lookalike.records import TrainedRun
+from lookalike.project.records import TrainedRun
 
 METHODS = {"crop": ResizeMethod.Crop, "squish": ResizeMethod.Squish, "pad": ResizeMethod.Pad}
 

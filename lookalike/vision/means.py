@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lookalike.records import InputSpec
+from lookalike.project.records import InputSpec
 from lookalike.vision.model import halves, normalise
 
 SMALLEST = 1e-12  # in place of the length of a mean or of features that are all zero, whose similarity is 0

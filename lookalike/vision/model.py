@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lookalike.errors import NotReadyError
-from lookalike.project import load_run as read_run
-from lookalike.project import replacing
-from lookalike.records import InputSpec, TrainedRun
+from lookalike.files import replacing
+from lookalike.project.paths import load_run as read_run
+from lookalike.project.records import InputSpec, TrainedRun
 from lookalike.vision import weights
 
 WEIGHTS_FILE = "weights.safetensors"

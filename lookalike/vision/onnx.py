@@ -12,7 +12,7 @@ import torch
 from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 
-from lookalike.records import InputSpec
+from lookalike.project.records import InputSpec
 from lookalike.vision import means, model
 
 OPSET = 18

@@ -12,13 +12,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lookalike.project import write_json
+from lookalike.files import write_json
 from lookalike.vision import distributed, model
 from lookalike.vision.data import training_size
 from lookalike.vision.device import out_of_memory
 
 if TYPE_CHECKING:
-    from lookalike.vision.recipes import Material
+    from lookalike.vision.material import Material
 
 TRIAL_BATCH = 4
 CLOSE = 1.25  # times the fastest

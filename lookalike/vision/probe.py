@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 
 from lookalike import metrics
-from lookalike.records import InputSpec
+from lookalike.project.records import InputSpec
 from lookalike.vision.model import halves, normalise
 
 STRENGTHS = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)

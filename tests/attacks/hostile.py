@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.models import warm_or_cold, with_similarity
+from tests.support.models import warm_or_cold, with_similarity
 
 
 class Canary:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lookalike import bundle
-from lookalike.decode import Pool
+from lookalike.bundle import bundle
 from lookalike.errors import NotReadyError, UnusablePhoto
-from tests import draw, models
+from lookalike.photos.decode import Pool
 from tests.attacks import hostile
 from tests.conftest import Cli
+from tests.support import draw, models
 
 PICKLES = list(hostile.pickles(Path("x")))
 ONNX = list(hostile.onnx_files("x"))

@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from lookalike.decode import Pool
 from lookalike.errors import UnusablePhoto
-from tests import draw
+from lookalike.photos.decode import Pool
+from tests.support import draw
 
 CHANGES = ("half size", "quality 40", "cropped", "mirrored", "recoloured")
 Pairs = set[frozenset[str]]
@@ -234,7 +234,7 @@ def speed(photos: Path, root: Path, times: int = 5) -> None:
 
 def _scan(root: Path) -> None:
     with Pool() as pool:
-        for _ in pool.map("lookalike.measure:measure", root.rglob("*.jpg")):
+        for _ in pool.map("lookalike.photos.measure:measure", root.rglob("*.jpg")):
             pass
 
 
@@ -262,7 +262,7 @@ def odd(folder: Path) -> None:
     paths = [next(folder.rglob(row["file"])) for row in rows]
     score: Counter[str] = Counter()
     with Pool() as pool:
-        answers = [answer for _, answer in pool.map("lookalike.images:open_rgb", paths)]
+        answers = [answer for _, answer in pool.map("lookalike.photos.images:open_rgb", paths)]
     for row, answer in zip(rows, answers, strict=True):
         good = row["verdict"].startswith("ok")
         refused = isinstance(answer, UnusablePhoto)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.certificates import Authority
+from tests.support.certificates import Authority
 
 HOSTS = [f"127.0.0.{number}" for number in range(1, 76)]
 

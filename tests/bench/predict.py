@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lookalike import bundle
-from lookalike.decode import Pool
+from lookalike.bundle import bundle
 from lookalike.export import runtime
-from tests import browser, draw, runs, servers
+from lookalike.photos.decode import Pool
+from tests.support import browser, draw, runs, servers
 
 PHOTOS = 1000
 ASKED = 200
@@ -103,7 +103,7 @@ def alone(folder: Path, photos: Path) -> tuple[float, float]:
     with Pool() as pool:
         items = [(path.name, path, model.reader) for path in files]
         started = time.perf_counter()
-        pixels = [answer for _, answer in pool.map("lookalike.bundle:read_named", items)]
+        pixels = [answer for _, answer in pool.map("lookalike.bundle.bundle:read_named", items)]
         decoded = time.perf_counter()
     ready = time.perf_counter()
     for start in range(0, len(pixels), 16):

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import draw
+from tests.support import draw
 
 NETWORKS = (("efficientnet_lite0", "auto"), ("resnet18", "none"))
 SEEDS = int(os.environ.get("LOOKALIKE_BENCH_SEEDS", "3"))

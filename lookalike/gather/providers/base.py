@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
-from lookalike.config import Settings
+from lookalike.settings.fields import Settings
 
 
 @dataclass(frozen=True)

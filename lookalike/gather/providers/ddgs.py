@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from lookalike.config import Settings
 from lookalike.gather.providers.base import (
     Ask,
     Hit,
@@ -20,6 +19,7 @@ from lookalike.gather.providers.base import (
     text,
     whole_number,
 )  # fmt: skip
+from lookalike.settings.fields import Settings
 
 BACKENDS = ("duckduckgo", "bing")
 LAST_PAGE = 10

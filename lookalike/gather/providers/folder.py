@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from lookalike.config import Settings
-from lookalike.dataset import Found, walk
 from lookalike.errors import ConfigError
 from lookalike.gather.providers.base import Ask, Hit, LocalProvider, Query, Stop
+from lookalike.project.dataset import Found, walk
+from lookalike.settings.fields import Settings
 
 
 class Folder(LocalProvider):

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lookalike.config import Settings
 from lookalike.errors import ConfigError
 from lookalike.gather.providers.base import Ask, Hit, Query, Stop, text, whole_number
+from lookalike.settings.fields import Settings
 
 ADDRESS_COLUMNS = ("url", "image_url", "contentUrl", "address")
 WORDS = ("page_url", "title", "license", "license_url", "creator", "attribution", "group")

@@ -20,13 +20,14 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image
 
-from lookalike import images
 from lookalike.errors import UnusablePhoto
-from lookalike.records import InputSpec
+from lookalike.photos import images
+from lookalike.project.records import InputSpec
 from lookalike.report import SILENT, Reporter
 
 Pixels = np.ndarray
 MAX_ASPECT = 1.5
+ROOM = 1.15  # training squares are cut from pixels this much larger
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests import draw
+from tests.support import draw
 
 
 def tree(root: Path) -> dict[str, str]:

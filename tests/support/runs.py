@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.dataset import write_split
-from lookalike.images import read
-from lookalike.project import sha256_file, write_json
-from lookalike.records import Dataset, Example, InputSpec, TrainedRun
-from tests import draw
+from lookalike.files import sha256_file, write_json
+from lookalike.photos.images import read
+from lookalike.project.dataset import write_split
+from lookalike.project.records import Dataset, Example, InputSpec, TrainedRun
+from tests.support import draw
 
 LABELS = ("circles", "stripes")
 

@@ -22,9 +22,9 @@ import requests
 import urllib3
 
 from lookalike import __version__
-from lookalike.config import NetworkSettings
 from lookalike.errors import UnusablePhoto
-from lookalike.guard import BadAddressError, Guard, GuardedAdapter, deadline
+from lookalike.net.addresses import BadAddressError, Guard, GuardedAdapter, deadline
+from lookalike.settings.fields import NetworkSettings
 
 MAX_REDIRECTS = 5
 ACCEPT = "image/avif,image/webp,image/jpeg,image/png,image/gif,image/*;q=0.5"

@@ -1,7 +1,7 @@
 """Decoding in child processes that may die: no photo takes more than ten seconds or about 1 GB, and none ends the run.
 
     with Pool() as pool:
-        for path, answer in pool.map("lookalike.measure:measure", paths):
+        for path, answer in pool.map("lookalike.photos.measure:measure", paths):
             if isinstance(answer, UnusablePhoto):   # answer.reason, answer.detail
 
 A function is named by "module:function" and takes one picklable argument; children import it when first asked, so it
@@ -129,7 +129,7 @@ class _Child:
         """Start the process; its first answer waits until it has set itself up."""
         path = os.pathsep.join(dict.fromkeys(entry or str(os.getcwd()) for entry in sys.path))  # noqa: PTH109
         environment = os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-P", "-m", "lookalike.decode", str(self.memory)]
+        command = [sys.executable, "-P", "-m", "lookalike.photos.decode", str(self.memory)]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment)
         self.late, self._ready = False, False
@@ -220,7 +220,7 @@ def _child_main(memory: int) -> None:
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)  # a library that prints must not break the pipe's order
-    import lookalike.images  # noqa: F401 - loaded before memory is limited
+    import lookalike.photos.images  # noqa: F401 - loaded before memory is limited
 
     _limit(memory)
     _send(answers, b"ready")

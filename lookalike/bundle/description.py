@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 
 from lookalike.errors import NotReadyError
-from lookalike.records import Bundle, InputSpec
+from lookalike.project.records import Bundle, InputSpec
 
 AGAIN = "run `lookalike export` again, or copy the model again"
 VERSION = 1

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lookalike import images
 from lookalike.errors import UnusablePhoto
-from lookalike.records import InputSpec
+from lookalike.photos import images
+from lookalike.project.records import InputSpec
 
 SIDE = 256
 PICTURE = 64

@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from lookalike.bundle import write_description
-from lookalike.records import Bundle, InputSpec
+from lookalike.bundle.bundle import write_description
+from lookalike.project.records import Bundle, InputSpec
 
 LABELS = ("circles", "stripes")
 

@@ -1,24 +1,15 @@
-"""Every path of a project, and how each artefact is written and read.
-
-Each write goes to a temporary file in the same folder and is then moved into place, so no half file ever carries a
-final name; the JSON file that marks an artefact complete is written last.
-"""
+"""Every path of a project, and how the JSON file that marks an artefact complete is read."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from lookalike.errors import NotReadyError
-from lookalike.records import Bundle, Evaluation, Record, TrainedRun
+from lookalike.project.records import Bundle, Evaluation, Record, TrainedRun
 
 RecordType = TypeVar("RecordType", bound=Record)
 
@@ -98,52 +89,6 @@ def _newest(folder: Path, marker: str, name: str | None, what: str, hint: str) -
     if not found:
         raise NotReadyError(f"there is no finished {what} in {folder}", hint)
     return found[-1].parent
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Write to the path this gives; when the block ends well it becomes `path`, else it is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
-    os.close(descriptor)
-    part = Path(name)
-    try:
-        yield part
-        part.chmod(0o644)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a text file in one step."""
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace a file in one step."""
-    with replacing(path) as part:
-        part.write_bytes(data)
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Replace a JSON file in one step."""
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Replace a CSV file in one step."""
-    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(rows)
-
-
-def sha256_file(path: Path) -> str:
-    """The sha256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_run(folder: Path) -> TrainedRun:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import cast
 
 from lookalike.errors import NotReadyError
-from lookalike.project import write_rows
-from lookalike.records import Dataset, Example, Part
+from lookalike.files import write_rows
+from lookalike.project.records import Dataset, Example, Part
 
 PART_FOLDERS: dict[str, Part] = {
     "train": "train",

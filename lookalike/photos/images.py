@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from lookalike.errors import UnusablePhoto
-from lookalike.records import InputSpec
+from lookalike.project.records import InputSpec
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = {
@@ -189,7 +189,7 @@ def fit(image: Image.Image, spec: InputSpec) -> np.ndarray:
 def framed(image: Image.Image, spec: InputSpec) -> Image.Image:
     """The part of a photo that counts: with `crop` = `face` the main face and some room, else all of it."""
     if spec.crop == "face":
-        from lookalike import faces
+        from lookalike.photos import faces
 
         return faces.crop(image)
     return image

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from lookalike.project import sha256_file, write_json
-from lookalike.records import Evaluation, Rate
-from tests import draw
+from lookalike.files import sha256_file, write_json
+from lookalike.project.records import Evaluation, Rate
+from tests.support import draw
 
 
 @dataclass

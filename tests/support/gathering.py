@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Answer, Cli
-from tests.faultserver import FaultServer
-from tests.searchserver import SearchServer
+from tests.support.faultserver import FaultServer
+from tests.support.searchserver import SearchServer
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from lookalike.cli import main
 from lookalike.vision import recipes
+from lookalike.vision.material import Material, Trained
 
 
-def noted(material: recipes.Material) -> recipes.Trained:
+def noted(material: Material) -> Trained:
     """The recipe itself; the hash of its network goes to a file named after the process."""
     trained = AUTO(material)
     state = trained.network.state_dict()

@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from lookalike import onnxfile
-from lookalike.description import AGAIN, checksum_of, fault, require_sealed
+from lookalike.bundle import onnxfile
+from lookalike.bundle.description import AGAIN, checksum_of, fault, require_sealed
 from lookalike.errors import NotReadyError, UnusablePhoto
-from lookalike.project import load_bundle, sha256_file, write_text
-from lookalike.records import Bundle, InputSpec, Prediction
+from lookalike.files import sha256_file, write_text
+from lookalike.project.paths import load_bundle
+from lookalike.project.records import Bundle, InputSpec, Prediction
 
 NEITHER = "neither"
 FACE = "face.onnx"
@@ -39,10 +40,10 @@ class Reader:
 
     def read(self, source: Path | bytes) -> np.ndarray:
         """uint8 (size, size, 3). Raises UnusablePhoto."""
-        from lookalike import images  # Pillow takes 20 ms, and `predict` reads photos in other processes
+        from lookalike.photos import images  # Pillow takes 20 ms, and `predict` reads photos in other processes
 
         if self.face:
-            from lookalike import faces
+            from lookalike.photos import faces
 
             faces.use(self.face)
         return images.read(source, self.spec)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lookalike import onnxfile
-from lookalike.decode import Pool
+from lookalike.bundle import onnxfile
 from lookalike.errors import NotReadyError
-from lookalike.project import Project
+from lookalike.photos.decode import Pool
+from lookalike.project.paths import Project
 
 TRIAL_SECONDS, TRIAL_MEMORY = 30.0, 3_000_000_000
 
@@ -29,9 +29,9 @@ def locate(project: Project, name: str | None) -> Path:
     folder = project.model_dir(name)
     if not folder.resolve().is_relative_to(project.root.resolve()):
         with Pool(1, seconds=TRIAL_SECONDS, memory=TRIAL_MEMORY) as pool:
-            fault = pool.call("lookalike.models:trial", folder)
+            fault = pool.call("lookalike.bundle.locate:trial", folder)
         if fault:
-            from lookalike.description import AGAIN
+            from lookalike.bundle.description import AGAIN
 
             detail = fault if isinstance(fault, str) else "it takes too much time or memory"
             raise NotReadyError(f"the model in {folder} was not opened: {detail}", AGAIN)
@@ -49,7 +49,7 @@ def trial(folder: Path) -> str:
     """Load a model and run it once on nothing: what is wrong with it, or "". Runs in a limited process."""
     import numpy as np  # here, as `predict` starts its decoders before it loads numpy
 
-    from lookalike.bundle import load
+    from lookalike.bundle.bundle import load
 
     try:
         model = load(folder)

@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.faultserver import FaultServer, Handler
+from tests.support.faultserver import FaultServer, Handler
 
 BING_PARAMETERS = {
     "q", "count", "offset", "mkt", "safeSearch", "imageType", "license", "minWidth", "minHeight", "size", "aspect",

@@ -13,15 +13,16 @@ from typing import Any
 
 from PIL import Image
 
-from lookalike import dataset as datasets
-from lookalike import faces, images, similar
-from lookalike.config import TrainSettings
 from lookalike.errors import NotReadyError, UnusablePhoto
-from lookalike.manifest import Manifest
-from lookalike.pixels import PixelCache, Pixels, exact, roomy
-from lookalike.project import Project, sha256_file
-from lookalike.records import Dataset, Example, InputSpec, Part
+from lookalike.files import sha256_file
+from lookalike.photos import faces, images, similar
+from lookalike.photos.cache import ROOM, PixelCache, Pixels, exact, roomy
+from lookalike.project import dataset as datasets
+from lookalike.project.manifest import Manifest
+from lookalike.project.paths import Project
+from lookalike.project.records import Dataset, Example, InputSpec, Part
 from lookalike.report import Reporter
+from lookalike.settings.fields import TrainSettings
 
 # Networks trained on random crops do best on somewhat larger pictures (H. Touvron et al., "Fixing the train-test
 # resolution discrepancy", 2019). Measured with a linear probe on efficientnet_lite0, four times five folds, accuracy
@@ -34,7 +35,6 @@ SAMPLE = 16
 ENOUGH_FOR_TESTS = 250  # photos of each label
 TEST_SHARE = 0.1
 TEST_SEED = 1_000_003  # another shuffle than the one that chooses the photos held back
-ROOM = 1.15  # training squares are cut from pixels this much larger
 
 
 def framing(wanted: TrainSettings, photos: Sequence[Path], report: Reporter) -> InputSpec:

@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lookalike.errors import NotReadyError
-from lookalike.records import ImageRecord, json_text
+from lookalike.project.records import ImageRecord, json_text
 
 NAME = "manifest.jsonl"
 

@@ -7,73 +7,35 @@ import platform
 import secrets
 import sys
 import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lookalike import dataset as datasets
-from lookalike import faces, plugins
-from lookalike.bundle import FACE, write_description
-from lookalike.config import Settings, TrainSettings
+from lookalike import plugins
+from lookalike.bundle.bundle import FACE, write_description
 from lookalike.errors import ConfigError, LookalikeError
-from lookalike.prepare import Prepared, framing, prepare
-from lookalike.project import Project, write_bytes, write_json, write_rows
-from lookalike.records import Bundle, Dataset, InputSpec, Part, TrainedRun
-from lookalike.report import SILENT, Block, Logged, Reporter, Table
+from lookalike.files import write_bytes, write_json, write_rows
+from lookalike.photos import faces
+from lookalike.project import dataset as datasets
+from lookalike.project.paths import Project
+from lookalike.project.records import Bundle, Dataset, InputSpec, Part, TrainedRun
+from lookalike.report import SILENT, Logged, Reporter
+from lookalike.settings.fields import Settings, TrainSettings
+from lookalike.train.prepare import Prepared, framing, prepare
+from lookalike.train.result import TrainResult
 
 if TYPE_CHECKING:
     import torch
 
-    from lookalike.vision.recipes import Material, Trained
+    from lookalike.vision.material import Material, Trained
 
 LOG = "train.log"
 VERSIONS = ("torch", "torchvision", "fastai", "timm", "onnxruntime", "pillow", "numpy")
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """A finished run: where it is, what it learnt from and how well it does on the photos held back."""
-
-    kind: ClassVar[str] = "train"
-    run: TrainedRun
-    folder: Path
-    model: Path
-    accuracy: dict[str, float]
-    skipped: tuple[tuple[str, str], ...] = ()
-
-    def data(self) -> dict[str, Any]:
-        """The run, its folder and the accuracy of the kept epoch."""
-        return {
-            "run": self.run.to_json(),
-            "folder": str(self.folder),
-            "model": str(self.model),
-            "accuracy": self.accuracy,
-            "skipped": [{"file": file, "reason": reason} for file, reason in self.skipped],
-        }
-
-    def show(self) -> Iterable[Block]:
-        """The learning curve and what to do next."""
-        rows = []
-        for row in self.run.history:
-            kept = "kept" if row["epoch"] == self.run.best_epoch else ""
-            train_loss = f"{row['train_loss']:.3f}" if "train_loss" in row else "probe"
-            rows.append((f"{row['epoch']:.0f}", train_loss, f"{row['valid_loss']:.3f}", f"{row['accuracy']:.3f}", kept))
-        columns = ("epoch", "train loss", "valid loss", "accuracy", "")
-        yield Table(f"run {self.run.id}: {self.run.arch}, {self.run.input.size} px", columns, tuple(rows), columns[:4])
-        if self.skipped:
-            yield f"{len(self.skipped)} photos could not be read and were left out; `lookalike clean` sets them aside."
-        a = self.accuracy
-        yield (
-            f"accuracy {a['value']:.3f} on {a['total']:.0f} photos held back (95 % interval {a['low']:.3f} to"
-            f" {a['high']:.3f}), in {self.run.seconds['total']:.0f} s"
-        )
-        yield "next: lookalike evaluate, or lookalike predict PHOTO"
 
 
 def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> TrainResult:
@@ -135,12 +97,13 @@ def _train(
     report: Reporter, started: float, entered: float,
 ) -> TrainResult:  # fmt: skip
     """The same in one process or in several: of those, one writes."""
-    from lookalike.vision import distributed, model, onnx, recipes
+    from lookalike.vision import distributed, model, onnx
     from lookalike.vision.device import repeatable
+    from lookalike.vision.material import Material
 
     folder = distributed.share(lambda: _new_folder(project.runs))
     log = Logged(report, folder / LOG if distributed.rank() == 0 else Path(os.devnull))
-    material = recipes.Material(
+    material = Material(
         **prepared.columns(), spec=spec, arch=wanted.arch, weights=wanted.weights, epochs=wanted.epochs,
         batch_size=wanted.batch_size, device=device, report=log,
         seed=wanted.seed, workspace=project.cache, resume=wanted.resume,

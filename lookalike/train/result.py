@@ -1,0 +1,51 @@
+"""What `train` returns and shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lookalike.project.records import TrainedRun
+from lookalike.report import Block, Table
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished run: where it is, what it learnt from and how well it does on the photos held back."""
+
+    kind: ClassVar[str] = "train"
+    run: TrainedRun
+    folder: Path
+    model: Path
+    accuracy: dict[str, float]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def data(self) -> dict[str, Any]:
+        """The run, its folder and the accuracy of the kept epoch."""
+        return {
+            "run": self.run.to_json(),
+            "folder": str(self.folder),
+            "model": str(self.model),
+            "accuracy": self.accuracy,
+            "skipped": [{"file": file, "reason": reason} for file, reason in self.skipped],
+        }
+
+    def show(self) -> Iterable[Block]:
+        """The learning curve and what to do next."""
+        rows = []
+        for row in self.run.history:
+            kept = "kept" if row["epoch"] == self.run.best_epoch else ""
+            train_loss = f"{row['train_loss']:.3f}" if "train_loss" in row else "probe"
+            rows.append((f"{row['epoch']:.0f}", train_loss, f"{row['valid_loss']:.3f}", f"{row['accuracy']:.3f}", kept))
+        columns = ("epoch", "train loss", "valid loss", "accuracy", "")
+        yield Table(f"run {self.run.id}: {self.run.arch}, {self.run.input.size} px", columns, tuple(rows), columns[:4])
+        if self.skipped:
+            yield f"{len(self.skipped)} photos could not be read and were left out; `lookalike clean` sets them aside."
+        a = self.accuracy
+        yield (
+            f"accuracy {a['value']:.3f} on {a['total']:.0f} photos held back (95 % interval {a['low']:.3f} to"
+            f" {a['high']:.3f}), in {self.run.seconds['total']:.0f} s"
+        )
+        yield "next: lookalike evaluate, or lookalike predict PHOTO"

@@ -1,0 +1,60 @@
+"""What a training starts from and what it ends with: the values that recipes take and give back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from lookalike.photos.cache import Pixels
+from lookalike.project.records import Dataset, InputSpec
+from lookalike.report import Reporter
+
+
+@dataclass(frozen=True)
+class Material:
+    """All a recipe works with. Pixels and targets run in parallel; `train` pixels are roomy, `valid` exact.
+
+    `workspace` is a folder that is safe to delete, for timings and what a stopped training goes on from. `deadline` is
+    when all must be done, the writing of the model too, on time.monotonic's clock.
+    """
+
+    dataset: Dataset
+    spec: InputSpec
+    side: int
+    train: Sequence[Pixels]
+    train_targets: Sequence[int]
+    train_groups: Sequence[str]
+    valid: Sequence[Pixels]
+    valid_targets: Sequence[int]
+    arch: str
+    weights: str
+    epochs: int
+    batch_size: int | None
+    device: torch.device
+    report: Reporter
+    seed: int
+    workspace: Path
+    resume: bool = False
+    deadline: float | None = None
+
+    def key(self) -> str:
+        """A name for this very training: photos, network and settings."""
+        epochs = "as many as fit" if self.deadline else self.epochs
+        told = (self.dataset.fingerprint, self.arch, self.weights, epochs, self.batch_size, self.seed, self.spec)
+        return repr(told)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network ready to answer, how it came about, and the plan it was trained by."""
+
+    network: nn.Sequential
+    head: str
+    history: tuple[dict[str, float], ...]
+    best_epoch: int
+    plan: dict[str, Any] = field(default_factory=dict)
