@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -34,6 +35,15 @@ def test_top_losses_name_files_worst_first(cli: Cli, trained: Path):
     assert len(rows) == 5
     assert [row["loss"] for row in rows] == sorted((row["loss"] for row in rows), reverse=True)
     assert all((trained / "images" / row["file"]).is_file() for row in rows)
+
+
+def test_the_newest_training_answers_even_after_an_older_run_was_evaluated(cli: Cli, trained: Path):
+    (old,) = (path.parent.name for path in trained.glob("runs/*/run.json"))
+    new = cli("train", "--size", 64, "--recipe", "probe", "--json").data["run"]["id"]
+    assert cli("evaluate", "--run", old, "--no-heat", "--json").data["run"] == old
+    os.utime(trained / "runs" / old / "run.json")
+    assert cli("predict", "images/circles/000.jpg", "--json").data["model"]["name"] == new
+    assert cli("evaluate", "--no-heat", "--json").data["run"] == new
 
 
 def test_a_missed_bar_ends_with_5_and_still_shows_the_number(cli: Cli, tmp_path: Path):

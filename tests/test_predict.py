@@ -167,8 +167,8 @@ def test_a_file_name_that_is_not_unicode_is_answered(cli: Cli, here: Path) -> No
 
 
 def test_the_newest_model_is_found_and_a_wrong_name_is_explained(cli: Cli, here: Path) -> None:
-    models.bundle(here / "runs" / "r1" / "model", labels=("hot", "cold"))
-    os.utime(here / "runs" / "r1" / "model" / "model.json", (time.time() + 60,) * 2)
+    models.bundle(here / "runs" / "r1" / "model", labels=("hot", "cold"), created="2999-01-01T00:00:00.000+00:00")
+    os.utime(here / "models" / "toy" / "model.json", (time.time() + 60,) * 2)  # a newer file, not a newer model
     assert cli("predict", "photos/c.jpg", "--json").data["counts"] == {"hot": 1}
     answer = cli("predict", "photos/c.jpg", "--model", "tyo")
     assert answer.code == 3 and "toy" in answer.err

@@ -14,7 +14,7 @@ from lookalike.clean.survey import Survey
 from lookalike.errors import NotReadyError
 from lookalike.files import sha256_file
 from lookalike.project.manifest import Manifest
-from lookalike.project.paths import Project, load_evaluation
+from lookalike.project.paths import Project, load_evaluation, newest
 from lookalike.project.records import ImageRecord
 
 LOCK_SECONDS = 10.0
@@ -161,7 +161,7 @@ def _mistakes(project: Project) -> tuple[dict[str, Any], ...]:
     if not found:
         return ()
     try:
-        evaluation = load_evaluation(max(found, key=lambda path: path.stat().st_mtime_ns).parent)
+        evaluation = load_evaluation(newest(found).parent)
     except NotReadyError:
         return ()
     return evaluation.mistakes if evaluation else ()

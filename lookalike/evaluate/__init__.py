@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,7 @@ def _evaluation(trained: TrainedRun, answers: Answers, *, top: int) -> Evaluatio
     rows = [answers.describe(int(index), trained.labels, float(losses[index])) for index in worst]
     return Evaluation(
         run=trained.id,
+        created=datetime.now(UTC).isoformat(timespec="milliseconds"),
         part=answers.part,
         accuracy=metrics.rate(int(np.trace(table)), len(actual)),
         labels=trained.labels,

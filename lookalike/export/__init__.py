@@ -143,7 +143,7 @@ def _describe(name: str, trained: Trained, parity: dict[str, Any]) -> Bundle:
         input=run.input,
         files={},
         name=name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=datetime.now(UTC).isoformat(timespec="milliseconds"),
         arch=run.arch,
         run=run.id,
         fingerprint=run.fingerprint,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,7 +77,7 @@ class Project:
         found = [*self.models.glob("[!.]*/model.json"), *self.runs.glob("[!.]*/model/model.json")]
         if not found:
             raise NotReadyError(f"there is no model in {self.root}", "run `lookalike train` first")
-        return max(found, key=lambda path: path.stat().st_mtime_ns).parent
+        return newest(found).parent
 
 
 def _newest(folder: Path, marker: str, name: str | None, what: str, hint: str) -> Path:
@@ -85,10 +86,27 @@ def _newest(folder: Path, marker: str, name: str | None, what: str, hint: str) -
             return folder / name
         known = sorted(path.parent.name for path in folder.glob(f"[!.]*/{marker}"))
         raise NotReadyError(f"there is no {what} {name!r} in {folder}", f"known: {', '.join(known)}" if known else hint)
-    found = sorted(folder.glob(f"[!.]*/{marker}"), key=lambda path: path.stat().st_mtime_ns)
+    found = list(folder.glob(f"[!.]*/{marker}"))
     if not found:
         raise NotReadyError(f"there is no finished {what} in {folder}", hint)
-    return found[-1].parent
+    return newest(found).parent
+
+
+def newest(markers: Iterable[Path]) -> Path:
+    """Of JSON files that each mark an artefact complete, the one whose artefact was made last, as its `created` says.
+
+    The time of a file says less: it changes when an old run is evaluated again, or a project is copied. It counts only
+    for a file that doesn't tell. Raises ValueError when there are none.
+    """
+    return max(markers, key=_made)
+
+
+def _made(marker: Path) -> datetime:
+    try:
+        made = datetime.fromisoformat(json.loads(marker.read_text(encoding="utf-8"))["created"])
+        return made if made.tzinfo else made.replace(tzinfo=UTC)
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return datetime.fromtimestamp(marker.stat().st_mtime, UTC)
 
 
 def load_run(folder: Path) -> TrainedRun:

@@ -185,6 +185,7 @@ class Evaluation(Record):
     threshold: float | None = None
     min_similarity: float | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    created: str = ""
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def _record(
 ) -> TrainedRun:  # fmt: skip
     """run.json as a value."""
     return TrainedRun(
-        id=name, created=datetime.now(UTC).isoformat(timespec="seconds"), labels=dataset.labels, arch=wanted.arch,
+        id=name, created=datetime.now(UTC).isoformat(timespec="milliseconds"), labels=dataset.labels, arch=wanted.arch,
         recipe=wanted.recipe, input=spec, head=trained.head, settings=wanted.model_dump(mode="json"),
         fingerprint=dataset.fingerprint, seed=wanted.seed, images=project.keep(project.images),
         versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
