@@ -8,8 +8,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from tests.conftest import Cli
 from tests.support import draw
@@ -190,6 +191,45 @@ def test_a_picture_repeated_as_stand_in_goes_completely(cli: Cli, photos: Path) 
     for number in range(3):
         card.save(photos / "circles" / f"card{number}.png")
     assert set(_reasons(cli("clean", "--json").data).values()) == {"placeholder"}
+
+
+def test_a_picture_repeated_among_flat_pictures_is_a_duplicate_and_no_stand_in(cli: Cli, tmp_path: Path) -> None:
+    for number in range(12):
+        icon = Image.new("RGB", (96, 96), "white")
+        pen = ImageDraw.Draw(icon)
+        for place in range(3):
+            pen.rectangle((10 + 8 * place, 7 * number, 80, 9 + 7 * number), fill=(20 * number, 80 * place, 90))
+        (tmp_path / "images" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        icon.save(tmp_path / "images" / "ab"[number % 2] / f"{number}.png")
+    for name in ("again.png", "once more.png"):
+        shutil.copy(tmp_path / "images" / "a" / "0.png", tmp_path / "images" / "a" / name)
+    reasons = _reasons(cli("clean", "--json", "--suspects", 0).data)
+    assert "placeholder" not in reasons.values()
+
+
+def test_a_grey_subject_that_fills_little_of_a_black_photo_is_no_stand_in(cli: Cli, photos: Path) -> None:
+    texture = np.random.default_rng(1).integers(30, 210, (40, 40), dtype=np.uint8)
+    scan = Image.new("L", (128, 128), 2)
+    scan.paste(Image.fromarray(texture).resize((60, 60), Image.Resampling.BICUBIC), (30, 40))
+    scan.save(photos / "circles" / "scan.png")
+    assert cli("clean", "--json", "--suspects", 0).data["aside"] == []
+
+
+@pytest.mark.parametrize("marker", ["dqt", "dht", "sof", "sos"])
+def test_filler_between_the_headers_of_a_jpeg_is_no_damage_but_lost_pixels_behind_it_are(
+    cli: Cli, photos: Path, marker: str
+) -> None:
+    before = {"dqt": b"\xff\xdb", "dht": b"\xff\xc4", "sof": b"\xff\xc0", "sos": b"\xff\xda"}[marker]
+    data = draw.jpeg("circles", 55).replace(before, b"\0" * 5 + before, 1)
+    (photos / "circles" / "filled.jpg").write_bytes(data)
+    end = len(data) * 3 // 4
+    (photos / "circles" / "lost.jpg").write_bytes(data[:end] + b"\xff\xd9" + data[end + 2 :])
+    assert _reasons(cli("clean", "--json", "--suspects", 0).data) == {"circles/lost.jpg": "damaged"}
+
+
+def test_a_white_drawing_on_a_transparent_ground_stays(cli: Cli, photos: Path) -> None:
+    draw.white_logo().save(photos / "circles" / "logo.png")
+    assert cli("clean", "--json", "--suspects", 0).data["aside"] == []
 
 
 def test_a_second_run_decodes_nothing_again(cli: Cli, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,7 +173,12 @@ def test_the_program_in_the_bundle_answers_as_predict_does(cli: Cli, here: Path)
 
 def test_the_program_in_the_bundle_sees_the_same_pixels() -> None:
     alone = load_standalone()
-    named = [("upright", draw.jpeg("circles", 1)), *proof.odd_copies(draw.photo("stripes", 2, (150, 201)))]
+    logo = proof._encoded(draw.white_logo(), "PNG")
+    named = [
+        ("logo", logo),
+        ("upright", draw.jpeg("circles", 1)),
+        *proof.odd_copies(draw.photo("stripes", 2, (150, 201))),
+    ]
     for size, resize in ((64, "crop"), (50, "squish"), (61, "pad")):
         spec = InputSpec(size, resize)
         for name, data in named:

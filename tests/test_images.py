@@ -113,6 +113,13 @@ def test_transparency_lies_on_white(mode: str) -> None:
     assert images.open_rgb(data).getpixel((4, 4)) == (255, 255, 255)
 
 
+def test_a_white_drawing_on_nothing_lies_on_black() -> None:
+    logo = draw.white_logo()
+    seen = np.asarray(images.open_rgb(_bytes(logo, "PNG")))
+    assert np.array_equal(seen[..., 0], np.asarray(logo.getchannel("A")))
+    assert np.ptp(seen, axis=2).max() == 0
+
+
 @pytest.mark.parametrize("mode", ["CMYK", "L", "1", "YCbCr"])
 def test_other_colour_models_become_rgb(mode: str) -> None:
     kind = "PNG" if mode == "1" else "JPEG"

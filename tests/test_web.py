@@ -120,6 +120,7 @@ def test_the_pixels_are_those_of_pillow_to_the_last_bit(chromium: Any, golden: G
         buffer = io.BytesIO()
         draw.photo("stripes", 7, (301, 200)).save(buffer, kind)
         files.append((kind, buffer.getvalue()))
+    files.append(("white on nothing", proof._encoded(draw.white_logo(), "PNG")))
     with browser.hosted(PAGE) as host:
         page = chromium.new_page()
         page.goto(f"{host}/pixels.js")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from statistics import median
 
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
@@ -20,7 +21,7 @@ from lookalike.settings.fields import CleanSettings
 Check = Callable[[Facts, CleanSettings], str]
 
 DARK, BRIGHT = 40.0, 247.0
-FLAT_SHARE, FLAT_COLOURS = 0.6, 12
+FLAT_SHARE, FLAT_COLOURS, FLAT_GREYS = 0.6, 12, 8
 
 
 def damaged(facts: Facts, settings: CleanSettings) -> str:
@@ -78,7 +79,7 @@ CHECKS: dict[str, Check] = {
 
 OF_THE_SET = ("placeholder", "no-face", "several-faces")  # faults that show only beside the other photos
 _GONE = ("missing", "stopped")
-_REPEATED, _RARE = 3, 0.05
+_REPEATED, _RARE, _FLAT_SET = 3, 0.05, 0.25
 
 
 def require_known(settings: CleanSettings) -> None:
@@ -111,7 +112,14 @@ def faults(photos: Sequence[Seen], settings: CleanSettings) -> Iterator[Finding]
 
 
 def placeholders(photos: Sequence[Seen]) -> Iterator[Finding]:
-    """Flat graphics such as "image not available": the same bytes again and again, or a stray one among photos."""
+    """Flat graphics such as "image not available": the same bytes again and again, or a stray one among photos.
+
+    Only where the other photos are no flat pictures themselves: among icons, scans on black or goods on white, that
+    says nothing.
+    """
+    shares = [photo.facts.flat for photo in photos if photo.facts]
+    if not shares or median(shares) > _FLAT_SET:
+        return
     drawn = [(photo, photo.facts.sha256) for photo in photos if photo.facts and looks_drawn(photo.facts)]
     times = Counter(sha256 for _, sha256 in drawn)
     stray = len(drawn) <= _RARE * len(photos)
@@ -123,5 +131,5 @@ def placeholders(photos: Sequence[Seen]) -> Iterator[Finding]:
 
 
 def looks_drawn(facts: Facts) -> bool:
-    """Few colours, one of them nearly everywhere."""
-    return facts.flat >= FLAT_SHARE and facts.colours <= FLAT_COLOURS
+    """Few colours, one of them nearly everywhere. Grey photos have few of them, too, so they need have fewer still."""
+    return facts.flat >= FLAT_SHARE and facts.colours <= (FLAT_GREYS if facts.grey else FLAT_COLOURS)

@@ -2,7 +2,8 @@
 
 Rules: a type is known by content, never by name; only the formats below are decoded, whatever else Pillow can do
 (its security guide asks for such a list); a photo is decoded completely or refused; the first frame counts; the
-orientation its metadata asks for is applied once; 16-bit grey is scaled, not clipped; transparency lies on white.
+orientation its metadata asks for is applied once; 16-bit grey is scaled, not clipped; transparency lies
+on white, or on black where all that can be seen is white.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, ImageStat
 
 from lookalike.errors import UnusablePhoto
 from lookalike.project.records import InputSpec
@@ -25,6 +26,7 @@ SUFFIXES = {
     "AVIF": ".avif",
 }  # fmt: skip
 MAX_PIXELS = 50_000_000
+VANISHED = 250  # what is nowhere darker than this can't be seen on white
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
@@ -145,11 +147,20 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
         image = _scaled_grey(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image.getchannel("A"))
-        return white
+        return _laid(image.convert("RGBA"))
     return image.convert("RGB")
+
+
+def _laid(image: Image.Image) -> Image.Image:
+    """A transparent picture on white; a white drawing, of which nothing would be left there, on black."""
+    opacity = image.getchannel("A")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=opacity)
+    if min(low for low, _ in ImageStat.Stat(white).extrema) < VANISHED or not opacity.getbbox():
+        return white
+    black = Image.new("RGB", image.size)
+    black.paste(image, mask=opacity)
+    return black
 
 
 def _scaled_grey(image: Image.Image) -> Image.Image:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,10 @@ from lookalike.project.records import InputSpec
 SIDE = 256
 PICTURE = 64
 MODEST = 896
+GREY = 12  # steps of 255 between the channels: what saving a grey photo as a colour JPEG leaves
 MAX_FILE = 200_000_000
+_START_OF_SCAN = 0xDA
+_FILLER = re.compile(r"extraneous bytes before marker 0x(?!d[0-7])")
 _DAMAGE = ("Corrupt JPEG data", "Premature end", "Invalid JPEG file structure", "Inconsistent progression")
 
 
@@ -31,8 +35,8 @@ class Facts:
 
     `mean`, `low` and `high` are brightness and its 1st and 99th percentile (0..255); `spread` its standard
     deviation; `detail` the standard deviation of its Laplacian, small where nothing is sharp; `flat` the share of the
-    most common of 4,096 colours; `colours` how many of them cover 99 % of the picture. `warning` is what the JPEG
-    library found wrong although it could go on.
+    most common of 4,096 colours; `colours` how many of them cover 99 % of the picture, of which a `grey` one can have
+    only 16. `warning` is what the JPEG library found wrong although it could go on.
     """
 
     sha256: str
@@ -49,6 +53,7 @@ class Facts:
     detail: float
     flat: float
     colours: int
+    grey: bool
 
 
 def measure(path: Path) -> tuple[Facts, bytes]:
@@ -77,6 +82,7 @@ def measure(path: Path) -> tuple[Facts, bytes]:
         detail=round(_detail(np.asarray(grey, dtype=np.float32)), 2),
         flat=round(flat, 4),
         colours=colours,
+        grey=_is_grey(thumbnail),
     )
     return facts, grey.resize((PICTURE, PICTURE), Image.Resampling.BOX).tobytes()
 
@@ -120,20 +126,37 @@ def read_file(path: Path) -> bytes:
 
 
 def jpeg_warning(data: bytes) -> str:
-    """What libjpeg complains about in a JPEG that it can decode, or "". Padding before the end marker is no damage.
+    """What libjpeg complains about in a JPEG that it can decode, or "". Filler before a marker is no damage, unless
+    that is a restart marker: then pixels were lost on the way to it.
 
     Pillow drops these warnings, so the entropy-coded data is read once more at the smallest scale by a decoder that
-    reports them.
+    reports them: the first of them, so filler between the headers is left out.
     """
     import simplejpeg
 
     try:
-        simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, min_factor=8)
+        simplejpeg.decode_jpeg(_without_filler(data), "GRAY", min_height=1, min_width=1, min_factor=8)
     except ValueError as error:
         text = str(error)
-        if text.startswith(_DAMAGE) and not text.endswith("extraneous bytes before marker 0xd9"):
+        if text.startswith(_DAMAGE) and not _FILLER.search(text):
             return text
     return ""
+
+
+def _without_filler(data: bytes) -> bytes:
+    """A JPEG without the bytes that some cameras leave between its segments, up to the first scan."""
+    parts, at = [data[:2]], 2
+    while (at := data.find(b"\xff", at)) >= 0 and len(data) - at >= 4:
+        marker = data[at + 1]
+        if marker in (0x00, 0xFF):  # stuffing, fill bytes
+            at += 1
+            continue
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == _START_OF_SCAN:
+            return b"".join([*parts, data[at:]])
+        parts.append(data[at:end])
+        at = end
+    return data
 
 
 def _shrink(image: Image.Image) -> Image.Image:
@@ -160,6 +183,12 @@ def _detail(grey: np.ndarray) -> float:
         return 0.0
     middle = grey[1:-1, 1:-1]
     return float((4 * middle - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]).std())
+
+
+def _is_grey(image: Image.Image) -> bool:
+    """Whether 99 % of a picture has no colour to speak of."""
+    channels = np.asarray(image).astype(np.int16)
+    return float(np.mean(channels.max(2) - channels.min(2) <= GREY)) >= 0.99
 
 
 def _colours(image: Image.Image) -> tuple[float, int]:

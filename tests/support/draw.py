@@ -44,6 +44,15 @@ def other(kind: str, seed: int, size: tuple[int, int] = (160, 120)) -> Image.Ima
     return page
 
 
+def white_logo(size: tuple[int, int] = (128, 96)) -> Image.Image:
+    """A white drawing on a transparent ground, its edges half transparent."""
+    logo = Image.new("RGBA", size, (255, 255, 255, 0))
+    ink = Image.new("L", (size[0] // 3, size[1] // 3))
+    ImageDraw.Draw(ink).ellipse((5, 5, size[0] // 5, size[1] // 4), fill=255)
+    logo.putalpha(ink.resize(size, Image.Resampling.BILINEAR))
+    return logo
+
+
 def jpeg(kind: str, seed: int, size: tuple[int, int] = (160, 120), quality: int = 90) -> bytes:
     """The same as the bytes of a JPEG file."""
     buffer = io.BytesIO()

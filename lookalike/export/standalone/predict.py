@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, ImageStat
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_PIXELS = 50_000_000
+VANISHED = 250
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
@@ -62,7 +63,7 @@ class Classifier:
 
 
 def upright(photo: str | Path | bytes | Image.Image) -> Image.Image:
-    """The first frame as RGB: turned as its metadata asks, deep grey scaled, transparency on white."""
+    """The first frame as RGB: turned as its metadata asks, deep grey scaled, transparency on white (or black)."""
     if isinstance(photo, Image.Image):
         image = photo
     else:
@@ -77,11 +78,20 @@ def upright(photo: str | Path | bytes | Image.Image) -> Image.Image:
     if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
         image = scaled_grey(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image.getchannel("A"))
-        return white
+        return laid(image.convert("RGBA"))
     return image.convert("RGB")
+
+
+def laid(image: Image.Image) -> Image.Image:
+    """A transparent picture on white; one of which nothing could be seen there, on black."""
+    opacity = image.getchannel("A")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=opacity)
+    if min(low for low, _ in ImageStat.Stat(white).extrema) < VANISHED or not opacity.getbbox():
+        return white
+    black = Image.new("RGB", image.size)
+    black.paste(image, mask=opacity)
+    return black
 
 
 def scaled_grey(image: Image.Image) -> Image.Image:

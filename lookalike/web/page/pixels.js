@@ -4,6 +4,7 @@
 // point, rows first, then columns, rounded to 8 bits after each.
 
 const MAX_PIXELS = 50_000_000;
+const VANISHED = 250; // what is nowhere darker than this can't be seen on white
 const STRIP = 1 << 22; // pixels drawn at a time: phones limit the area of a canvas
 const BITS = 22;
 const HALF = 1 << (BITS - 1);
@@ -17,7 +18,10 @@ export async function decode(blob) {
     return { reason: 'not-an-image', detail: 'this browser cannot read it as a photo' };
   }
   const { width, height } = bitmap;
-  if (width * height <= MAX_PIXELS) return bitmap;
+  if (width * height <= MAX_PIXELS) {
+    bitmap.ground = ground(bitmap);
+    return bitmap;
+  }
   bitmap.close();
   return { reason: 'too-large', detail: `${width}x${height} pixels` };
 }
@@ -56,7 +60,7 @@ export function frame(width, height, { size, resize: how = 'crop' }) {
   return { left: Math.trunc(0.5 * (width - side)), top: Math.trunc(0.5 * (height - side)), width: side, height: side };
 }
 
-// RGBA rows of the box: the part of the photo on white, what lies outside of it black.
+// RGBA rows of the box: the part of the photo on its ground, what lies outside of it black.
 function draw(bitmap, box, part, top, rows) {
   const canvas = document.createElement('canvas');
   [canvas.width, canvas.height] = [box.width, rows];
@@ -67,10 +71,25 @@ function draw(bitmap, box, part, top, rows) {
   pen.beginPath();
   pen.rect(x, y, part.width, part.height);
   pen.clip();
-  pen.fillStyle = 'white';
+  pen.fillStyle = bitmap.ground;
   pen.fillRect(0, 0, box.width, rows);
   pen.drawImage(bitmap, -box.left, -box.top - top);
   return pen.getImageData(0, 0, box.width, rows).data;
+}
+
+// What a photo with transparent parts lies on: white, or black where all that can be seen is white.
+function ground(bitmap) {
+  const box = whole(bitmap);
+  const shows = (colour, seen) => {
+    bitmap.ground = colour;
+    for (let top = 0; top < box.height; top += 64) {
+      const rows = Math.min(64, box.height - top);
+      if (draw(bitmap, { ...box, height: rows }, box, top, rows).some(seen)) return true;
+    }
+    return false;
+  };
+  const onWhite = shows('white', (value) => value < VANISHED);
+  return !onWhite && shows('black', (value, at) => at % 4 < 3 && value) ? 'black' : 'white';
 }
 
 // read(top, rows) gives RGBA rows of a width x height picture; the result is across x down RGB.
