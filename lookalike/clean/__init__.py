@@ -21,6 +21,7 @@ from lookalike.clean.scan import passed_over
 from lookalike.clean.survey import survey
 from lookalike.errors import NotReadyError
 from lookalike.project.manifest import Manifest, State
+from lookalike.project.names import OutsideError
 from lookalike.project.paths import Project
 from lookalike.report import SILENT, Reporter, Result
 from lookalike.settings.fields import CleanSettings, Settings
@@ -64,6 +65,8 @@ def _clean(
     project: Project, manifest: Manifest, settings: CleanSettings, memory: Memory, *, report: Reporter
 ) -> Cleaning:
     state = manifest.fold() if settings.dry_run else aside.reconcile(project, manifest)
+    if manifest.refused:
+        report.warn(f"{manifest.refused} lines of {manifest.path} name no photos of this set and were passed over")
     found = survey(project, state, settings, memory, report=report)
     result = Cleaning(
         run=aside.new_run(),
@@ -106,10 +109,13 @@ def _move(
         return result
     with report.task("setting aside", len(result.aside)) as task:
         for finding in result.aside:
-            if stamp_of(project.images / finding.file) != stamps[finding.file]:
-                report.warn(f"{shown(finding.file)} has changed meanwhile and stays")
-            elif aside.set_aside(project, manifest, state, finding, result.run):
-                moved.append(finding)
+            try:
+                if stamp_of(project.images / finding.file) != stamps[finding.file]:
+                    report.warn(f"{shown(finding.file)} has changed meanwhile and stays")
+                elif aside.set_aside(project, manifest, state, finding, result.run):
+                    moved.append(finding)
+            except OutsideError as error:
+                report.warn(f"{shown(finding.file)} stays: {error}")
             task.advance()
     return replace(result, aside=tuple(moved))
 

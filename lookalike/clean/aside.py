@@ -10,6 +10,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from lookalike.clean.result import Finding, Restored
 from lookalike.files import replacing, sha256_file
 from lookalike.project.manifest import Manifest, State
+from lookalike.project.names import OutsideError, inside
 from lookalike.project.paths import Project
 from lookalike.project.records import ImageRecord
 
@@ -34,25 +36,56 @@ def reconcile(project: Project, manifest: Manifest, *, make_room: bool = True) -
     With `make_room`, a quarantined photo whose name a new photo has taken gets another name.
     """
     state = manifest.fold()
-    for file, record in list(state.files.items()):
-        if record.status != "quarantined" or not (project.images / file).exists():
-            continue
-        here, aside = project.images / file, project.quarantine / file
-        if not aside.exists():
-            manifest.append([replace(record, status="ok", reason="", detail="", by="", at="", moved_from="")])
-        elif sha256_file(here) == sha256_file(aside):
-            here.unlink()  # a move between two file systems was cut off after the copy was complete
-        elif make_room:
-            _make_room(project, manifest, record)
+    for old, new in _in_the_old_place(project, state).items():
+        move(old, new)
+    for record in state.files.values():
+        with suppress(OutsideError):
+            if record.status == "quarantined":
+                _agree(project, manifest, record, make_room)
     return manifest.fold()
 
 
+def _in_the_old_place(project: Project, state: State) -> dict[Path, Path]:
+    """Photos of another folder than images/ that are in quarantine/, where all folders once shared one place.
+
+    They are told by their bytes; where the manifest does not know these, by being no photo of images/.
+    """
+    usual = Project(project.root)
+    if usual.quarantine == project.quarantine or not usual.quarantine.is_dir():
+        return {}
+    others, found = Manifest(usual.images).fold().files, {}
+    for record in state.files.values():
+        with suppress(OutsideError):
+            old, new = inside(usual.quarantine, record.file), inside(project.quarantine, record.file)
+            if record.status != "quarantined" or new.exists() or not old.is_file():
+                continue
+            other = others.get(record.file)
+            theirs = other is not None and other.status == "quarantined"
+            if sha256_file(old) == record.sha256 if record.sha256 else not theirs:
+                found[old] = new
+    return found
+
+
+def _agree(project: Project, manifest: Manifest, record: ImageRecord, make_room: bool) -> None:
+    here, aside = inside(project.images, record.file), inside(project.quarantine, record.file)
+    if not here.exists():
+        return
+    if not aside.exists():
+        manifest.append([replace(record, status="ok", reason="", detail="", by="", at="", moved_from="")])
+    elif sha256_file(here) == sha256_file(aside):
+        here.unlink()  # a move between two file systems was cut off after the copy was complete
+    elif make_room:
+        _make_room(project, manifest, record)
+
+
 def set_aside(project: Project, manifest: Manifest, state: State, finding: Finding, run: str) -> bool:
-    """Move one photo to the quarantine. False when it is no longer there."""
-    source, target = project.images / finding.file, project.quarantine / finding.file
+    """Move one photo to the quarantine. False when it is no longer there. Raises OutsideError behind a link."""
+    source, target = inside(project.images, finding.file), inside(project.quarantine, finding.file)
     if not source.exists():
         return False
     known = state.files.get(finding.file) or ImageRecord(finding.label, "ok", finding.file)
+    with suppress(PermissionError):  # a photo that can't be read can be moved all the same
+        known = replace(known, sha256=known.sha256 or sha256_file(source))
     if target.exists():
         _make_room(project, manifest, known)
     detail = " ".join(part for part in (finding.detail, finding.other) if part)
@@ -74,15 +107,19 @@ def relabel(
     reason: str = "kept",
     wanted: str = "",
 ) -> str:
-    """Move one photo of the set to another label; returns its new path below images/, `wanted` where that is free."""
-    parts = PurePosixPath(file).parts
+    """Move one photo of the set to another label; returns its new path below images/, `wanted` where that is free.
+
+    Raises OutsideError when a link is in the way.
+    """
+    parts, source = PurePosixPath(file).parts, inside(project.images, file)
     target = _free(project.images, wanted or str(PurePosixPath(*parts[:-2], label, parts[-1])))
     known = state.files.get(file) or ImageRecord(parts[-2], "ok", file)
     record = replace(known, file=target, label=label, status="ok", reason=reason, by=by, at="", moved_from=file)
+    place = inside(project.images, target)
     manifest.append([record])
     state.files.pop(file, None)
     state.files[target] = record
-    move(project.images / file, project.images / target)
+    move(source, place)
     return target
 
 
@@ -121,11 +158,11 @@ def undo(
         return Restored(tuple(wanted), {}, (), moved_back=back, dry_run=True)
     restored, renamed, missing = [], {}, []
     for file in wanted:
-        source = project.quarantine / file
-        if not source.is_file():
+        try:
+            target = restore(project, manifest, state, file)
+        except (OutsideError, FileNotFoundError):
             missing.append(file)
             continue
-        target = restore(project, manifest, state, file)
         restored.append(target)
         if target != file:
             renamed[file] = target
@@ -153,18 +190,26 @@ def _move_back(project: Project, manifest: Manifest, state: State, record: Image
     """Give a photo its former label again; returns its path, or "" when it is no longer there."""
     if not (project.images / record.file).is_file():
         return ""
-    label = PurePosixPath(record.moved_from).parts[-2]
-    return relabel(project, manifest, state, record.file, label, by="undo", reason="", wanted=record.moved_from)
+    label, wanted = PurePosixPath(record.moved_from).parts[-2], record.moved_from
+    with suppress(OutsideError):
+        return relabel(project, manifest, state, record.file, label, by="undo", reason="", wanted=wanted)
+    return ""
 
 
 def restore(
     project: Project, manifest: Manifest, state: State, file: str, *, by: str = "undo", reason: str = ""
 ) -> str:
-    """Bring one photo back from the quarantine; returns its path below images/."""
-    target = _free(project.images, file)
+    """Bring one photo back from the quarantine; returns its path below images/.
+
+    Raises FileNotFoundError when it is not there, OutsideError when a link is in the way.
+    """
+    source, target = inside(project.quarantine, file), _free(project.images, file)
+    place = inside(project.images, target)
+    if not source.is_file():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
     known = state.files.get(file) or ImageRecord(PurePosixPath(file).parts[-2], "quarantined", file)
     record = replace(known, file=target, status="ok", reason=reason, detail="", by=by, at="", moved_from="")
-    move(project.quarantine / file, project.images / target)
+    move(source, place)
     manifest.append([replace(record, moved_from=file) if target != file else record])
     state.files.pop(file, None)
     state.files[target] = record
@@ -181,13 +226,17 @@ def _quarantined(project: Project, state: State, run: str | None) -> Iterator[st
             record = state.files.get(file)
             if run is None or (record and record.by == run):
                 yield file
+    for path in _in_the_old_place(project, state).values():  # only before a dry run: else they have been moved
+        file = path.relative_to(project.quarantine).as_posix()
+        if run in (None, state.files[file].by):
+            yield file
 
 
 def _make_room(project: Project, manifest: Manifest, record: ImageRecord) -> None:
     """Give a quarantined photo another name, because a new photo has come under its own."""
-    name = _free(project.quarantine, record.file)
+    source, name = inside(project.quarantine, record.file), _free(project.quarantine, record.file)
     manifest.append([replace(record, file=name, status="quarantined", moved_from=record.file, at="")])
-    move(project.quarantine / record.file, project.quarantine / name)
+    move(source, project.quarantine / name)
 
 
 def _free(root: Path, file: str) -> str:

@@ -16,6 +16,7 @@ from lookalike.files import sha256_file
 from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project, load_evaluation, newest
 from lookalike.project.records import ImageRecord
+from lookalike.web import server as web
 
 LOCK_SECONDS = 10.0
 
@@ -106,7 +107,8 @@ class Board:
         if not content:
             return
         for root in (self.project.images, self.project.quarantine):
-            if (root / file).is_file() and sha256_file(root / file) != content:
+            path = web.safe_path(root, file)
+            if path and sha256_file(path) != content:
                 raise decide.DecisionError("the photo has changed; reload the page")
 
     def _row(self, record: ImageRecord) -> dict[str, Any]:

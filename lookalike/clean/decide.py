@@ -6,13 +6,14 @@ Used by the review page and by files of decisions. Each decision is in the manif
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from lookalike.clean import aside
 from lookalike.clean.result import Finding
 from lookalike.errors import LookalikeError
 from lookalike.project.dataset import PART_FOLDERS
 from lookalike.project.manifest import Manifest, State
+from lookalike.project.names import OutsideError, inside
 from lookalike.project.paths import Project
 from lookalike.project.records import ImageRecord
 
@@ -54,10 +55,12 @@ def decide(project: Project, manifest: Manifest, state: State, wish: Wish, *, by
     if wish.action not in ACTIONS:
         raise DecisionError(f"{wish.action!r} is not one of {', '.join(ACTIONS)}")
     file = wish.file
+    try:
+        here = inside(project.images, file).is_file()
+        outside = inside(project.quarantine, file).is_file()
+    except OutsideError:
+        raise DecisionError("this is no photo of the set") from None
     parts = PurePosixPath(file).parts
-    if len(parts) < 2 or file.startswith("/") or any(part.startswith(".") or "\\" in part for part in parts):
-        raise DecisionError("this is no photo of the set")
-    here, outside = _is_photo(project.images, file), _is_photo(project.quarantine, file)
     if not (here or outside):
         raise DecisionError("the photo is gone")
     if wish.action == "aside":
@@ -82,12 +85,6 @@ def _aside(project: Project, manifest: Manifest, state: State, file: str, by: st
         changed = aside.set_aside(project, manifest, state, Finding(file, label, "review"), by)
     record = state.files.get(file) or ImageRecord(PurePosixPath(file).parts[-2], "quarantined", file)
     return Outcome(file, record, "set aside", changed)
-
-
-def _is_photo(root: Path, file: str) -> bool:
-    path = root / file
-    names = [PurePosixPath(file), *PurePosixPath(file).parents]
-    return path.is_file() and not any((root / name).is_symlink() for name in names[:-1])
 
 
 def _check_label(project: Project, file: str, label: str) -> None:

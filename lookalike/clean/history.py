@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from lookalike.clean import aside
 from lookalike.clean.result import Finding
 from lookalike.project.manifest import Manifest, State
+from lookalike.project.names import OutsideError, inside
 from lookalike.project.paths import Project
 from lookalike.project.records import ImageRecord
 
@@ -43,9 +45,9 @@ def revert(project: Project, manifest: Manifest, state: State, batch: Batch) -> 
     for before, after in reversed(batch.steps):
         earlier = before or ImageRecord(after.label, "ok", after.file)
         root = project.quarantine if after.status == "quarantined" else project.images
-        if not (root / after.file).is_file():
-            continue
-        touched.append(_step_back(project, manifest, state, earlier, after, by=by))
+        with suppress(OutsideError):
+            if inside(root, after.file).is_file():
+                touched.append(_step_back(project, manifest, state, earlier, after, by=by))
     return touched
 
 

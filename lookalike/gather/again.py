@@ -42,8 +42,10 @@ def rebuilding(path: Path) -> dict[str, list[Candidate]]:
         raise ConfigError(f"{path} is not a manifest: {error}", "give --from a manifest.jsonl") from None
     manifest = Manifest(path.parent)
     manifest.path = path
-    kept = (record for record in manifest.fold().files.values() if record.status == "ok")
-    return _by_label(kept, expect=True)
+    told = manifest.fold()
+    kept = [record for record in told.files.values() if record.status == "ok"]
+    nameless = [record for record in told.attempts if record.reason == "bad-name" and record.sha256]
+    return _by_label([*kept, *nameless], expect=True)
 
 
 def _by_label(records: Iterable[ImageRecord], *, expect: bool) -> dict[str, list[Candidate]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 REASONS: dict[str, str] = {
     "abandoned": "too slow: others were fetched instead",
     "bad-encoding": "the body is not in the encoding that it claims",
+    "bad-name": "the manifest gives it a name outside the set",
     "bad-response": "the server does not keep to HTTP",
     "bad-url": "not an http or https address, or a malformed one",
     "blocked": "a page that wants proof of a person",

@@ -19,6 +19,7 @@ from lookalike.gather.search import Candidate
 from lookalike.photos.images import SUFFIXES
 from lookalike.project.dataset import PART_FOLDERS
 from lookalike.project.manifest import Manifest
+from lookalike.project.names import OutsideError, inside
 from lookalike.project.paths import Project
 from lookalike.project.records import ImageRecord
 
@@ -122,7 +123,10 @@ class Store:
 
     def _set_aside(self, file: str, label: str, sha256: str, reason: str, detail: str) -> None:
         """Move a photo to the quarantine: line first, as `clean` does, which can bring it back."""
-        here, there = self.project.images / file, self.project.quarantine / file
+        try:
+            here, there = inside(self.project.images, file), inside(self.project.quarantine, file)
+        except OutsideError:
+            return
         if not here.is_file() or there.exists():
             return
         known = self.manifest.last(file) or ImageRecord(label, "ok", file, sha256=sha256)

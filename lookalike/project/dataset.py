@@ -13,7 +13,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 from lookalike.errors import NotReadyError
 from lookalike.files import write_rows
@@ -133,7 +132,7 @@ def read_split(path: Path, *, seed: int, valid: float) -> dict[str, Part]:
         return {}
     with path.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if (row.get("seed"), row.get("valid")) == (str(seed), str(valid))]
-    return {row["sha256"]: cast(Part, row["part"]) for row in rows}
+    return {example.sha256: example.part for example in map(Example.from_json, rows)}
 
 
 def read_examples(path: Path) -> tuple[Example, ...]:
@@ -141,6 +140,6 @@ def read_examples(path: Path) -> tuple[Example, ...]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        return tuple(Example(r["file"], r["label"], r["sha256"], r["group"], cast(Part, r["part"])) for r in rows)
-    except (OSError, KeyError, csv.Error) as error:
+        return tuple(map(Example.from_json, rows))
+    except (OSError, ValueError, TypeError, csv.Error) as error:
         raise NotReadyError(f"{path} is missing or damaged: {error}", "run `lookalike train` again") from None

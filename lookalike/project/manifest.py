@@ -21,6 +21,7 @@ from lookalike.errors import NotReadyError
 from lookalike.project.records import ImageRecord, json_text
 
 NAME = "manifest.jsonl"
+_NOWHERE = {"file": "", "moved_from": "", "status": "failed", "reason": "bad-name"}
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,11 @@ class State:
 
 
 class Manifest:
-    """The manifest of the data set in `images`."""
+    """The manifest of the data set in `images`. `refused` counts the lines that the last reading did not believe."""
 
     def __init__(self, images: Path) -> None:
         self.path = images / NAME
+        self.refused = 0
         self._guard = threading.Lock()
 
     def append(self, records: Iterable[ImageRecord]) -> None:
@@ -51,15 +53,22 @@ class Manifest:
             file.write("".join(lines).encode())
 
     def records(self) -> Iterator[ImageRecord]:
-        """All lines in order, one at a time; lines that do not parse are passed over."""
+        """All lines in order, one at a time; lines that do not parse are passed over.
+
+        A line about a file that cannot be in this set counts as an attempt that gave no file (`bad-name`).
+        """
+        self.refused = 0
         if not self.path.exists():
             return
         with self.path.open(encoding="utf-8", errors="replace") as file:
             for line in file:
-                try:
-                    yield ImageRecord.from_json(json.loads(line))
-                except (ValueError, TypeError):
-                    continue
+                with suppress(ValueError, TypeError, RecursionError):
+                    data = json.loads(line)
+                    try:
+                        yield ImageRecord.from_json(data)
+                    except ValueError:
+                        self.refused += 1
+                        yield ImageRecord.from_json({**data, **_NOWHERE})
 
     def last(self, file: str) -> ImageRecord | None:
         """The last word about one photo. Reads the whole file, and parses only the lines that name the photo."""
@@ -68,7 +77,7 @@ class Manifest:
             with self.path.open(encoding="utf-8", errors="replace") as lines:
                 for line in lines:
                     if name in line:
-                        with suppress(ValueError, TypeError):
+                        with suppress(ValueError, TypeError, RecursionError):
                             record = ImageRecord.from_json(json.loads(line))
                             found = record if record.file == file and record.status != "duplicate" else found
         return found

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +13,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lookalike.errors import NotReadyError
-from lookalike.project.records import Bundle, Evaluation, Record, TrainedRun
+from lookalike.project.records import Bundle, Evaluation, TrainedRun
+from lookalike.project.typed import Record
+
+MOST_BYTES = 200_000_000
 
 RecordType = TypeVar("RecordType", bound=Record)
 
@@ -38,8 +44,20 @@ class Project:
 
     @property
     def quarantine(self) -> Path:
-        """What `clean` set aside, under the same names."""
-        return self.root / "quarantine"
+        """What `clean` set aside, under the same names: one folder for each folder of photos.
+
+        Raises NotReadyError when it is a link: nothing is moved to where a link leads.
+        """
+        folder = self.root / self._quarantine_name()
+        if folder.is_symlink():
+            raise NotReadyError(f"{folder} is a link", "photos are set aside inside the project only: remove the link")
+        return folder
+
+    def _quarantine_name(self) -> str:
+        if self.images.resolve() == (self.root / "images").resolve():
+            return "quarantine"
+        name = re.sub(r"[^\w-]+", "-", self.images.resolve().name).strip("-")[:40]
+        return f"quarantine-{name}-{hashlib.sha256(os.fsencode(self.keep(self.images))).hexdigest()[:8]}"
 
     @property
     def runs(self) -> Path:
@@ -127,6 +145,8 @@ def load_bundle(folder: Path) -> Bundle:
 
 def _load(path: Path, read: Callable[[Any], RecordType], hint: str) -> RecordType:
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError("it is too large")
         return read(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise NotReadyError(f"{path} is damaged or not ours: {error}", hint) from None

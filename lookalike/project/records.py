@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Literal, Self, get_type_hints
+from typing import Annotated, Any, Literal
+
+from lookalike.project.names import name_in_folder, photo_name, photos_folder
+from lookalike.project.typed import Record
+
+PhotoName = Annotated[str, photo_name]
+FileName = Annotated[str, name_in_folder]
+FolderName = Annotated[str, photos_folder]
 
 Part = Literal["train", "valid", "test"]
 
@@ -22,36 +26,6 @@ def json_text(data: object) -> str:
     return text
 
 
-class Record:
-    """A frozen dataclass that goes to JSON and back."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields as JSON types; empty optional fields are left out."""
-        return {key: value for key, value in dataclasses.asdict(self).items() if value not in (None, "", ())}  # type: ignore[call-overload]
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The record again; fields it does not know are ignored, so that newer files still read."""
-        hints = _hints(cls)  # type: ignore[arg-type]
-        values: dict[str, Any] = {}
-        for name in (item.name for item in dataclasses.fields(cls)):  # type: ignore[arg-type]
-            if name not in data:
-                continue
-            value, hint = data[name], hints[name]
-            if isinstance(value, list):
-                value = tuple(tuple(item) if isinstance(item, list) else item for item in value)
-            elif isinstance(value, Mapping) and isinstance(hint, type) and issubclass(hint, Record):
-                value = hint.from_json(value)
-            values[name] = value
-        return cls(**values)
-
-
-@cache
-def _hints(kind: type[Record]) -> dict[str, Any]:
-    """The types of a record's fields, worked out once: manifests have tens of thousands of lines."""
-    return get_type_hints(kind)
-
-
 @dataclass(frozen=True)
 class ImageRecord(Record):
     """One line of the manifest: an attempt to get a photo, or a decision about one.
@@ -64,7 +38,7 @@ class ImageRecord(Record):
 
     label: str
     status: str
-    file: str = ""
+    file: PhotoName = ""
     reason: str = ""
     detail: str = ""
     sha256: str = ""
@@ -82,7 +56,7 @@ class ImageRecord(Record):
     creator: str = ""
     attribution: str = ""
     group: str = ""
-    moved_from: str = ""
+    moved_from: PhotoName = ""
     by: str = ""
     at: str = ""
 
@@ -107,7 +81,7 @@ class InputSpec(Record):
 class Example(Record):
     """One photo of a data set: where it is, its label, its bytes' sha256, its group and its side of the split."""
 
-    file: str
+    file: PhotoName
     label: str
     sha256: str
     group: str
@@ -146,7 +120,7 @@ class TrainedRun(Record):
     settings: dict[str, Any]
     fingerprint: str
     seed: int
-    images: str
+    images: FolderName
     versions: dict[str, str] = field(default_factory=dict)
     history: tuple[dict[str, float], ...] = ()
     best_epoch: int = 0
@@ -199,7 +173,7 @@ class Bundle(Record):
 
     labels: tuple[str, ...]
     input: InputSpec
-    files: dict[str, str]
+    files: dict[FileName, str]
     name: str = ""
     created: str = ""
     arch: str = ""

@@ -16,13 +16,14 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.exceptions import HTTPException
 
 from lookalike.errors import ConfigError
+from lookalike.project.names import OutsideError, inside
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -208,21 +209,12 @@ async def _remember(send: Send, name: str, token: str) -> None:
 def safe_path(root: Path, name: str) -> Path | None:
     """The regular file `name` below `root`, or None when there is none or the name tries to leave.
 
-    Refused: absolute names, "..", backslashes, NUL and drive letters, hidden files, and links anywhere on the way.
+    Refused is what `inside` refuses, and a file that is a link itself.
     """
-    parts = PurePosixPath(name).parts
-    if not parts or name.startswith("/") or any(char in name for char in "\\\0"):
-        return None
-    if any(part.startswith(".") or (len(part) > 1 and part[1] == ":") for part in parts):
-        return None
-    path = root
     try:
-        for part in parts:
-            path /= part
-            if path.is_symlink():
-                return None
-        return path if path.is_file() else None
-    except OSError:
+        path = inside(root, name, parts=1)
+        return path if path.is_file() and not path.is_symlink() else None
+    except (OutsideError, OSError):
         return None
 
 

@@ -1,0 +1,108 @@
+"""Frozen dataclasses that go to JSON and back, every value checked on the way back."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from types import UnionType
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+
+Fit = Callable[[Any], Any]
+_HALF_LETTERS = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+
+
+class Record:
+    """A frozen dataclass that goes to JSON and back."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON types; empty optional fields are left out."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if value not in (None, "", ())}  # type: ignore[call-overload]
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        """The record again; fields it does not know are ignored, so that newer files still read.
+
+        Such files come from strangers, too: every value is checked here against the type of its field, and nowhere
+        else. Raises ValueError or TypeError.
+        """
+        if not isinstance(data, Mapping):
+            raise TypeError(f"{cls.__name__} is no object")
+        fit = _fits(cls)  # type: ignore[arg-type]
+        return cls(**{name: fit[name](value) for name, value in data.items() if name in fit})
+
+
+@cache
+def _fits(kind: type[Record]) -> dict[str, Fit]:
+    """How each field's value is checked, worked out once: manifests have tens of thousands of lines."""
+    return {name: partial(_named, name, _fit(hint)) for name, hint in get_type_hints(kind, include_extras=True).items()}
+
+
+def _named(name: str, fit: Fit, value: Any) -> Any:
+    try:
+        return fit(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _fit(hint: Any) -> Fit:
+    """What turns a JSON value into a type, or raises. Handles the types that records are made of.
+
+    A type may bring its own check: Annotated[str, check].
+    """
+    origin, inner = get_origin(hint), [item for item in get_args(hint) if item is not Ellipsis]
+    if origin is Annotated:
+        return inner[1]
+    if origin in (Union, UnionType):
+        return partial(_optional, _fit(next(item for item in inner if item is not type(None))))
+    if origin is Literal:
+        return partial(_one_of, inner)
+    if origin is tuple:
+        return partial(_tuple, [_fit(item) for item in inner], get_args(hint)[-1] is Ellipsis)
+    if origin is dict:
+        return partial(_dict, _fit(inner[0]), _fit(inner[1]))
+    if isinstance(hint, type) and issubclass(hint, Record):
+        return hint.from_json
+    return {str: _text, int: _whole, float: _real, Any: lambda value: value}[hint]
+
+
+def _optional(fit: Fit, value: Any) -> Any:
+    return None if value is None else fit(value)
+
+
+def _one_of(known: list[Any], value: Any) -> Any:
+    if value not in known:
+        raise ValueError(f"not one of {known}")
+    return value
+
+
+def _tuple(fits: list[Fit], endless: bool, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return tuple(fit(item) for fit, item in zip(fits * len(value) if endless else fits, value, strict=True))
+
+
+def _dict(key: Fit, fit: Fit, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError("not an object")
+    return {key(name): fit(item) for name, item in value.items()}
+
+
+def _text(value: Any) -> str:
+    """Text; halves of letters become �, but for bytes of a file name that is no text."""
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value if value.isascii() else _HALF_LETTERS.sub("\ufffd", value)
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 63:
+        raise TypeError("not a whole number")
+    return value
+
+
+def _real(value: Any) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError("not a number")
+    return float(value)

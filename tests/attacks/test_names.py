@@ -1,0 +1,196 @@
+"""What a shared set says in its own files reaches nothing outside the folder it is for."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from lookalike.project.names import OutsideError, checked, inside
+from lookalike.project.records import Bundle, Evaluation, Example, ImageRecord, InputSpec, TrainedRun
+from tests.conftest import Cli
+from tests.support import draw, runs
+
+ODD = ("..", ".", "", "~", "C:", "c:..", "\\", "\\\\server\\share", "NUL", "com1.jpg", "ants", "x.jpg", "x.", "\0", "/")
+NAMES = st.one_of(
+    st.text(max_size=40),
+    st.lists(st.one_of(st.sampled_from(ODD), st.text(max_size=8)), max_size=5).map("/".join),
+    st.lists(st.one_of(st.sampled_from(ODD), st.text(max_size=8)), max_size=5).map("\\".join),
+)
+
+
+@given(NAMES)
+@example("ants/../../x.jpg")
+@example("/ants/x.jpg")
+@example("ants//x.jpg")
+def test_a_name_that_is_believed_means_a_file_below_the_folder(name: str) -> None:
+    try:
+        assert checked(name, windows=False) == name
+    except OutsideError:
+        return
+    path = PurePosixPath("/sets/images") / name
+    assert path.is_relative_to("/sets/images") and len(path.parts) >= 5
+    assert not any(part.startswith(".") or "\0" in part for part in path.parts)
+
+
+@given(NAMES)
+@example("C:/x.jpg")
+@example("ants/..\\..\\x.jpg")
+@example("ants/x.jpg:stream")
+@example("ants/nul")
+@example("aux.d/x.jpg")
+def test_a_name_that_is_believed_on_windows_means_a_file_below_the_folder(name: str) -> None:
+    try:
+        checked(name, windows=True)
+    except OutsideError:
+        return
+    path = PureWindowsPath("D:/sets/images") / name
+    assert path.is_relative_to("D:/sets/images") and list(path.parts[3:]) == name.split("/")
+    assert not any(
+        re.match(r"(?i)(con|prn|aux|nul|com\d|lpt\d)\b", part) or part[-1] in ". " for part in path.parts[3:]
+    )
+
+
+@given(
+    st.lists(st.from_regex(r"[^/\0.\ud800-\udfff][^/\0\ud800-\udfff]{0,30}", fullmatch=True), min_size=2, max_size=3)
+)
+def test_every_name_that_a_photo_can_have_is_believed(parts: list[str]) -> None:
+    assert checked("/".join(parts), windows=False) == "/".join(parts)
+
+
+@given(NAMES, st.sampled_from(["file", "moved_from"]))
+def test_a_record_is_made_of_no_other_name(name: str, field: str) -> None:
+    data = {"label": "ants", "status": "ok", "file": "ants/x.jpg", field: name}
+    try:
+        record = ImageRecord.from_json(data)
+    except ValueError:
+        return
+    assert name == "" or inside(Path("/sets/images"), getattr(record, field)).is_relative_to("/sets/images")
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just(10**400), st.just("\ud83d")),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=6,
+)
+FIELDS = sorted({name for kind in (Bundle, Evaluation, Example, ImageRecord, InputSpec, TrainedRun)
+                 for name in kind.__dataclass_fields__})  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [Bundle, Evaluation, Example, ImageRecord, InputSpec, TrainedRun])
+@given(data=st.one_of(JSON, st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=12)))
+def test_no_json_value_makes_a_record_that_is_not_what_its_types_say(kind: Any, data: Any) -> None:
+    try:
+        record = kind.from_json(data)
+    except (ValueError, TypeError):
+        return
+    json.dumps(record.to_json())
+    hash(record.to_json().get("label", "")), hash(record.to_json().get("file", ""))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+
+
+def everything(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def stranger(photos: Path, *records: dict[str, Any]) -> None:
+    with (photos / "manifest.jsonl").open("a") as file:
+        file.writelines(json.dumps({"label": "circles", **record}) + "\n" for record in records)
+
+
+ESCAPES = ("../../precious/a/x.jpg", "circles/../../../precious/a/x.jpg", "{root}/precious/a/x.jpg", "../victim.jpg")
+COMMANDS = (("clean", "--yes"), ("clean", "--undo"), ("clean", "--undo-run", "last"), ("clean", "--apply", "marks.csv"))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_a_manifest_that_names_files_elsewhere_moves_and_removes_none(
+    cli: Cli, photos: Path, tmp_path: Path, escape: str, command: tuple[str, ...]
+) -> None:
+    project = tmp_path / "work"
+    project.mkdir()
+    photos.rename(project / "images")
+    (tmp_path / "precious" / "a").mkdir(parents=True)
+    for victim in (tmp_path / "precious" / "a" / "x.jpg", project / "victim.jpg", tmp_path / "victim.jpg"):
+        victim.write_bytes(b"mine")
+    (project / "quarantine" / "circles").mkdir(parents=True)
+    name = escape.format(root=tmp_path)
+    inner = "circles/000.jpg"
+    stranger(
+        project / "images",
+        {"status": "quarantined", "file": name, "by": "clean-1"},
+        {"status": "ok", "file": name, "moved_from": inner, "by": "clean-2"},
+        {"status": "ok", "file": inner, "moved_from": name, "by": "clean-2"},
+    )
+    (tmp_path / "marks.csv").write_text(f"file,decision\n{name},aside\n{name},label: stripes\n{name},keep\n")
+    before = {k: v for k, v in everything(tmp_path).items() if v == b"mine"}
+    answer = cli(*command, "--project", project)
+    assert answer.code == 0 and "Traceback" not in answer.err
+    assert {k: v for k, v in everything(tmp_path).items() if v == b"mine"} == before
+    assert len(list((project / "images").rglob("*.jpg"))) == 12
+    if command == COMMANDS[0]:
+        assert "3 lines" in answer.err  # refused aloud
+
+
+def test_the_rest_of_a_manifest_with_such_lines_still_counts(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    (photos / "circles" / "empty.jpg").write_bytes(b"")
+    cli("clean")
+    stranger(photos, {"status": "quarantined", "file": "../victim.jpg"})
+    assert cli("clean", "--undo", "--json").data["restored"] == ["circles/empty.jpg"]
+
+
+def test_a_label_folder_that_is_a_link_loses_no_photo_behind_it(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (photos / "stripes").rename(elsewhere)
+    (photos / "stripes").symlink_to(elsewhere)
+    (elsewhere / "empty.jpg").write_bytes(b"")
+    (tmp_path / "quarantine" / "stripes").mkdir(parents=True)
+    (tmp_path / "quarantine" / "stripes" / "000.jpg").write_bytes((elsewhere / "000.jpg").read_bytes())
+    stranger(photos, {"status": "quarantined", "file": "stripes/000.jpg"})
+    before = everything(elsewhere)
+    answer = cli("clean", "--yes")
+    assert answer.code == 0 and everything(elsewhere) == before
+    assert "stripes/empty.jpg stays" in answer.err and "is a link" in answer.err
+
+
+def test_photos_are_never_set_aside_through_a_link(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    (photos / "circles" / "empty.jpg").write_bytes(b"")
+    (tmp_path / "private" / "letters").mkdir(parents=True)
+    (tmp_path / "private" / "letters" / "a.txt").write_text("mine")
+    (tmp_path / "quarantine").symlink_to(tmp_path / "private")
+    for command in (("clean", "--yes"), ("clean", "--undo")):
+        answer = cli(*command)
+        assert answer.code == 3 and "is a link" in answer.err
+    (tmp_path / "quarantine").unlink()
+    (tmp_path / "quarantine").mkdir()
+    (tmp_path / "quarantine" / "circles").symlink_to(tmp_path / "private")
+    assert cli("clean", "--yes").code == 0
+    assert sorted(everything(tmp_path / "private")) == ["letters/a.txt"]
+    assert (photos / "circles" / "empty.jpg").exists()
+
+
+def test_a_split_that_names_files_elsewhere_is_refused(cli: Cli, tmp_path: Path) -> None:
+    split = runs.untrained(tmp_path) / "split.csv"
+    for name in ("../../etc/passwd", "/etc/passwd", "passwd", "circles/../../../passwd"):
+        rows = split.read_text().splitlines()
+        split.with_name("new.csv").write_text("\n".join([rows[0], re.sub(r"^[^,]*", name, rows[1]), *rows[2:], ""]))
+        split.with_name("new.csv").replace(split)
+        answer = cli("export")
+        assert answer.code == 3 and "split.csv is missing or damaged" in answer.err
+
+
+@pytest.mark.parametrize("images", ["../private", "a/../../private", "images/../..", 5, None, "\0"])
+def test_a_run_whose_photos_would_be_outside_the_project_is_refused(cli: Cli, tmp_path: Path, images: object) -> None:
+    run = runs.untrained(tmp_path) / "run.json"
+    run.write_text(json.dumps({**json.loads(run.read_text()), "images": images}))
+    answer = cli("evaluate")
+    assert answer.code == 3 and "run.json is damaged or not ours: images" in answer.err
