@@ -85,6 +85,23 @@ class UnusablePhoto(Exception):
         self.detail = detail
 
 
+class OutOfMemory(UnusablePhoto):
+    """Decoding needed more memory than there was."""
+
+    def __init__(self, *_: object) -> None:
+        super().__init__("too-large", "decoding needs too much memory")
+
+
+PASSING = frozenset(
+    {
+        "decoder-died", "too-slow", "stopped", "missing", "no-access", "unsupported", "tls", "blocked-address",
+        "robots-unknown",
+    }
+)  # fmt: skip
+"""Reasons that tell of a moment, a machine, an installation or a setting and not of the photo: never held against it
+for good. lookalike.net.client adds those of the network."""
+
+
 def fault_of_ours(error: Exception) -> LookalikeError:
     """An error nobody foresaw as one line; its traceback goes to a file that the line names."""
     import tempfile

@@ -13,7 +13,7 @@ from statistics import median
 
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
-from lookalike.errors import ConfigError
+from lookalike.errors import PASSING, ConfigError
 from lookalike.photos.measure import Facts
 from lookalike.plugins import nearest
 from lookalike.settings.fields import CleanSettings
@@ -84,7 +84,7 @@ _REPEATED, _RARE, _FLAT_SET = 3, 0.05, 0.25
 
 def require_known(settings: CleanSettings) -> None:
     """Raise ConfigError when `aside` names a fault that no check looks for."""
-    known = sorted([*CHECKS, *OF_THE_SET])
+    known = sorted([*CHECKS, *OF_THE_SET, "decoder-died", "too-slow"])
     wrong = [name for name in settings.aside if name not in known]
     if wrong:
         hints = (
@@ -94,8 +94,9 @@ def require_known(settings: CleanSettings) -> None:
 
 
 def moves(reason: str, settings: CleanSettings) -> bool:
-    """Whether a fault sets a photo aside. What cannot be decoded always goes; the settings choose the rest."""
-    return reason in settings.aside or not (reason in CHECKS or reason in OF_THE_SET)
+    """Whether a fault sets a photo aside. What cannot be decoded goes, unless that may be different tomorrow; the
+    settings choose the rest."""
+    return reason in settings.aside or not (reason in CHECKS or reason in OF_THE_SET or reason in PASSING)
 
 
 def faults(photos: Sequence[Seen], settings: CleanSettings) -> Iterator[Finding]:

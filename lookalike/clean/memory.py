@@ -17,7 +17,7 @@ from typing import Self
 
 import numpy as np
 
-from lookalike.errors import UnusablePhoto
+from lookalike.errors import PASSING, UnusablePhoto
 from lookalike.photos.measure import PICTURE, Facts
 
 Stamp = tuple[int, int]
@@ -29,7 +29,6 @@ CREATE TABLE IF NOT EXISTS pictures (sha256 TEXT PRIMARY KEY, picture BLOB) WITH
 CREATE TABLE IF NOT EXISTS faces (sha256 TEXT PRIMARY KEY, number INT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS features (sha256 TEXT PRIMARY KEY, features BLOB) WITHOUT ROWID;
 """
-_PASSING = ("too-slow", "decoder-died", "stopped", "missing", "unreadable")
 _COMMIT_EVERY = 500
 
 
@@ -80,7 +79,7 @@ class Memory:
     def keep(self, path: Path, stamp: Stamp, facts: Facts | UnusablePhoto, picture: bytes) -> None:
         """Remember one photo; a fault that may pass is not remembered."""
         if isinstance(facts, UnusablePhoto):
-            if facts.reason in _PASSING:
+            if facts.reason in PASSING:
                 return
             values = {"reason": facts.reason, "detail": facts.detail}
         else:

@@ -205,7 +205,7 @@ class Crew:
         try:
             content = hit.content() if hit.content else b""
         except OSError as error:
-            raise UnusablePhoto("unreadable", error.strerror or str(error)) from None
+            raise UnusablePhoto("no-access", error.strerror or type(error).__name__) from None
         finally:
             self.hosts.done(url, failed=False)
         return Photo(content, self.look(content))
@@ -216,8 +216,8 @@ class Crew:
         try:
             if reason := self.hosts.why_not(url):
                 raise FetchError(reason)
-            if self.robots and not self.robots.allow(url):
-                raise FetchError("robots")
+            if self.robots:
+                self.robots.check(url)
             return download(self.client, url, honour_opt_out=self.settings.opt_out)
         except FetchError as error:
             failed = may_recover(error.reason) and error.reason not in ("rate-limited", "http-429")

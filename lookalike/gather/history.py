@@ -6,13 +6,16 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lookalike.errors import PASSING
 from lookalike.files import sha256_file
 from lookalike.net.client import may_recover
 from lookalike.project.dataset import walk
 from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project
 from lookalike.project.records import ImageRecord
+from lookalike.settings.fields import GatherSettings
 
+SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
 OUR_NAME = re.compile(r"[a-z0-9_]+-[0-9a-f]{16}(-\d+)?\.[a-z]+")
 
 
@@ -29,9 +32,10 @@ class History:
     labels: list[str] = field(default_factory=list)
 
 
-def read(project: Project, manifest: Manifest, *, retry_failed: bool = False) -> History:
+def read(project: Project, manifest: Manifest, settings: GatherSettings, *, retry_failed: bool = False) -> History:
     """The history of a data set. With `retry_failed`, no failure counts as settled.
 
+    What failed for a reason that passes is not settled, nor what these settings would not refuse.
     A photo whose file was deleted by hand is not settled: it will be fetched again. One that `clean` set aside is.
     """
     history = History()
@@ -47,15 +51,21 @@ def read(project: Project, manifest: Manifest, *, retry_failed: bool = False) ->
             address = record.image_url or (before[2] if before else "")
             label = before[1] if before and not record.image_url else record.label
             last[record.file] = (record.status, label, address, record.sha256 or (before[3] if before else ""))
-        elif record.image_url and _is_settled(record, retry_failed):
+        elif record.image_url and (
+            record.status == "duplicate" or not (retry_failed or _may_end_otherwise(record, settings))
+        ):
             history.settled[record.label, record.image_url] = record.reason or record.status
     _settle(project.images, last, history)
     _count(project.images, last, history)
     return history
 
 
-def _is_settled(record: ImageRecord, retry_failed: bool) -> bool:
-    return record.status == "duplicate" or (not retry_failed and not may_recover(record.reason))
+def _may_end_otherwise(record: ImageRecord, settings: GatherSettings) -> bool:
+    """Whether a failure may be none today: its reason passes, or it came of a setting that is another one now."""
+    if record.reason == "too-small" and (size := SIZE.fullmatch(record.detail)):
+        return min(int(size[1]), int(size[2])) >= settings.min_size
+    allowed = {"opt-out": not settings.opt_out, "robots": not settings.robots}
+    return allowed.get(record.reason, may_recover(record.reason) or record.reason in PASSING)
 
 
 def _settle(images: Path, last: dict[str, tuple[str, str, str, str]], history: History) -> None:

@@ -9,7 +9,6 @@ from urllib.robotparser import RobotFileParser
 from lookalike.net.client import Client, FetchError
 
 AGENT = "lookalike"
-FORBIDDEN = ["User-agent: *", "Disallow: /"]
 LARGEST = 500_000
 
 
@@ -18,31 +17,33 @@ class Robots:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self._rules: dict[str, RobotFileParser] = {}
+        self._rules: dict[str, RobotFileParser | None] = {}
         self._guard = threading.Lock()
 
-    def allow(self, url: str) -> bool:
-        """Whether an address may be fetched. A host without rules allows all; one that cannot tell forbids all."""
+    def check(self, url: str) -> None:
+        """Raise FetchError unless an address may be fetched: `robots` when its site forbids it, `robots-unknown` when
+        the site cannot tell now, which forbids all for this run only. A site without rules allows all.
+        """
         parts = urlsplit(url)
         place = f"{parts.scheme}://{parts.netloc}"
         with self._guard:
-            rules = self._rules.get(place)
-        if rules is None:
+            asked, rules = place in self._rules, self._rules.get(place)
+        if not asked:
             rules = self._fetch(place)
             with self._guard:
                 self._rules[place] = rules
-        return rules.can_fetch(AGENT, url)
+        if rules is None:
+            raise FetchError("robots-unknown", f"{place}/robots.txt cannot be read now")
+        if not rules.can_fetch(AGENT, url):
+            raise FetchError("robots")
 
-    def _fetch(self, place: str) -> RobotFileParser:
-        rules = RobotFileParser()
-        rules.parse(self._lines(place))
-        return rules
-
-    def _lines(self, place: str) -> list[str]:
+    def _fetch(self, place: str) -> RobotFileParser | None:
         try:
             body = self.client.send("GET", f"{place}/robots.txt", headers={"Accept": "text/plain"})
         except FetchError:
-            return FORBIDDEN
-        if body.status >= 400:
-            return FORBIDDEN if body.status >= 500 else []
-        return body.content[:LARGEST].decode("utf-8", "replace").splitlines()
+            return None
+        if body.status >= 500:
+            return None
+        rules = RobotFileParser()
+        rules.parse([] if body.status >= 400 else body.content[:LARGEST].decode("utf-8", "replace").splitlines())
+        return rules

@@ -109,7 +109,7 @@ class Gathering:
         """
         gather = self.settings.gather
         labels.sweep([self.project.images, *self.folders.values()])
-        past = history.read(self.project, self.manifest, retry_failed=self.given is not None)
+        past = history.read(self.project, self.manifest, gather, retry_failed=self.given is not None)
         self.store = Store(self.project, self.manifest, past, self.folders)
         self.wanted = self._plan(past)
         with ExitStack() as stack:

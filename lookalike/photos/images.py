@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, ImageStat
 
-from lookalike.errors import UnusablePhoto
+from lookalike.errors import OutOfMemory, UnusablePhoto
 from lookalike.project.records import InputSpec
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
@@ -94,7 +94,7 @@ def open_photo(source: Path | bytes, *, at_least: int | None = None) -> Photo:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnusablePhoto("too-large", str(error)) from None
     except MemoryError:
-        raise UnusablePhoto("too-large", "decoding needs too much memory") from None
+        raise OutOfMemory from None
     except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged files; each means the same to us
         raise UnusablePhoto(*_reason(error, kind)) from None
 
@@ -128,7 +128,7 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(512)
     except OSError as error:
-        raise UnusablePhoto("unreadable", error.strerror or str(error)) from None
+        raise UnusablePhoto("no-access", error.strerror or type(error).__name__) from None
 
 
 def _reason(error: Exception, kind: str) -> tuple[str, str]:

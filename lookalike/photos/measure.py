@@ -122,7 +122,7 @@ def read_file(path: Path) -> bytes:
     except FileNotFoundError:
         raise UnusablePhoto("missing", "the file is gone") from None
     except OSError as error:
-        raise UnusablePhoto("unreadable", error.strerror or str(error)) from None
+        raise UnusablePhoto("no-access", error.strerror or type(error).__name__) from None
 
 
 def jpeg_warning(data: bytes) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lookalike.bundle import bundle
-from lookalike.errors import NotReadyError
+from lookalike.errors import PASSING, NotReadyError
 from lookalike.photos.decode import Pool
 from lookalike.predict import output, pixels, watch
 from lookalike.predict.photos import Named, Source
@@ -66,8 +66,11 @@ class Answers:
             return
         self.report.note(f"watching {folder}; Ctrl-C ends it")
         try:
-            for batch in watch.arrivals(folder):
-                deque(self.of(batch), maxlen=0)
+            arrivals = watch.Arrivals(folder)
+            for batch in arrivals:
+                for prediction in self.of(batch):
+                    if prediction.reason in PASSING:
+                        arrivals.again(Path(prediction.file).name)
         except KeyboardInterrupt:
             return
 

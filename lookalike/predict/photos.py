@@ -60,7 +60,7 @@ def walk(folder: Path) -> Iterator[Named]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        yield str(folder), UnusablePhoto("unreadable", error.strerror or str(error))
+        yield str(folder), UnusablePhoto("no-access", error.strerror or type(error).__name__)
         return
     for entry in entries:
         if entry.name.startswith("."):
