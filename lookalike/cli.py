@@ -22,8 +22,8 @@ import typer
 from typer.exceptions import TyperException
 
 from lookalike import __version__
-from lookalike.console import Console
-from lookalike.errors import LookalikeError, fault_of_ours
+from lookalike.console import Console, stand_in_for_closed_streams
+from lookalike.errors import LookalikeError, explained
 from lookalike.project.paths import Project
 from lookalike.report import Reporter, Result
 from lookalike.settings import fields, loading
@@ -259,9 +259,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if console.debug:
             raise
-        fault = fault_of_ours(error)
-        console.error(fault)
-        return fault.exit_code
+        reason = explained(error)
+        console.error(reason)
+        return reason.exit_code
 
 
 def _stopped(console: Console) -> int:
@@ -279,11 +279,16 @@ def _usage(console: Console, error: TyperException) -> int:
 
 def _script() -> None:
     """What the console script runs. After Ctrl-C, another one must not disturb the end."""
+    stand_in_for_closed_streams()
     gc.set_threshold(200_000, 30, 30)  # searching for cycles while torch and fastai are loaded takes a quarter of it
     code = main()
     if code == STOPPED:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     if "torch" in sys.modules:
+        _end_at_once(code)
+    try:
+        sys.stdout.flush()
+    except OSError:  # what could not be written will not be at the end either
         _end_at_once(code)
     gc.freeze()  # searching everything for cycles before the end takes up to 0.1 s
     sys.exit(code)

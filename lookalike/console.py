@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
+import io
+import json
 import os
 import shutil
 import sys
@@ -9,20 +13,46 @@ import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TextIO
 
-from lookalike.errors import LookalikeError
+from lookalike.errors import LookalikeError, NotReadyError
 from lookalike.project.records import json_text
 from lookalike.report import Result, Table, Task
 
 FORMAT_VERSION = 1
 
 
-@contextmanager
-def _to_whoever_reads() -> Iterator[None]:
-    """Around the last words of a command: when the reader (head, less) has gone, there is nobody to tell."""
-    with suppress(BrokenPipeError):
-        yield
+def _give_up(stream: TextIO) -> None:
+    """Let what a stream refused to take go nowhere, or the end of the process would try again."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def stand_in_for_closed_streams() -> None:
+    """Open what the caller has closed (`<&-`, `>&-`), or the next file opened would take its number and get its text.
+
+    Nothing comes from stdin then, what goes to stderr is lost, and stdout refuses. Letters that a stream's encoding
+    lacks are written as in JSON.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+    codecs.register_error("as-in-json", _as_in_json)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="as-in-json")
+
+
+def _as_in_json(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    escaped = (json.dumps(error.object[i])[1:-1] for i in range(error.start, error.end))
+    return "".join(escaped), error.end
 
 
 class Console:
@@ -32,26 +62,52 @@ class Console:
         self.json = False
         self.quiet = False
         self.debug = False
+        self.unheard = False  # stdout refused
         self.mute = os.environ.get("RANK", "0") != "0"  # of several processes that torchrun started, the first speaks
+
+    @contextmanager
+    def _to_whoever_reads(self) -> Iterator[None]:
+        """Around what goes to stdout. When the reader (head, less) has gone, there is nobody to tell: BrokenPipeError.
+
+        Raises NotReadyError when it cannot be written: an answer must not be lost in silence.
+        """
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _give_up(sys.stdout)
+            self.unheard = True
+            reason = "it is closed" if error.errno == errno.EBADF else (error.strerror or str(error)).lower()
+            hint = "what was done is kept; send the output elsewhere, or use --quiet"
+            raise NotReadyError(f"the output cannot be written: {reason}", hint) from None
 
     def note(self, text: str) -> None:
         """One line on stderr, unless quiet."""
         if not (self.quiet or self.mute):
-            print(text, file=sys.stderr, flush=True)
+            self._aside(text)
 
     def warn(self, text: str) -> None:
         """A line on stderr that starts with "warning:", unless quiet."""
         self.note(f"warning: {text}")
 
     def emit(self, text: str) -> None:
-        """Output itself, at once."""
-        print(text, flush=True)
+        """Output itself, at once. Raises NotReadyError when it cannot be written."""
+        with self._to_whoever_reads():
+            print(text, flush=True)
+
+    def _aside(self, text: str, end: str = "\n") -> None:
+        """To stderr; that it cannot be written is no reason to stop."""
+        try:
+            print(text, end=end, file=sys.stderr, flush=True)
+        except OSError:
+            _give_up(sys.stderr)
 
     def confirm(self, question: str) -> bool:
         """Ask on the terminal; no when nobody can answer."""
         if self.json or self.quiet or not sys.stdin.isatty():
             return False
-        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        self._aside(f"{question} [y/N] ", end="")
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     @contextmanager
@@ -66,37 +122,40 @@ class Console:
             yield lines
             lines.finish()
 
-    @_to_whoever_reads()
     def result(self, result: Result | None) -> None:
-        """Print what a command returned."""
+        """Print what a command returned. Raises NotReadyError when it cannot be written."""
         if self.mute:
             return
+        with suppress(BrokenPipeError), self._to_whoever_reads():
+            self._result(result)
+
+    def _result(self, result: Result | None) -> None:
         if self.json:
             kind = result.kind if result else "none"
             self._document({"ok": True, "kind": kind, "data": result.data() if result else {}})
         elif result and not self.quiet:
             self._show(result)
 
-    @_to_whoever_reads()
     def error(self, error: LookalikeError, code: int | None = None) -> None:
         """Print why a command stopped: what was done so far, one line, and the next command to type."""
-        if self.json:
-            fault = {"code": code or error.exit_code, "message": error.message, "hint": error.hint}
-            document: dict[str, Any] = {"ok": False, "error": fault}
-            if error.result:
-                document |= {"kind": error.result.kind, "data": error.result.data()}
-            self._document(document)
-            return
-        if error.result and not self.quiet:
-            self._show(error.result)
-        print(f"error: {error.message}", file=sys.stderr)
+        try:
+            with suppress(BrokenPipeError), self._to_whoever_reads():
+                if self.json and not self.unheard:
+                    self._document(_fault(error, code or error.exit_code))
+                    return
+                if error.result and not (self.quiet or self.json):
+                    self._show(error.result)
+        except NotReadyError as unwritten:
+            self._aside(f"error: {unwritten.message}")
+        self._aside(f"error: {error.message}")
         if error.hint:
-            print(f"  {error.hint}", file=sys.stderr, flush=True)
+            self._aside(f"  {error.hint}")
 
     def _document(self, body: dict[str, Any]) -> None:
         print(json_text({"version": FORMAT_VERSION, **body}), flush=True)
 
-    def _show(self, result: Result) -> None:
+    @staticmethod
+    def _show(result: Result) -> None:
         room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         for block in result.show():
             if isinstance(block, str):
@@ -105,6 +164,14 @@ class Console:
                 _print_folded(block)
             else:
                 print(_drawn(block), flush=True)
+
+
+def _fault(error: LookalikeError, code: int) -> dict[str, Any]:
+    """An error as the body of a document, with what was done before."""
+    body: dict[str, Any] = {"ok": False, "error": {"code": code, "message": error.message, "hint": error.hint}}
+    if error.result:
+        body |= {"kind": error.result.kind, "data": error.result.data()}
+    return body
 
 
 def _drawn(table: Table) -> str:

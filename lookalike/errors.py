@@ -2,7 +2,7 @@
 
     LookalikeError            1   a fault of ours
     ├── ConfigError           2   a flag or a setting is wrong
-    ├── NotReadyError         3   an earlier step has not run, or there are too few photos
+    ├── NotReadyError         3   something is not there: an earlier step, enough photos, room on the disk, permission
     ├── NetworkError          4   no provider or photo could be reached, a key was refused
     ├── QualityError          5   a bar was missed: accuracy, or an export that answers differently
     ├── MissingExtraError     6   an optional package is not installed
@@ -14,6 +14,9 @@ Ctrl-C ends with 130.
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ class ConfigError(LookalikeError):
 
 
 class NotReadyError(LookalikeError):
-    """An earlier step has not run yet, or there are too few photos for this one."""
+    """An earlier step has not run yet, there are too few photos for this one, or the machine refuses what it needs."""
 
     exit_code = 3
 
@@ -102,12 +105,98 @@ PASSING = frozenset(
 for good. lookalike.net.client adds those of the network."""
 
 
-def fault_of_ours(error: Exception) -> LookalikeError:
-    """An error nobody foresaw as one line; its traceback goes to a file that the line names."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says when a disk, a quota or the size that a file may have is used up."""
+
+_ELSEWHERE = "allow it, or work in a folder of your own with --project DIR"
+_MEMORY = "end other programs, or ask for less: --size, --batch-size, --jobs"
+_WAYS_ON = {
+    **dict.fromkeys(FULL, "free some space and run the same command again"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _ELSEWHERE),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more and run the same command again: ulimit -n 1024"),
+    **dict.fromkeys((errno.ENOMEM, errno.EAGAIN), _MEMORY),
+    errno.ENAMETOOLONG: "give it a shorter name",
+}
+_NOT_OURS = "put that right and run the same command again"
+
+
+def explained(error: Exception) -> LookalikeError:
+    """Any error as one line and what to do: what the machine refused, what is not installed, or a fault of ours."""
+    if isinstance(error, LookalikeError):
+        return error
+    if isinstance(error, ImportError) and (missing := _missing(error)):
+        return missing
+    if isinstance(error, MemoryError):
+        return NotReadyError("there is not enough memory", _MEMORY)
+    if (refusal := _refusal(error)) and refusal.errno:
+        return refused(refusal)
+    return _fault_of_ours(error)
+
+
+def refused(error: OSError) -> LookalikeError:
+    """What the system refused, with the file it was about."""
+    full = "the disk is full: " if error.errno in FULL else ""
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
+    reason = "an output is closed" if error.errno == errno.EBADF else error.strerror or str(error)
+    kind = NetworkError if isinstance(error, (ConnectionError, TimeoutError)) else NotReadyError
+    return kind(f"{full}{where}{reason[:1].lower()}{reason[1:]}", _WAYS_ON.get(error.errno or 0, _NOT_OURS))
+
+
+def _refusal(error: Exception) -> OSError | None:
+    """What the system said, also when a library written in Rust or C tells it in its own words."""
+    if isinstance(error, OSError):
+        return error
+    if told := re.search(r"\(os error (\d+)\)", str(error)):
+        return OSError(int(told[1]), os.strerror(int(told[1])))
+    if "database or disk is full" in str(error):
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return None
+
+
+_DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "multipart": "python-multipart",
+}  # named unlike their module
+
+
+def _missing(error: ImportError) -> MissingExtraError | None:
+    """A package that is not there or can't be loaded, with the line that installs it; None for a module of ours."""
+    module = (error.name or "").partition(".")[0]
+    if module in ("", "lookalike"):
+        return None
+    package = _DISTRIBUTIONS.get(module, module).replace("_", "-")
+    absent = isinstance(error, ModuleNotFoundError)
+    what = f"the package {package} is not installed" if absent else f"the package {package} can't be loaded: {error}"
+    again = "" if absent else "--force-reinstall "
+    return MissingExtraError(what.splitlines()[0], f'run: pip install {again}"{_requirement(package)}"')
+
+
+def _requirement(package: str) -> str:
+    """What pip should be asked for: the versions that suit us, or the extra that brings them."""
+    from importlib import metadata
+
+    try:
+        known = metadata.requires("lookalike") or []
+    except metadata.PackageNotFoundError:
+        known = []
+    for line in known:
+        wanted, _, condition = line.partition(";")
+        if re.split(r"[^\w.-]", wanted.strip())[0].replace("_", "-").lower() == package.lower():
+            extra = re.search(r"extra == ['\"]([^'\"]+)", condition)
+            return f"lookalike[{extra[1]}]" if extra and extra[1] != "dev" else wanted.strip()
+    return package
+
+
+def _fault_of_ours(error: Exception) -> LookalikeError:
+    """An error nobody foresaw; its traceback goes to a file that the line names."""
     import tempfile
     import traceback
 
-    with tempfile.NamedTemporaryFile("w", prefix="lookalike-", suffix=".log", delete=False) as log:
-        traceback.print_exception(error, file=log)
     message = f"{type(error).__name__}: {error}"
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="lookalike-", suffix=".log", delete=False) as log:
+            traceback.print_exception(error, file=log)
+    except OSError:
+        return LookalikeError(message, "this is a fault of lookalike; --debug shows where")
     return LookalikeError(message, f"this is a fault of lookalike; details are in {log.name}")

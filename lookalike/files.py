@@ -16,20 +16,34 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+PART = ".part"  # how the name of a file ends that is still being written
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Write to the path this gives; when the block ends well it becomes `path`, else it is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
-    os.close(descriptor)
-    part = Path(name)
+    with about(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=PART)
+        os.close(descriptor)
+        part = Path(name)
+        try:
+            yield part
+            part.chmod(0o644)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """An OSError in the block names the file it is about, which writing doesn't say, and ours have odd names."""
     try:
-        yield part
-        part.chmod(0o644)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno and (error.filename is None or str(error.filename).endswith(PART)):
+            error.filename = str(path)
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

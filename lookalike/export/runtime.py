@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from lookalike.errors import MissingExtraError, NetworkError
@@ -45,15 +46,19 @@ def files() -> tuple[bytes, bytes]:
     Raises MissingExtraError without npm, NetworkError when npm cannot fetch it or it is not what was pinned.
     """
     folder = cache_folder() / PACKAGE.replace("@", "-")
-    if not all(_sound(folder / name) for name in SHA256):
-        _fetch(folder)
-    script, wasm = ((folder / name).read_bytes() for name in SHA256)
+    contents = {name: (folder / name).read_bytes() for name in SHA256 if _sound(folder / name)}
+    if len(contents) < len(SHA256):
+        contents = _fetch(folder)
+        with suppress(OSError):  # no home, or one that can't be written: it is fetched again next time
+            for name, content in contents.items():
+                write_bytes(folder / name, content)
+    script, wasm = (contents[name] for name in SHA256)
     return script, wasm
 
 
 def cache_folder() -> Path:
     """Where this user's programs keep what can be fetched again."""
-    home = Path.home()
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() fails for users without one
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local")) / "lookalike" / "cache"
     if sys.platform == "darwin":
@@ -65,7 +70,7 @@ def _sound(path: Path) -> bool:
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256[path.name]
 
 
-def _fetch(folder: Path) -> None:
+def _fetch(folder: Path) -> dict[str, bytes]:
     npm = shutil.which("npm")
     with tempfile.TemporaryDirectory() as temporary:
         packed = sorted(folder.glob("*.tgz"))
@@ -77,19 +82,21 @@ def _fetch(folder: Path) -> None:
                 )
             _pack(npm, Path(temporary))
             packed = sorted(Path(temporary).glob("*.tgz"))
-        _unpack(packed[0], folder)
+        return _unpacked(packed[0])
 
 
 def _pack(npm: str, folder: Path) -> None:
-    command = [npm, "pack", PACKAGE, "--silent", "--pack-destination", str(folder)]
+    command = [npm, "pack", PACKAGE, "--silent", "--pack-destination", str(folder), "--cache", str(folder / "cache")]
     try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=NPM_SECONDS)
+        subprocess.run(
+            command, cwd=folder, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=NPM_SECONDS
+        )
     except (OSError, subprocess.SubprocessError) as error:
         raise NetworkError(f"npm could not fetch {PACKAGE}: {error}", "check the network and run this again") from None
 
 
-def _unpack(tarball: Path, folder: Path) -> None:
-    """Take the pinned files out of the package, and nothing else. Raises NetworkError when they are not those."""
+def _unpacked(tarball: Path) -> dict[str, bytes]:
+    """The pinned files of the package, by name. Raises NetworkError when they are not those."""
     try:
         with tarfile.open(tarball) as archive:
             found = {name: archive.extractfile(f"package/dist/{name}") for name in SHA256}
@@ -99,4 +106,4 @@ def _unpack(tarball: Path, folder: Path) -> None:
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != SHA256[name]:
             raise NetworkError(f"{name} of {PACKAGE} is not the file that was pinned", "it was not used")
-        write_bytes(folder / name, content)
+    return contents

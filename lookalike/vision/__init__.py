@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import logging
 import os
 import warnings
 
@@ -22,3 +23,6 @@ with contextlib.suppress(AttributeError, OSError, TypeError):
 
 # timm and fastai trip over torch's own deprecations while they are imported; users can do nothing about them.
 warnings.filterwarnings("ignore", category=FutureWarning, module="torch.*")
+
+# fastai loads matplotlib, which complains at length where the home folder is not there or can't be written.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)

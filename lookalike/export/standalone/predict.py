@@ -11,11 +11,15 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it tells its maker how it is used
+
 import onnxruntime
 from PIL import Image, ImageOps, ImageStat
 
