@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from lookalike.report import Result
 
 
+_OBJECT = re.compile(r"<[^<>]*\bat 0x[0-9a-fA-F]+[^<>]*>|<_io\.[^<>]*>")
+
+
 class LookalikeError(Exception):
     """A command cannot go on.
 
@@ -86,6 +89,12 @@ class UnusablePhoto(Exception):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+
+
+def in_words(error: BaseException) -> str:
+    """What a library says, without the objects it speaks of: "<_io.BytesIO object at 0x7f…>" tells nothing."""
+    text = " ".join(_OBJECT.sub("it", str(error)).split())
+    return text or type(error).__name__
 
 
 class OutOfMemory(UnusablePhoto):

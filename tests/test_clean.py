@@ -181,6 +181,7 @@ def test_links_pipes_and_folders_are_passed_over(cli: Cli, photos: Path, tmp_pat
     assert data["aside"] == []
     assert {item["file"]: item["reason"] for item in data["skipped"]} == {
         "circles/link.jpg": "link", "circles/loop": "link", "circles/pipe.jpg": "special-file",
+        "circles/folder.jpg": "folder",
     }  # fmt: skip
     assert (tmp_path / "secret.jpg").read_bytes() == b"outside"
 

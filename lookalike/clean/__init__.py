@@ -17,7 +17,6 @@ from lookalike.clean import aside, ledger, sheet
 from lookalike.clean.checks import require_known
 from lookalike.clean.memory import Memory, Stamp, stamp_of
 from lookalike.clean.result import Cleaning, Restored, shown
-from lookalike.clean.scan import passed_over
 from lookalike.clean.survey import survey
 from lookalike.errors import NotReadyError
 from lookalike.project.manifest import Manifest, State
@@ -77,7 +76,7 @@ def _clean(
         groups=tuple(tuple(photo.file for photo in group) for group in found.groups),
         suspects=tuple(asdict(item) for item in found.suspects.ranked[: settings.suspects]),
         purity=found.suspects.purity,
-        skipped=tuple(passed_over(project.images)),
+        skipped=found.passed,
     )
     if settings.dry_run:
         return result

@@ -249,8 +249,17 @@ def _free(root: Path, file: str) -> str:
 
 
 def move(source: Path, target: Path) -> None:
-    """Move a file in one step; between file systems, copy it under a temporary name first."""
+    """Move a file in one step; between file systems, copy it under a temporary name first.
+
+    A link is moved itself, never what it leads to, and leads there from its new place, too.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_symlink() and not (goal := source.readlink()).is_absolute():
+        words = os.path.relpath(source.parent.resolve() / goal, target.parent.resolve())
+        if words != os.path.normpath(goal):
+            target.symlink_to(words)
+            source.unlink()
+            return
     try:
         source.rename(target)
     except OSError as error:

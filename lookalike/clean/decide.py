@@ -6,16 +6,16 @@ Used by the review page and by files of decisions. Each decision is in the manif
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from lookalike.clean import aside
 from lookalike.clean.result import Finding
 from lookalike.errors import LookalikeError
-from lookalike.project.dataset import PART_FOLDERS
 from lookalike.project.manifest import Manifest, State
 from lookalike.project.names import OutsideError, inside
 from lookalike.project.paths import Project
 from lookalike.project.records import ImageRecord
+from lookalike.project.walk import part_of
 
 ACTIONS = ("keep", "aside", "label", "open")
 
@@ -93,5 +93,10 @@ def _check_label(project: Project, file: str, label: str) -> None:
     known = (
         sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")) if folder.is_dir() else []
     )
-    if label not in known or (folder == project.images and label in PART_FOLDERS and "train" in known):
+    if label not in known or (part_of(label) and _holds_folders(folder / label)):
         raise DecisionError(f"there is no label {label!r}; known: {', '.join(known)}")
+
+
+def _holds_folders(folder: Path) -> bool:
+    """Whether a folder called `train` holds label folders, and is no label itself."""
+    return any(path.is_dir() for path in folder.iterdir())

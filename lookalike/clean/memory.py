@@ -22,7 +22,7 @@ from lookalike.photos.measure import PICTURE, Facts
 
 Stamp = tuple[int, int]
 
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS photos (path TEXT PRIMARY KEY, size INT, changed INT, facts TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pictures (sha256 TEXT PRIMARY KEY, picture BLOB) WITHOUT ROWID;
@@ -35,7 +35,7 @@ _COMMIT_EVERY = 500
 def stamp_of(path: Path) -> Stamp | None:
     """Size and time of change of a file, or None when it is not there."""
     try:
-        status = path.lstat()
+        status = path.stat()
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
+from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
 
 SUSPECT = 0.5
@@ -37,7 +38,7 @@ class Cleaning:
     suspects: tuple[dict[str, Any], ...] = ()
     purity: dict[str, float] | None = None
     adopted: int = 0
-    skipped: tuple[Finding, ...] = ()
+    skipped: tuple[Found, ...] = ()
     report: str = ""
 
     @property
@@ -65,7 +66,7 @@ class Cleaning:
             "suspects": list(self.suspects),
             "purity": self.purity,
             "adopted": self.adopted,
-            "skipped": [_short(finding) for finding in self.skipped],
+            "skipped": [item.told() for item in self.skipped],
             "report": self.report,
         }
 
@@ -86,7 +87,7 @@ class Cleaning:
         if self.likely_wrong:
             yield self._suspects()
         if self.skipped:
-            yield f"{len(self.skipped)} entries of the label folders are no files and were passed over"
+            yield tell(self.skipped)
         if self.report:
             yield f"report: {self.report}"
         if self.aside and not self.dry_run:

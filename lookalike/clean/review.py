@@ -98,7 +98,7 @@ def build(board: Board, pool: Pool, token: str) -> Starlette:
         return Json(board.photos(), headers={"cache-control": "no-store"})
 
     def picture(request: Request) -> Response:
-        return _picture(board.project, pool, request)
+        return _picture(board, pool, request)
 
     async def decide(request: Request) -> Response:
         wishes = _wishes(await _json(request))
@@ -154,10 +154,10 @@ def _wish(item: Any) -> tuple[Wish, str]:
     return Wish(values["file"], values["action"], values["label"]), values["sha256"]
 
 
-def _picture(project: Project, pool: Pool, request: Request) -> Response:
+def _picture(board: Board, pool: Pool, request: Request) -> Response:
     """A photo of the set or the quarantine as a small JPEG, drawn anew so that nothing of the original file is sent."""
-    name = request.query_params.get("file", "")
-    path = web.safe_path(project.images, name) or web.safe_path(project.quarantine, name)
+    project, name = board.project, request.query_params.get("file", "")
+    path = web.safe_path(project.images, name) or web.safe_path(project.quarantine, name) or _linked(board, name)
     if not path:
         raise web.RefusedError(404, "there is no such photo")
     key = hashlib.sha256(repr((str(path), stamp_of(path))).encode()).hexdigest()
@@ -166,6 +166,12 @@ def _picture(project: Project, pool: Pool, request: Request) -> Response:
     if not data:
         raise web.RefusedError(404, "this photo cannot be drawn")
     return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=86400"})
+
+
+def _linked(board: Board, name: str) -> Path | None:
+    """A photo of the set that is a link itself or lies behind one: the walk has found it, no visitor has made it up."""
+    path = board.project.images / name
+    return path if name in board.known and path.is_file() else None
 
 
 def _draw(pool: Pool, path: Path, kept: Path) -> bytes:

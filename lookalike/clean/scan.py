@@ -5,20 +5,16 @@ What was seen is kept in .cache/, so that a second run, and one that was stopped
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lookalike.clean.memory import Memory, Stamp, stamp_of
-from lookalike.clean.result import Finding
 from lookalike.errors import UnusablePhoto
 from lookalike.photos.decode import Pool
 from lookalike.photos.measure import Facts
-from lookalike.project.dataset import Found, walk
-from lookalike.project.paths import Project
 from lookalike.project.records import Part
+from lookalike.project.walk import Found, Walk
 from lookalike.report import Reporter
 
 
@@ -35,20 +31,34 @@ class Seen:
     detail: str = ""
 
 
-def look(project: Project, memory: Memory, *, jobs: int | None, report: Reporter) -> list[Seen]:
+NO_PHOTOS = ("not-an-image", "empty")
+"""What lies in a label folder without being a photo is looked at, too: it is to be set aside."""
+
+
+def _is_looked_at(item: Found) -> bool:
+    return not item.reason or bool(item.label and item.reason in NO_PHOTOS)
+
+
+def unseen(walked: Walk) -> tuple[Found, ...]:
+    """The files of a walk that `look` does not look at."""
+    return tuple(item for item in walked.passed if not _is_looked_at(item))
+
+
+def look(walked: Walk, memory: Memory, *, jobs: int | None, report: Reporter) -> list[Seen]:
     """Every file in the label folders with its facts."""
-    found = list(walk(project.images))
+    images = walked.root
+    found = [*walked.photos, *filter(_is_looked_at, walked.passed)]
     shared: dict[str, Facts] = {}  # files with the same bytes share their facts
     with report.task("looking at photos", len(found)) as task:
         seen, unknown = [], []
         for item in found:
-            stamp, answer = memory.recall(project.images / item.file)
+            stamp, answer = memory.recall(images / item.file)
             if answer is None:
                 unknown.append(item)
             else:
                 seen.append(_seen(item, stamp, answer, shared))
                 task.advance()
-        for item, stamp, answer in _measure(project.images, unknown, memory, jobs):
+        for item, stamp, answer in _measure(images, unknown, memory, jobs):
             seen.append(_seen(item, stamp, answer, shared))
             task.advance()
     return sorted(seen, key=lambda item: item.file)
@@ -72,29 +82,3 @@ def _measure(
             facts, picture = (answer, b"") if isinstance(answer, UnusablePhoto) else answer
             memory.keep(path, stamp, facts, picture)
             yield item, stamp, facts
-
-
-def passed_over(images: Path) -> Iterator[Finding]:
-    """What lies in label folders without being a plain file: links, pipes, devices."""
-    folders = {(images / item.file).parent for item in walk(images)}
-    folders |= {Path(entry.path) for entry in _entries(images) if entry.is_dir(follow_symlinks=False)}
-    for folder in sorted(folders):
-        for entry in _entries(folder):
-            if kind := _kind(entry):
-                yield Finding((folder / entry.name).relative_to(images).as_posix(), folder.name, kind)
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            visible = [entry for entry in entries if not entry.name.startswith(".")]
-            return sorted(visible, key=lambda entry: entry.name)
-    except OSError:
-        return []
-
-
-def _kind(entry: os.DirEntry[str]) -> str:
-    mode = entry.stat(follow_symlinks=False).st_mode
-    if stat.S_ISLNK(mode):
-        return "link"
-    return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "special-file"

@@ -10,24 +10,29 @@ import numpy as np
 from lookalike.clean import checks, duplicates
 from lookalike.clean.memory import Memory
 from lookalike.clean.result import SUSPECT, Finding
-from lookalike.clean.scan import Seen, look
+from lookalike.clean.scan import Seen, look, unseen
 from lookalike.clean.suspects import LEAST, Suspects, Suspicion, rank
-from lookalike.errors import NotReadyError
+from lookalike.project.layout import require_photos
 from lookalike.project.manifest import State
 from lookalike.project.paths import Project
+from lookalike.project.walk import Found, walk
 from lookalike.report import Reporter
 from lookalike.settings.fields import CleanSettings
 
 
 @dataclass(frozen=True)
 class Survey:
-    """`away` is to be set aside, `notes` are only worth a look; `groups` are copies of one photo, the best first."""
+    """`away` is to be set aside, `notes` are only worth a look; `groups` are copies of one photo, the best first.
+
+    `passed` are files that nobody looked at, each with its reason.
+    """
 
     photos: list[Seen]
     away: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
     groups: list[list[Seen]] = field(default_factory=list)
     suspects: Suspects = field(default_factory=Suspects)
+    passed: tuple[Found, ...] = ()
 
     @property
     def most_suspect(self) -> tuple[Suspicion, ...]:
@@ -40,9 +45,10 @@ def survey(project: Project, state: State, settings: CleanSettings, memory: Memo
 
     Raises NotReadyError when there are no photos.
     """
-    photos = look(project, memory, jobs=settings.jobs, report=report)
+    walked = walk(project.images)
+    photos = look(walked, memory, jobs=settings.jobs, report=report)
     if not photos:
-        raise NotReadyError(f"there are no photos in {project.images}", "run `lookalike gather NAME NAME` first")
+        require_photos(walked)
     kept = {file for file, record in state.files.items() if record.reason == "kept" and record.status == "ok"}
 
     def features(wanted: Sequence[Seen]) -> dict[str, np.ndarray]:
@@ -73,7 +79,9 @@ def survey(project: Project, state: State, settings: CleanSettings, memory: Memo
     for item in [item for item in suspects.ranked if item.file not in kept][: settings.apply_suspects or 0]:
         away.setdefault(item.file, Finding(item.file, item.label, "suspect", f"{item.why} ({item.score:.2f})"))
     notes = [finding for finding in notes if finding.file not in away]
-    return Survey(photos, sorted(away.values(), key=lambda finding: finding.file), notes, groups, suspects)
+    return Survey(
+        photos, sorted(away.values(), key=lambda finding: finding.file), notes, groups, suspects, unseen(walked)
+    )
 
 
 def _people(

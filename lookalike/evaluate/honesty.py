@@ -81,12 +81,11 @@ def shortcuts(folder: Path, root: Path, trained: TrainedRun) -> dict[str, float]
 def _traits(root: Path, example: Example, records: dict[str, Any]) -> dict[str, Any] | None:
     """What a lazy network could go by, for one photo."""
     try:
-        image = images.open_rgb(root / example.file, at_least=64)
-        with Image.open(root / example.file, formats=images.FORMATS) as header:
-            width, height = header.size
-    except (UnusablePhoto, OSError):
+        photo = images.open_photo(root / example.file, at_least=64)
+    except UnusablePhoto:
         return None
-    small = np.asarray(image.resize((16, 16), Image.Resampling.BOX), dtype=float) / 255
+    width, height = photo.width, photo.height
+    small = np.asarray(photo.image.resize((16, 16), Image.Resampling.BOX), dtype=float) / 255
     edge = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     record = records.get(example.file)
     source = f"{record.provider} {urlsplit(record.image_url).hostname}" if record else ""

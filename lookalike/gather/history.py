@@ -9,26 +9,27 @@ from pathlib import Path
 from lookalike.errors import PASSING
 from lookalike.files import sha256_file
 from lookalike.net.client import may_recover
-from lookalike.project.dataset import walk
 from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project
 from lookalike.project.records import ImageRecord
+from lookalike.project.walk import Found, walk
 from lookalike.settings.fields import GatherSettings
 
 SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
-OUR_NAME = re.compile(r"[a-z0-9_]+-[0-9a-f]{16}(-\d+)?\.[a-z]+")
+OUR_NAME = re.compile(r"[a-z0-9_]+-([0-9a-f]{16})(?:-\d+)?\.[a-z]+")
 
 
 @dataclass
 class History:
     """`settled` maps (label, address) to how it ended for good; `files` maps sha256 to the file and its label.
 
-    `had` counts the photos of each label folder. `set_aside` holds the sha256 of quarantined photos.
+    `had` counts the photos of each label folder, `passed` are files there that are none.
     """
 
     settled: dict[tuple[str, str], str] = field(default_factory=dict)
     files: dict[str, tuple[str, str]] = field(default_factory=dict)
     had: dict[str, int] = field(default_factory=dict)
+    passed: tuple[Found, ...] = ()
     labels: list[str] = field(default_factory=list)
 
 
@@ -79,10 +80,16 @@ def _settle(images: Path, last: dict[str, tuple[str, str, str, str]], history: H
 def _count(images: Path, last: dict[str, tuple[str, str, str, str]], history: History) -> None:
     """Count what lies in the folders. A photo of ours that no line tells of is left to be fetched and told again."""
     history.had = dict.fromkeys(history.had, 0)
-    for item in walk(images):
-        known = last.get(item.file)
-        if known is None and OUR_NAME.fullmatch(Path(item.file).name):
-            continue
-        if known is None:
-            history.files.setdefault(sha256_file(images / item.file), (item.file, item.label))
+    walked = walk(images)
+    history.passed = walked.passed
+    for item in walked.photos:
+        if item.file not in last:
+            try:
+                sha256 = sha256_file(images / item.file)
+            except OSError:
+                continue
+            ours = OUR_NAME.fullmatch(Path(item.file).name)
+            if ours and sha256.startswith(ours[1]):
+                continue
+            history.files.setdefault(sha256, (item.file, item.label))
         history.had[item.label] = history.had.get(item.label, 0) + 1

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lookalike.errors import ConfigError, NotReadyError
-from lookalike.project.dataset import PART_FOLDERS, walk
 from lookalike.project.paths import Project
+from lookalike.project.walk import walk
 
 RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
 LONGEST = 100
@@ -39,7 +39,7 @@ def check(labels: Iterable[str]) -> dict[str, str]:
         twin = owner.setdefault(name.casefold(), label)
         if twin != label:
             raise ConfigError(f"the names {twin!r} and {label!r} would share a folder", "write them the same way")
-        if PART_FOLDERS.get(name) == "train":
+        if name.casefold() == "train":
             raise ConfigError(
                 f"a folder called {name!r} divides photos for training", f"call the label {'a ' + name!r}"
             )
@@ -58,8 +58,9 @@ def check_against(base: Path, chosen: Iterable[str]) -> None:
 
 def base(project: Project) -> Path:
     """The folder that new label folders go to: images/, or images/train/ where photos are divided already."""
-    divided = any(item.part is not None for item in walk(project.images))
-    return project.images / "train" if divided else project.images
+    found = walk(project.images).photos
+    train = next((item.file.partition("/")[0] for item in found if item.part == "train"), "train")
+    return project.images / train if any(item.part for item in found) else project.images
 
 
 def sweep(folders: Iterable[Path]) -> None:

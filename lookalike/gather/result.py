@@ -11,6 +11,7 @@ from lookalike.gather.providers.base import in_words
 from lookalike.gather.reasons import meaning
 from lookalike.gather.search import Outcome
 from lookalike.gather.store import Conflict
+from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
 
 LISTED = 10
@@ -56,6 +57,8 @@ class Gathered:
     placeholders: tuple[str, ...] = ()
     lost: tuple[Lost, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    passed: tuple[Found, ...] = ()
+    source_passed: tuple[Found, ...] = ()
 
     def data(self) -> dict[str, Any]:
         """The whole result in JSON types."""
@@ -69,6 +72,8 @@ class Gathered:
             "placeholders": list(self.placeholders),
             "lost": [asdict(item) for item in self.lost],
             "files": dict(self.files),
+            "passed_over": [item.told() for item in self.passed],
+            "source_passed_over": [item.told() for item in self.source_passed],
         }
 
     def show(self) -> Iterable[Block]:
@@ -88,6 +93,9 @@ class Gathered:
         if self.calls:
             yield "calls: " + ", ".join(f"{name} {count}" for name, count in sorted(self.calls.items()))
         yield from self._warnings()
+        for where, passed in ((self.images, self.passed), ("the source", self.source_passed)):
+            if passed:
+                yield f"in {where}, {tell(passed)}"
         aside = len(self.conflicts) + len(self.placeholders)
         less = f", {aside} of them set aside again" if aside else ""
         yield f"{sum(label.saved for label in self.labels)} new photos in {self.images}{less}"

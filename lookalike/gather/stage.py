@@ -109,7 +109,7 @@ class Gathering:
         """
         gather = self.settings.gather
         labels.sweep([self.project.images, *self.folders.values()])
-        past = history.read(self.project, self.manifest, gather, retry_failed=self.given is not None)
+        self.past = past = history.read(self.project, self.manifest, gather, retry_failed=self.given is not None)
         self.store = Store(self.project, self.manifest, past, self.folders)
         self.wanted = self._plan(past)
         with ExitStack() as stack:
@@ -147,6 +147,7 @@ class Gathering:
 
     def result(self, files: dict[str, str]) -> Gathered:
         """What was done so far."""
+        providers = self.search.providers if self.search else []
         return Gathered(
             images=str(self.project.images),
             labels=tuple(self._label(item) for item in self.wanted),
@@ -156,6 +157,8 @@ class Gathering:
             placeholders=tuple(self.store.placeholders),
             lost=tuple(Lost(r.label, r.file, r.image_url, r.reason) for item in self.wanted for r in item.lost),
             files=files,
+            passed=self.past.passed,
+            source_passed=tuple(item for provider in providers for item in getattr(provider, "passed", ())),
         )
 
     def _label(self, item: Wanted) -> LabelResult:

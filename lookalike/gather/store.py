@@ -17,11 +17,11 @@ from lookalike.gather.history import History
 from lookalike.gather.hosts import host
 from lookalike.gather.search import Candidate
 from lookalike.photos.images import SUFFIXES
-from lookalike.project.dataset import PART_FOLDERS
 from lookalike.project.manifest import Manifest
 from lookalike.project.names import OutsideError, inside
 from lookalike.project.paths import Project
 from lookalike.project.records import ImageRecord
+from lookalike.project.walk import part_of
 
 SAFE_NAME = re.compile(r"[\w][\w .,()+=@-]{0,120}")
 COPIES_OF_A_PLACEHOLDER = 3
@@ -141,7 +141,7 @@ class Store:
         place = Path(candidate.hit.place)
         if candidate.hit.place and SAFE_NAME.fullmatch(place.stem):
             folder = self.folders[label]
-            if len(place.parts) == 3 and place.parts[0] in PART_FOLDERS:  # train/ants/x.jpg
+            if len(place.parts) == 3 and part_of(place.parts[0]):  # train/ants/x.jpg
                 folder = self.project.images / place.parts[0] / folder.name
             path = folder / f"{place.stem}{suffix}"
             return path if not path.exists() else path.with_name(f"{place.stem}-{sha256[:16]}{suffix}")

@@ -40,7 +40,7 @@ class Reading:
 
 def exact(spec: InputSpec) -> Reading:
     """Just as every other step reads a photo: shape (size, size, 3). For measuring."""
-    return Reading(f"exact-{spec.size}-{spec.resize}-{spec.crop}", lambda path: images.read(path, spec))
+    return Reading(f"exact2-{spec.size}-{spec.resize}-{spec.crop}", lambda path: images.read(path, spec))
 
 
 def roomy(spec: InputSpec, side: int) -> Reading:
@@ -57,7 +57,7 @@ def roomy(spec: InputSpec, side: int) -> Reading:
         box = _centre(width, height, size[0] / scale, size[1] / scale)
         return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box))
 
-    return Reading(f"roomy-{side}-{spec.resize}-{spec.crop}", read)
+    return Reading(f"roomy2-{side}-{spec.resize}-{spec.crop}", read)
 
 
 def _centre(width: int, height: int, across: float, down: float) -> tuple[float, float, float, float]:

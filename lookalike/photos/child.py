@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import IO, Any
 
-from lookalike.errors import OutOfMemory, UnusablePhoto
+from lookalike.errors import OutOfMemory, UnusablePhoto, in_words
 
 _SIZE = struct.Struct("<Q")
 
@@ -81,7 +81,7 @@ def _answer(function: Callable[[Any], Any], item: object) -> Any:
     except MemoryError:
         return OutOfMemory()
     except Exception as error:  # one bad photo is a row, whatever it does to a library
-        return UnusablePhoto("unreadable", f"{type(error).__name__}: {error}")
+        return UnusablePhoto("unreadable", f"{type(error).__name__}: {in_words(error)}")
 
 
 def _limit(memory: int) -> None:

@@ -2,7 +2,7 @@
 
 Rules: a type is known by content, never by name; only the formats below are decoded, whatever else Pillow can do
 (its security guide asks for such a list); a photo is decoded completely or refused; the first frame counts; the
-orientation its metadata asks for is applied once; 16-bit grey is scaled, not clipped; transparency lies
+orientation its metadata asks for is applied once; deep grey is scaled, not clipped; transparency lies
 on white, or on black where all that can be seen is white.
 """
 
@@ -17,42 +17,22 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, ImageStat
 
-from lookalike.errors import OutOfMemory, UnusablePhoto
+from lookalike.errors import OutOfMemory, UnusablePhoto, in_words
+from lookalike.project.kinds import FORMATS, HEAD, refusal, sniff
 from lookalike.project.records import InputSpec
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = {
     "JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif",
-    "AVIF": ".avif",
+    "AVIF": ".avif", "HEIF": ".heic",
 }  # fmt: skip
 MAX_PIXELS = 50_000_000
+
+# entries of a TIFF file
+BITS, PHOTOMETRIC = 258, 262
+SMALLEST_AND_LARGEST_UNSIGNED, SMALLEST_AND_LARGEST = (280, 281), (340, 341)
 VANISHED = 250  # what is nowhere darker than this can't be seen on white
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-
-_SIGNATURES = (
-    (b"\xff\xd8", "JPEG"), (b"\x89PNG", "PNG"), (b"GIF87a", "GIF"), (b"GIF89a", "GIF"), (b"BM", "BMP"),
-    (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"%PDF", "PDF"), (b"PK\x03\x04", "ZIP"), (b"8BPS", "PSD"),
-    (b"%!PS", "EPS"), (b"\0\0\0\x0cjP  ", "JPEG2000"), (b"\xff\x4f\xff\x51", "JPEG2000"),
-)  # fmt: skip
-_BRANDS = {b"avif": "AVIF", b"avis": "AVIF"} | dict.fromkeys(
-    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevm", b"hevs", b"mif1", b"msf1"), "HEIC"
-)
-
-
-def sniff(head: bytes) -> str:
-    """The real format of a file, from its first bytes: a name from FORMATS, another name, or "" when unknown."""
-    for signature, name in _SIGNATURES:
-        if head.startswith(signature):
-            return name
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12], "MP4")
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith(b"<"):
-        return "SVG" if b"<svg" in text else "HTML"
-    return "JSON" if text[:1] in (b"{", b"[") else ""
 
 
 @dataclass(frozen=True)
@@ -77,26 +57,35 @@ def open_rgb(source: Path | bytes, *, at_least: int | None = None) -> Image.Imag
 
 def open_photo(source: Path | bytes, *, at_least: int | None = None) -> Photo:
     """The same with the facts about the file. Raises UnusablePhoto with a stable reason."""
-    head = source[:512] if isinstance(source, bytes) else _head(source)
-    if not head:
-        raise UnusablePhoto("empty", "the file has no bytes")
+    head = source[:HEAD] if isinstance(source, bytes) else _head(source)
+    if wrong := refusal(head):
+        raise UnusablePhoto(*wrong)
     kind = sniff(head)
-    if kind and kind not in FORMATS:
-        raise UnusablePhoto("not-an-image", f"this is {kind}, not a photo we read")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+            file = io.BytesIO(source) if isinstance(source, bytes) else source
+            with Image.open(file, formats=_formats(kind)) as image:
                 return _decode(image, at_least)
     except UnusablePhoto:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise UnusablePhoto("too-large", str(error)) from None
+        raise UnusablePhoto("too-large", in_words(error)) from None
     except MemoryError:
         raise OutOfMemory from None
     except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged files; each means the same to us
         raise UnusablePhoto(*_reason(error, kind)) from None
+
+
+def _formats(kind: str) -> tuple[str, ...]:
+    """What Pillow may try on a file of this kind."""
+    if kind != "HEIC":
+        return FORMATS
+    import pillow_heif
+
+    pillow_heif.register_heif_opener(thumbnails=False)
+    return ("HEIF",)
 
 
 def _decode(image: Image.Image, at_least: int | None) -> Photo:
@@ -126,18 +115,16 @@ def _head(path: Path) -> bytes:
         if not path.is_file():
             raise UnusablePhoto("missing" if not path.exists() else "not-a-file", str(path))
         with path.open("rb") as file:
-            return file.read(512)
+            return file.read(HEAD)
     except OSError as error:
         raise UnusablePhoto("no-access", error.strerror or type(error).__name__) from None
 
 
 def _reason(error: Exception, kind: str) -> tuple[str, str]:
-    text = str(error)
-    if not kind:
-        return "not-an-image", "no known image format"
-    if "truncated" in text or "Truncated" in text:
+    text = in_words(error)
+    if "truncated" in text.lower():
         return "truncated", text
-    return "unreadable", f"{kind}: {text or type(error).__name__}"
+    return "unreadable", f"{kind}: {text}"
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
@@ -164,15 +151,59 @@ def _laid(image: Image.Image) -> Image.Image:
 
 
 def _scaled_grey(image: Image.Image) -> Image.Image:
-    """Deep grey to 8 bits by its range: 16-bit values are divided by 257; floats up to 1 or up to 255 are taken so."""
+    """Grey of more than 8 bits as 8 bits: what counts as black and as white is what the file says, or fits its values.
+
+    Scans of 10, 12 and 14 bits come in files of 16, mostly without a word about it.
+    """
     values = np.array(image, dtype=np.float32)
-    highest = np.nanmax(values, initial=0)
-    if image.mode == "F" and highest <= 1:
-        values *= 255
-    elif image.mode != "F" or highest > 255:
-        values /= 257
+    black, white = _told_range(image) or _fitting_range(values, whole=image.mode != "F")
+    values -= black
+    values *= 255 / (white - black)
+    if _white_is_zero(image):
+        np.subtract(255, values, out=values)
     np.nan_to_num(values, copy=False)
     return Image.fromarray(values.round(out=values).clip(0, 255, out=values).astype(np.uint8))
+
+
+def _tag(image: Image.Image, tag: int) -> float | None:
+    """The first number of a TIFF's entry, where there is one."""
+    value = getattr(image, "tag_v2", {}).get(tag)
+    first = value[0] if isinstance(value, tuple) and value else value
+    return float(first) if isinstance(first, (int, float)) else None
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    return image.mode != "F" and _tag(image, PHOTOMETRIC) == 0
+
+
+def _told_range(image: Image.Image) -> tuple[float, float] | None:
+    """Black and white as a TIFF gives them: its smallest and largest value, or its bits when they are not 16 or 32."""
+    for low, high in (SMALLEST_AND_LARGEST, SMALLEST_AND_LARGEST_UNSIGNED):
+        black, white = _tag(image, low) or 0.0, _tag(image, high)
+        if white is not None and 0 < white - black < np.inf:
+            return black, white
+    bits = _tag(image, BITS)
+    return (0.0, 2.0**bits - 1) if bits and bits % 16 else None
+
+
+def _fitting_range(values: np.ndarray, *, whole: bool) -> tuple[float, float]:
+    """Black and white by the values: the usual range that they fill; one single value says nothing, so all 16 bits do.
+
+    One value in a thousand may be brighter than the range of whole numbers: sensors have hot pixels.
+    """
+    known = values if whole else values[np.isfinite(values)]
+    lowest, highest = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    if not whole:
+        usual = [(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)]
+        fitting = [(black, white) for black, white in usual if black <= lowest and highest <= white]
+        return fitting[0] if fitting else (lowest, max(highest, lowest + 1))
+    if lowest < 0 or highest > 65535:
+        return lowest, max(highest, lowest + 1)
+    if lowest < highest:
+        for bits in (8, 10, 12, 14):
+            if np.count_nonzero(known >= 2**bits) <= known.size / 1000:
+                return 0.0, 2.0**bits - 1
+    return 0.0, 65535.0
 
 
 def fit(image: Image.Image, spec: InputSpec) -> np.ndarray:
@@ -204,6 +235,18 @@ def framed(image: Image.Image, spec: InputSpec) -> Image.Image:
 
         return faces.crop(image)
     return image
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Width and height as the file's header has them, without decoding. Raises UnusablePhoto."""
+    head = _head(path)
+    if wrong := refusal(head):
+        raise UnusablePhoto(*wrong)
+    try:
+        with Image.open(path, formats=_formats(sniff(head))) as image:
+            return image.size
+    except Exception as error:
+        raise UnusablePhoto(*_reason(error, sniff(head))) from None
 
 
 def read(source: Path | bytes, spec: InputSpec) -> np.ndarray:

@@ -39,7 +39,7 @@ def run(project: Project, settings: Settings, names: list[str], *, report: Repor
         answers = Answers(folder, pool, settings, report)
         try:
             with (SILENT if total in (0, 1) else report).task("photos", total) as task:
-                for prediction in answers.of(photos.expand(names)):
+                for prediction in answers.of(photos.expand(names, answers.result.passed)):
                     task.advance(status=prediction.reason)
             if names:
                 _check_any(answers.result, names)

@@ -18,7 +18,9 @@ from lookalike.bundle.bundle import NEITHER, document, unicode
 from lookalike.errors import UnusablePhoto
 from lookalike.files import replacing
 from lookalike.predict.photos import Source
+from lookalike.project.kinds import HEAD, sniff
 from lookalike.project.records import Bundle, Prediction
+from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
 
 
@@ -33,6 +35,7 @@ class Predictions:
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     printed: bool = False
+    passed: list[Found] = field(default_factory=list)
 
     def add(self, prediction: Prediction) -> None:
         """Count one answer, and keep it unless answers are printed as they come."""
@@ -56,6 +59,7 @@ class Predictions:
             "predictions": [document(prediction, self.top) for prediction in self.kept],
             "counts": dict(self.counts.most_common()),
             "unreadable": dict(self.reasons.most_common()),
+            "passed_over": [item.told() | {"file": unicode(item.file)} for item in self.passed],
         }
 
     def show(self) -> Iterable[Block]:
@@ -65,14 +69,14 @@ class Predictions:
         shown = min(self.top, len(self.model.labels))
         columns = ("photo", "label", "probability") + (("others",) if shown > 1 else ())
         yield Table("", columns, tuple(_row(p, shown) for p in self.kept), right=("probability",))
-        if self.total > 1:
+        if self.total > 1 or self.passed:
             yield self.summary()
 
     def summary(self) -> str:
         """One line: how often each answer was given, and how many photos had none."""
         parts = [f"{label} {number}" for label, number in self.counts.most_common()]
         parts += [f"no answer {self.reasons.total()} ({', '.join(self.reasons)})"] if self.reasons else []
-        return f"{self.total} photos: {', '.join(parts)}"
+        return "; ".join(filter(None, (f"{self.total} photos: {', '.join(parts)}", tell(self.passed))))
 
 
 def answer(prediction: Prediction) -> str:
@@ -164,7 +168,7 @@ def _names(file: str, source: Path | bytes) -> Iterator[str]:
     if isinstance(source, bytes):
         from lookalike.photos import images  # only here, and it loads Pillow
 
-        suffix = images.SUFFIXES.get(images.sniff(source[:512]), "")
+        suffix = images.SUFFIXES.get(sniff(source[:HEAD]), "")
         yield hashlib.sha256(source).hexdigest()[:16] + suffix
         return
     path = Path(file)

@@ -1,84 +1,17 @@
-"""Which photos there are, and which of them the network may learn from.
-
-Two layouts work as they are: label folders (`ants/x.jpg`), and label folders inside `train/` and `valid/`, `val/` or
-`test/` (`train/ants/x.jpg`), whose division is then kept.
-"""
+"""Which photos the network may learn from, and which are held back. walk.py finds them."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lookalike.errors import NotReadyError
 from lookalike.files import write_rows
 from lookalike.project.records import Dataset, Example, Part
-
-PART_FOLDERS: dict[str, Part] = {
-    "train": "train",
-    "valid": "valid",
-    "val": "valid",
-    "validation": "valid",
-    "test": "test",
-}
-
-
-@dataclass(frozen=True)
-class Found:
-    """A file in a label folder: its path below the images folder, its label, and its side when folders say so."""
-
-    file: str
-    label: str
-    part: Part | None
-
-
-def walk(images: Path) -> Iterator[Found]:
-    """Every regular file in a label folder, in name order. Hidden files, links and special files are passed over."""
-    folders = sorted(_folders(images), key=lambda path: path.name)
-    divided = any(PART_FOLDERS.get(path.name) == "train" for path in folders)
-    for folder in folders:
-        if divided:
-            if part := PART_FOLDERS.get(folder.name):
-                for label in sorted(_folders(folder), key=lambda path: path.name):
-                    yield from _files(images, label, part)
-        else:
-            yield from _files(images, folder, None)
-
-
-def _folders(path: Path) -> list[Path]:
-    try:
-        return [Path(entry.path) for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith(".")]
-    except OSError:
-        return []
-
-
-def _files(images: Path, folder: Path, part: Part | None) -> Iterator[Found]:
-    with os.scandir(folder) as entries:
-        names = sorted(e.name for e in entries if e.is_file(follow_symlinks=False) and not e.name.startswith("."))
-    for name in names:
-        yield Found((folder / name).relative_to(images).as_posix(), folder.name, part)
-
-
-def require_labels(images: Path, found: Iterable[Found]) -> dict[str, int]:
-    """How many files each label has. Raises NotReadyError unless there are two labels that can be told apart."""
-    counts = Counter(item.label for item in found)
-    hint = "run `lookalike gather NAME NAME`, or point --images at a folder of label folders"
-    if not counts:
-        raise NotReadyError(f"there are no photos in {images}", hint)
-    if len(counts) < 2:
-        raise NotReadyError(f"{images} has one label, {next(iter(counts))!r}; telling apart needs two", hint)
-    folded: dict[str, str] = {}
-    for label in counts:
-        twin = folded.setdefault(" ".join(label.casefold().split()), label)
-        if twin != label:
-            raise NotReadyError(
-                f"the labels {twin!r} and {label!r} differ only in case or spaces", "merge the two folders"
-            )
-    return dict(counts)
 
 
 def fingerprint(examples: Iterable[Example]) -> str:

@@ -22,8 +22,10 @@ from lookalike.errors import ConfigError, LookalikeError
 from lookalike.files import write_bytes, write_json, write_rows
 from lookalike.photos import faces
 from lookalike.project import dataset as datasets
+from lookalike.project.layout import require_labels
 from lookalike.project.paths import Project
 from lookalike.project.records import Bundle, Dataset, InputSpec, Part, TrainedRun
+from lookalike.project.walk import Walk, walk
 from lookalike.report import SILENT, Logged, Reporter
 from lookalike.settings.fields import Settings, TrainSettings
 from lookalike.train.prepare import Prepared, framing, prepare
@@ -48,9 +50,9 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     wanted = settings.train
     if wanted.recipe not in ("auto", "book", "probe"):
         raise ConfigError(f"there is no recipe called {wanted.recipe!r}", "choose auto, book or probe")
-    found = list(datasets.walk(project.images))
-    datasets.require_labels(project.images, found)
-    report.note(f"{len(found)} photos in {len({item.label for item in found})} labels; loading torch")
+    found = walk(project.images)
+    require_labels(found)
+    report.note(f"{found.summary()}; loading torch")
     with _Reading(project, wanted, found, report) as reading:  # while torch is loaded: each takes seconds
         from lookalike.vision import distributed, weights
         from lookalike.vision.device import choose
@@ -60,7 +62,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
         device = choose(wanted.device, report)
         weights.resolve(wanted.arch)
         with distributed.joined(device):
-            spec = _input_spec(wanted, reading.spec.result(), len(found), device, report, entered)
+            spec = _input_spec(wanted, reading.spec.result(), len(found.photos), device, report, entered)
             return _train(project, wanted, spec, reading.prepared(spec), device, report, started, entered)
 
 
@@ -70,9 +72,9 @@ class _Reading:
     Of several processes the first does it and the others, held up by the cache's lock, find its work there.
     """
 
-    def __init__(self, project: Project, wanted: TrainSettings, found: list[datasets.Found], report: Reporter) -> None:
+    def __init__(self, project: Project, wanted: TrainSettings, found: Walk, report: Reporter) -> None:
         self._prepare = lambda spec: prepare(project, wanted, spec, found, report)
-        photos = [project.images / item.file for item in found]
+        photos = [project.images / item.file for item in found.photos]
         self.pool = ThreadPoolExecutor(1)
         self.spec = self.pool.submit(framing, wanted, photos, report)
         settled = wanted.size or not wanted.budget
@@ -121,7 +123,7 @@ def _train(
         model.save(trained.network, folder / model.WEIGHTS_FILE)
         _write(folder, done, prepared.dataset, onnx.to_onnx(trained.network, spec), trained, accuracy, temperature)
     skipped = tuple((str(path.relative_to(project.images)), str(fault)) for path, fault in prepared.faults.items())
-    return TrainResult(done, folder, folder / "model", accuracy, skipped)
+    return TrainResult(done, folder, folder / "model", accuracy, skipped, prepared.passed)
 
 
 def _fit(recipe: str, material: Material, log: Logged) -> Trained:

@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from lookalike.errors import NotReadyError, UnusablePhoto
 from lookalike.files import sha256_file
 from lookalike.photos import faces, images, similar
 from lookalike.photos.cache import ROOM, PixelCache, Pixels, exact, roomy
 from lookalike.project import dataset as datasets
+from lookalike.project.layout import require_both_sides, require_labels
 from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project
 from lookalike.project.records import Dataset, Example, InputSpec, Part
+from lookalike.project.walk import Found, Walk
 from lookalike.report import Reporter
 from lookalike.settings.fields import TrainSettings
 
@@ -79,9 +79,8 @@ def _fitting_size(photos: Sequence[Path], crop: str) -> int:
     sides = []
     for path in _some(photos, 50):
         try:
-            with Image.open(path, formats=images.FORMATS) as image:  # reads the header only
-                sides.append(min(image.size))
-        except (OSError, ValueError, SyntaxError):
+            sides.append(min(images.size(path)))
+        except UnusablePhoto:
             continue
     median = sorted(sides)[len(sides) // 2] if sides else DEFAULT_SIZE
     return max(64, min(DEFAULT_SIZE, median // 32 * 32))
@@ -95,13 +94,14 @@ def _some(photos: Sequence[Path], count: int) -> Sequence[Path]:
 @dataclass(frozen=True)
 class Prepared:
     """The data set with its pixels by file (`pixels` to train on, `exact` to measure on), the photos that can't be
-    read, and how long reading took."""
+    read, the files passed over, and how long reading took."""
 
     dataset: Dataset
     side: int
     pixels: dict[str, Pixels]
     exact: dict[str, Pixels]
     faults: dict[Path, UnusablePhoto]
+    passed: tuple[Found, ...]
     seconds: float
 
     def columns(self) -> dict[str, Any]:
@@ -120,23 +120,25 @@ class Prepared:
         }
 
 
-def prepare(
-    project: Project, wanted: TrainSettings, spec: InputSpec, found: list[datasets.Found], report: Reporter
-) -> Prepared:
+def prepare(project: Project, wanted: TrainSettings, spec: InputSpec, found: Walk, report: Reporter) -> Prepared:
     """Hash, decode, group and split; photos that can't be read are left out with a reason."""
     root = project.images
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        hashes = list(pool.map(lambda item: sha256_file(root / item.file), found))
+        hashes = list(pool.map(lambda item: sha256_file(root / item.file), found.photos))
     started = time.perf_counter()
     side = round(spec.size * ROOM)
     cache = PixelCache(project.cache / "pixels", wanted.cache_limit * 1_000_000)
-    photos = [(root / item.file, sha256) for item, sha256 in zip(found, hashes, strict=True)]
+    photos = [(root / item.file, sha256) for item, sha256 in zip(found.photos, hashes, strict=True)]
     pixels, faults = cache.get(photos, roomy(spec, side), report=report)
     read = time.perf_counter()
     usable = [
-        (item, sha256, seen) for item, sha256, seen in zip(found, hashes, pixels, strict=True) if seen is not None
+        (item, sha256, seen)
+        for item, sha256, seen in zip(found.photos, hashes, pixels, strict=True)
+        if seen is not None
     ]
-    datasets.require_labels(root, [item for item, _, _ in usable])
+    readable = replace(found, photos=tuple(item for item, _, _ in usable))
+    require_labels(readable)
+    require_both_sides(readable)
     groups = _groups(project, [(item.file, sha256) for item, sha256, _ in usable], [seen for _, _, seen in usable])
     examples = [
         Example(item.file, item.label, sha256, group, item.part or "train")
@@ -153,7 +155,7 @@ def prepare(
     by_file = {item.file: seen for item, _, seen in usable}
     names = [example.file for example in split if example.part != "train"]
     by_name = {name: seen for name, seen in zip(names, measured, strict=True) if seen is not None}
-    return Prepared(dataset, side, by_file, by_name, faults | unmeasured, seconds)
+    return Prepared(dataset, side, by_file, by_name, faults | unmeasured, found.passed, seconds)
 
 
 def _groups(project: Project, photos: list[tuple[str, str]], pixels: list[Pixels]) -> list[str]:

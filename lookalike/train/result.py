@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from lookalike.project.records import TrainedRun
+from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished run: where it is, what it learnt from and how well it does on the photos held back."""
+    """A finished run: where it is, what it learnt from and how well it does on the photos held back.
+
+    `skipped` are photos that could not be read, `passed` files that the walk passed over.
+    """
 
     kind: ClassVar[str] = "train"
     run: TrainedRun
@@ -21,6 +25,7 @@ class TrainResult:
     model: Path
     accuracy: dict[str, float]
     skipped: tuple[tuple[str, str], ...] = ()
+    passed: tuple[Found, ...] = ()
 
     def data(self) -> dict[str, Any]:
         """The run, its folder and the accuracy of the kept epoch."""
@@ -30,6 +35,7 @@ class TrainResult:
             "model": str(self.model),
             "accuracy": self.accuracy,
             "skipped": [{"file": file, "reason": reason} for file, reason in self.skipped],
+            "passed_over": [item.told() for item in self.passed],
         }
 
     def show(self) -> Iterable[Block]:
@@ -43,6 +49,8 @@ class TrainResult:
         yield Table(f"run {self.run.id}: {self.run.arch}, {self.run.input.size} px", columns, tuple(rows), columns[:4])
         if self.skipped:
             yield f"{len(self.skipped)} photos could not be read and were left out; `lookalike clean` sets them aside."
+        if self.passed:
+            yield tell(self.passed)
         a = self.accuracy
         yield (
             f"accuracy {a['value']:.3f} on {a['total']:.0f} photos held back (95 % interval {a['low']:.3f} to"

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from lookalike.errors import ConfigError
 from lookalike.gather.providers.base import Ask, Hit, LocalProvider, Query, Stop
-from lookalike.project.dataset import Found, walk
+from lookalike.project.walk import Found, walk
 from lookalike.settings.fields import Settings
 
 
@@ -27,7 +27,9 @@ class Folder(LocalProvider):
         if not self.root.is_dir():
             raise ConfigError(f"{self.root} is not a folder", "give --source a folder with one folder for each label")
         self.found: dict[str, list[Found]] = {}
-        for item in walk(self.root):
+        walked = walk(self.root)
+        self.passed = walked.passed
+        for item in walked.photos:
             self.found.setdefault(item.label, []).append(item)
 
     def labels(self) -> list[str]:
@@ -49,4 +51,4 @@ class Folder(LocalProvider):
 
 def is_divided(root: Path) -> bool:
     """Whether the label folders lie inside train/ and valid/ folders."""
-    return any(item.part is not None for item in walk(root))
+    return any(item.part for item in walk(root).photos)

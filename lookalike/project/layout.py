@@ -1,0 +1,108 @@
+"""Whether folders of photos can be learnt from, and if not, what was found in them and what to do about it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from pathlib import Path
+
+from lookalike.errors import NotReadyError
+from lookalike.project.walk import Walk, part_of, walk
+
+GATHER = "run `lookalike gather NAME NAME`, or point --images at a folder of label folders"
+
+
+def require_labels(found: Walk) -> None:
+    """Raise NotReadyError unless there are two labels that can be told apart."""
+    labels = found.labels
+    if len(labels) < 2:
+        raise NotReadyError(*(_deeper(found) or _flat(found) or _too_few(found)))
+    if all(part_of(label) for label in labels) and not any(item.part for item in found.photos):
+        names = " and ".join(f"{label}/" for label in labels)
+        folder = found.root / labels[0]
+        raise NotReadyError(
+            f"{names} in {found.root} hold photos and no label folders",
+            f"move each photo into a folder named for its label, such as {folder}/LABEL/{_name(found)}",
+        )
+    parts = {item.part for item in found.photos}
+    if None not in parts and "train" not in parts:
+        told = ", ".join(sorted({item.file.partition("/")[0] for item in found.photos}))
+        raise NotReadyError(
+            f"{found.root} has {told} and no train folder", "name the folder with the photos to learn from `train`"
+        )
+    folded: dict[str, str] = {}
+    for label in labels:
+        twin = folded.setdefault(" ".join(unicodedata.normalize("NFC", label).casefold().split()), label)
+        if twin != label:
+            raise NotReadyError(
+                f"the labels {twin!r} and {label!r} differ only in case or spaces", "merge the two folders"
+            )
+
+
+def require_photos(found: Walk) -> None:
+    """Raise NotReadyError unless there are photos in label folders, however few."""
+    if not found.photos:
+        raise NotReadyError(*(_deeper(found) or _flat(found) or _too_few(found)))
+
+
+def require_both_sides(found: Walk) -> None:
+    """Raise NotReadyError when folders divide the photos and one side lacks a label, by the names of the folders."""
+    sides = Counter((str(item.part), item.label) for item in found.photos)
+    folders: dict[str, str] = {}
+    for item in found.photos:
+        if item.part in ("train", "valid"):
+            folders.setdefault(item.part, item.file.partition("/")[0])
+    if len(folders) < 2:
+        return
+    for label in sorted(found.labels):
+        for here, there in (("train", "valid"), ("valid", "train")):
+            if sides[here, label] and not sides[there, label]:
+                raise NotReadyError(
+                    f"{label!r} has {sides[here, label]} photos in {found.root / folders[here]} and none in"
+                    f" {found.root / folders[there]}",
+                    f"move some into {found.root / folders[there] / label}; or, to have them divided for you, move"
+                    f" every label folder into {found.root} itself",
+                )
+
+
+def _deeper(found: Walk) -> tuple[str, str] | None:
+    """The label folders are inside a folder, as archives unpack."""
+    outer = {item.file.partition("/")[0] for item in found.passed if item.reason in ("nested", "unlabelled")}
+    inner = [walk(found.root / name) for name in sorted(outer) if (found.root / name).is_dir()]
+    fitting = [deep for deep in inner if len(deep.labels) > 1]
+    fitting = fitting or [deep for deep in map(_within, inner) if deep]
+    for deep in sorted(fitting, key=lambda each: -len(each.photos))[:1]:
+        names = ", ".join(deep.labels[:5]) + (", …" if len(deep.labels) > 5 else "")
+        holds = f"{found.root} has no label folders with photos" if not found.photos else "it has one label"
+        return f"{holds}; {deep.root} has: {names}", f"add --images {deep.root}"
+    return None
+
+
+def _within(outer: Walk) -> Walk | None:
+    """A folder one more level down that has labels, such as the second of set/set/label."""
+    names = {item.file.partition("/")[0] for item in outer.passed if item.reason == "nested"}
+    deep = [walk(outer.root / name) for name in sorted(names)]
+    return next((each for each in deep if len(each.labels) > 1), None)
+
+
+def _flat(found: Walk) -> tuple[str, str] | None:
+    loose = [item for item in found.passed if item.reason == "unlabelled"]
+    if found.photos or not loose:
+        return None
+    holds = f"{found.root} holds {len(loose)} photos and no label folders"
+    example = found.root / "LABEL" / Path(loose[0].file).name
+    return holds, f"move each photo into a folder named for its label, such as {example}"
+
+
+def _too_few(found: Walk) -> tuple[str, str]:
+    if not found.root.is_dir():
+        return f"there are no photos: there is no folder {found.root}", GATHER
+    rest = found.summary().partition(", ")[2]
+    rest = f" ({rest})" if rest else ""
+    if not found.photos:
+        return f"there are no photos in {found.root}{rest}", GATHER
+    return f"{found.root} has one label, {found.labels[0]!r}; telling apart needs two{rest}", GATHER
+
+
+def _name(found: Walk) -> str:
+    return Path(found.photos[0].file).name
