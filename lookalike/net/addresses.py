@@ -20,9 +20,11 @@ from urllib.parse import SplitResult, urlsplit
 
 import requests.utils
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.poolmanager import ProxyManager
 from urllib3.util.ssl_ import create_urllib3_context
+
+from lookalike.net.pairing import Plain, Secure, pools
 
 PORTS = (80, 443)
 MAX_URL = 16_000
@@ -213,7 +215,10 @@ class GuardedAdapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Called by requests for an address that goes through a proxy."""
-        return super().proxy_manager_for(proxy, ssl_context=self.context, **kwargs)
+        manager = super().proxy_manager_for(proxy, ssl_context=self.context, **kwargs)
+        if isinstance(manager, ProxyManager):  # one for SOCKS makes connections of its own
+            manager.pool_classes_by_scheme = pools()
+        return manager
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Certificates are always verified, against what the shared context has loaded already."""
@@ -232,18 +237,12 @@ def _authorities() -> dict[str, str]:
 
 
 def _pool_classes(guard: Guard, seconds: float) -> dict[str, type[HTTPConnectionPool]]:
-    class Plain(HTTPConnection):
+    class GuardedPlain(Plain):
         def _new_conn(self) -> socket.socket:
             return connect(guard, self.host, self.port, seconds)
 
-    class Secure(HTTPSConnection):
+    class GuardedSecure(Secure):
         def _new_conn(self) -> socket.socket:
             return connect(guard, self.host, self.port or 443, seconds)
 
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
-
-    return {"http": PlainPool, "https": SecurePool}
+    return pools(GuardedPlain, GuardedSecure)
