@@ -1,6 +1,6 @@
 """The command line: read flags, call one step, hand its result to the console.
 
-Each command gets one flag for every setting of its section in settings/fields.py, so a new setting needs no line here.
+Each command gets one flag for every setting of its section (flags.py), so a new setting needs no line here.
 Steps are imported inside the commands, which keeps `--help` fast and `predict` free of torch.
 """
 
@@ -21,23 +21,12 @@ from typing import Annotated, Any, NoReturn, get_type_hints
 import typer
 from typer.exceptions import TyperException
 
-from lookalike import __version__
+from lookalike import __version__, flags
 from lookalike.console import Console, stand_in_for_closed_streams
 from lookalike.errors import LookalikeError, explained
 from lookalike.project.paths import Project
 from lookalike.report import Reporter, Result
 from lookalike.settings import fields, loading
-
-app = typer.Typer(
-    name="lookalike",
-    help="From a few names to a working image classifier you can share.",
-    epilog="Start with: lookalike gather NAME NAME, then clean, train, evaluate, predict. No flag is needed.",
-    invoke_without_command=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
 
 STOPPED = 130
 """The exit code after Ctrl-C. Typer turns the interrupt into it before we see the exception."""
@@ -52,75 +41,74 @@ class Job:
     report: Reporter
 
 
-ProjectFlag = Annotated[Path | None, typer.Option(help="folder to work in [default: here]")]
-ImagesFlag = Annotated[Path | None, typer.Option(help="folder of label folders [default: images/ in the project]")]
-JsonFlag = Annotated[bool, typer.Option("--json", help="print one JSON document")]
-QuietFlag = Annotated[bool, typer.Option("--quiet", help="print nothing but errors")]
-DebugFlag = Annotated[bool, typer.Option("--debug", help="show the traceback of a fault")]
-GLOBAL_FLAGS: dict[str, Any] = {
-    "project": ProjectFlag, "images": ImagesFlag, "json": JsonFlag, "quiet": QuietFlag, "debug": DebugFlag,
-}  # fmt: skip
-GLOBAL_DEFAULTS: dict[str, Any] = {"project": None, "images": None, "json": False, "quiet": False, "debug": False}
+Step = Callable[..., Result | None]
+COMMANDS: dict[str, tuple[str, Step]] = {}  # section of the settings and function, in the order of the help
 
 
-def command(section: str) -> Callable[[Callable[..., Result | None]], Callable[..., Result | None]]:
+def command(section: str) -> Callable[[Step], Step]:
     """Make a function a command: its own parameters are arguments, its section's settings become flags."""
 
-    def register(function: Callable[..., Result | None]) -> Callable[..., Result | None]:
-        model = fields.SECTIONS[section]
-        hints = get_type_hints(function, include_extras=True)
-        own = {name: p for name, p in inspect.signature(function).parameters.items() if name != "job"}
-
-        def call(ctx: typer.Context, **given: Any) -> Result | None:
-            everywhere = {name: given.pop(name) for name in GLOBAL_FLAGS}
-            arguments = {name: given.pop(name) for name in own}
-            typed = {name: value for name, value in given.items() if value not in (None, [])}
-            return function(_open_job(ctx, everywhere, section, typed), **arguments)
-
-        parameters = [_parameter("ctx", typer.Context)]
-        parameters += [_parameter(name, hints[name], p.default) for name, p in own.items()]
-        parameters += [_parameter(name, _flag(section, name), None) for name in model.model_fields]
-        parameters += [_parameter(name, kind, GLOBAL_DEFAULTS[name]) for name, kind in GLOBAL_FLAGS.items()]
-        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        call.__annotations__ = {p.name: p.annotation for p in parameters}
-        call.__doc__ = function.__doc__
-        return app.command(function.__name__)(call)
+    def register(function: Step) -> Step:
+        COMMANDS[function.__name__] = (section, function)
+        return function
 
     return register
+
+
+def _application(arguments: Sequence[str]) -> typer.Typer:
+    """The command line. Only a command that is named among the arguments gets its flags; others are just listed."""
+    app = typer.Typer(
+        name="lookalike",
+        help="From a few names to a working image classifier you can share.",
+        epilog="Start with: lookalike gather NAME NAME, then clean, train, evaluate, predict. No flag is needed.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback(invoke_without_command=True)(_everywhere)
+    for name, (section, function) in COMMANDS.items():
+        app.command(name, help=function.__doc__)(_called(section, function) if name in arguments else lambda: None)
+    return app
+
+
+def _called(section: str, function: Step) -> Step:
+    """What Typer calls: one parameter for each argument and flag."""
+    hints = get_type_hints(function, include_extras=True)
+    own = {name: p for name, p in inspect.signature(function).parameters.items() if name != "job"}
+    known = flags.of(section)
+
+    def call(ctx: typer.Context, **given: Any) -> Result | None:
+        everywhere = {name: given.pop(name) for name in flags.EVERYWHERE}
+        arguments = {name: given.pop(name) for name in own}
+        return function(_open_job(ctx, everywhere, flags.by_section(known, given)), **arguments)
+
+    parameters = [_parameter("ctx", typer.Context)]
+    parameters += [_parameter(name, hints[name], p.default) for name, p in own.items()]
+    parameters += [_parameter(flag.parameter, flag.annotation(), None) for flag in known]
+    parameters += [_parameter(name, kind, flags.EVERYWHERE_DEFAULTS[name]) for name, kind in flags.EVERYWHERE.items()]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {p.name: p.annotation for p in parameters}
+    return call
 
 
 def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _flag(section: str, name: str) -> Any:
-    """The option for one setting: its type and help from config.py; absent means "not typed"."""
-    field = fields.SECTIONS[section].model_fields[name]
-    kind: Any = list[str] if "list" in str(field.annotation) else field.annotation
-    if "BeforeValidator" in str(field.annotation):  # a number with a unit: config.py reads it
-        kind = str
-    default = field.get_default()
-    shown = ",".join(default) if isinstance(default, list) else default
-    help_text = field.description or ""
-    if default is not None and "[default" not in help_text and default is not False:
-        help_text += f" [default: {shown if default is not True else 'yes'}]"
-    return Annotated[kind | None, typer.Option(help=help_text, show_default=False)]
-
-
-def _open_job(ctx: typer.Context, everywhere: dict[str, Any], section: str, typed: dict[str, Any]) -> Job:
+def _open_job(ctx: typer.Context, everywhere: dict[str, Any], typed: dict[str, dict[str, Any]]) -> Job:
     console: Console = ctx.obj
     _apply_modes(console, everywhere)
     before = ctx.parent.params if ctx.parent else {}
     root = (everywhere["project"] or before.get("project") or Path()).expanduser()
     images = everywhere["images"] or before.get("images")
-    settings = loading.load(root, os.environ, {section: typed})
+    settings = loading.load(root, os.environ, typed)
     return Job(Project(root, images.expanduser() if images else None), settings, console)
 
 
-def _apply_modes(console: Console, flags: dict[str, Any]) -> None:
-    console.json |= flags["json"]
-    console.quiet |= flags["quiet"]
-    console.debug |= flags["debug"]
+def _apply_modes(console: Console, given: dict[str, Any]) -> None:
+    console.json |= given["json"]
+    console.quiet |= given["quiet"]
+    console.debug |= given["debug"]
 
 
 def _version(wanted: bool) -> None:
@@ -129,14 +117,13 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _everywhere(
     ctx: typer.Context,
-    project: ProjectFlag = None,
-    images: ImagesFlag = None,
-    json: JsonFlag = False,
-    quiet: QuietFlag = False,
-    debug: DebugFlag = False,
+    project: flags.ProjectFlag = None,
+    images: flags.ImagesFlag = None,
+    json: flags.JsonFlag = False,
+    quiet: flags.QuietFlag = False,
+    debug: flags.DebugFlag = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
     ] = False,
@@ -240,7 +227,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console()
     console.json, console.debug = "--json" in arguments, "--debug" in arguments
     try:
-        result = app(args=arguments, prog_name="lookalike", standalone_mode=False, obj=console)
+        result = _application(arguments)(args=arguments, prog_name="lookalike", standalone_mode=False, obj=console)
         if isinstance(result, int):
             return _stopped(console) if result == STOPPED else result  # --help and --version end here
         console.result(result)

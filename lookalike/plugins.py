@@ -1,36 +1,96 @@
-"""Find a plug-in by name: in our own table first, then among installed packages' entry points.
+"""The tables of plug-ins, and how one is found by its name: in our table, else among installed packages.
 
-A table maps a name to "package.module:attribute", so nothing is imported before it is used, and adding a plug-in
-is one new file and one line.
+A table maps a name to "package.module:attribute", so nothing is imported before it is used. Adding a plug-in is one
+new file and one line here, or no line at all: a package of your own declares an entry point in the group
+"lookalike.providers", "lookalike.formats", "lookalike.targets" or "lookalike.recipes".
+
+A plug-in that has settings says so with `section`, a class of fields (settings/fields.py, `Section`) whose `table` is
+the plug-in's name: its table in lookalike.toml, and the middle of its environment names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from lookalike.errors import ConfigError
 
+PROVIDERS: dict[str, str] = {
+    "openverse": "lookalike.gather.providers.openverse:Openverse",
+    "commons": "lookalike.gather.providers.commons:Commons",
+    "bing": "lookalike.gather.providers.bing:Bing",
+    "webiq": "lookalike.gather.providers.webiq:WebIQ",
+    "brave": "lookalike.gather.providers.brave:Brave",
+    "inat": "lookalike.gather.providers.inat:INaturalist",
+    "ddgs": "lookalike.gather.providers.ddgs:Ddgs",
+    "searxng": "lookalike.gather.providers.searxng:SearXNG",
+    "serpapi": "lookalike.gather.providers.serpapi:SerpApi",
+    "urls": "lookalike.gather.providers.urls:Urls",
+    "folder": "lookalike.gather.providers.folder:Folder",
+    "digits": "lookalike.gather.providers.digits:Digits",
+}
+RECIPES: dict[str, str] = {
+    "auto": "lookalike.vision.recipes:auto",
+    "book": "lookalike.vision.recipes:book",
+    "probe": "lookalike.vision.recipes:linear_probe",
+}
+FORMATS: dict[str, str] = {
+    "onnx": "lookalike.export.formats:onnx",
+    "learner": "lookalike.export.formats:learner",
+    "safetensors": "lookalike.export.formats:safetensors",
+    "torchscript": "lookalike.export.formats:torchscript",
+}
+TARGETS: dict[str, str] = {
+    "web": "lookalike.export.web:write",
+    "voila": "lookalike.export.voila:write",
+    "space": "lookalike.export.space:write",
+    "docker": "lookalike.export.docker:write",
+}
+TABLES: dict[str, dict[str, str]] = {
+    "provider": PROVIDERS, "recipe": RECIPES, "format": FORMATS, "target": TARGETS,
+}  # fmt: skip
+"""By kind, the singular word for messages; its plural names the entry-point group."""
+
 MOST_NAMES = 20
 
 
-def find(kind: str, table: Mapping[str, str], name: str) -> Any:
-    """The plug-in called `name`.
+def find(kind: str, name: str) -> Any:
+    """The plug-in called `name` of a kind.
 
-    `kind` is the singular word for messages ("provider"); its plural names the entry-point group
-    ("lookalike.providers"). Raises ConfigError with the nearest known name.
+    Raises ConfigError: with the nearest known name, or saying why an installed package's plug-in cannot be loaded.
     """
-    if name in table:
-        module, _, attribute = table[name].partition(":")
+    if name in TABLES[kind]:
+        module, _, attribute = TABLES[kind][name].partition(":")
         return getattr(import_module(module), attribute)
-    installed = {point.name: point for point in entry_points(group=f"lookalike.{kind}s")}
-    if name in installed:
-        return installed[name].load()
-    known = sorted({*table, *installed})
-    raise ConfigError(f"there is no {kind} called {name!r}", nearest(name, known))
+    points = _installed(kind)
+    if name not in points:
+        raise ConfigError(f"there is no {kind} called {name!r}", nearest(name, [*TABLES[kind], *points]))
+    try:
+        return points[name].load()
+    except Exception as error:  # whatever a stranger's module does while it is imported
+        package = getattr(points[name].dist, "name", points[name].module)
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"the {kind} {name!r} cannot be loaded: {reason}", f"update or remove {package}") from None
+
+
+def ours(kind: str | None = None) -> list[str]:
+    """The plug-ins of a kind, or of all, that come with lookalike."""
+    return [name for known, table in TABLES.items() if kind in (None, known) for name in table]
+
+
+def names(kind: str) -> list[str]:
+    """All plug-ins of a kind: ours in the order of the table, then those of installed packages."""
+    return list(dict.fromkeys([*TABLES[kind], *sorted(_installed(kind))]))
+
+
+def called(name: str) -> Iterator[Any]:
+    """The plug-ins of any kind that have this name. Raises ConfigError like `find`."""
+    kinds = [kind for kind, table in TABLES.items() if name in table]
+    for kind in kinds or [kind for kind in TABLES if name in _installed(kind)]:
+        yield find(kind, name)
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -40,3 +100,7 @@ def nearest(name: str, known: list[str]) -> str:
         return f"did you mean {close[0]!r}?"
     more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
     return f"choose from: {', '.join(known[:MOST_NAMES])}{more}"
+
+
+def _installed(kind: str) -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"lookalike.{kind}s")}

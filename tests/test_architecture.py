@@ -20,6 +20,7 @@ LAYERS = [
     {"bundle"},
     {"vision"},
     {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare"},
+    {"flags"},
     {"cli"},
     {"__main__"},
 ]

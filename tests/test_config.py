@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from lookalike.gather.providers.bing import BingSettings
 from lookalike.settings import fields, loading
 from tests.conftest import Cli
 
@@ -16,7 +17,9 @@ def test_the_example_file_is_what_the_settings_say():
 
 def test_the_example_file_holds_the_defaults(tmp_path: Path):
     (tmp_path / "lookalike.toml").write_text(loading.example_toml())
-    assert loading.load(tmp_path, {}) == fields.Settings()
+    written, defaults = loading.load(tmp_path, {}), fields.Settings()
+    assert [getattr(written, name) for name in fields.SECTIONS] == [getattr(defaults, name) for name in fields.SECTIONS]
+    assert written.of(BingSettings) == BingSettings()
 
 
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path):
@@ -49,7 +52,24 @@ def test_lists_read_alike_from_flag_environment_and_file(tmp_path: Path):
 
 
 def test_every_setting_explains_itself():
-    assert tomllib.loads(loading.example_toml()).keys() == fields.SECTIONS.keys()
-    for model in fields.SECTIONS.values():
-        assert model.__doc__
-        assert all(field.description for field in model.model_fields.values())
+    written = tomllib.loads(loading.example_toml())
+    assert list(written)[: len(fields.SECTIONS)] == list(fields.SECTIONS) and "searxng" in written
+    for name in written:
+        for model in [fields.SECTIONS[name]] if name in fields.SECTIONS else loading.sections_called(name):
+            assert model.__doc__ and (name in fields.SECTIONS or model.table == name)
+            assert all(field.description for field in model.model_fields.values())
+
+
+def test_the_settings_of_a_plug_in_are_read_like_all_others(tmp_path: Path):
+    (tmp_path / "lookalike.toml").write_text("[bing]\nmarket = 'de-DE'\nkey_header = 'X-Key'\n")
+    bing = loading.load(tmp_path, {"LOOKALIKE_BING_MARKET": "fr-FR"}, {"bing": {"endpoint": "https://x.example"}})
+    found = bing.of(BingSettings)
+    assert (found.endpoint, found.market, found.key_header) == ("https://x.example", "fr-FR", "X-Key")
+
+
+def test_faults_in_the_settings_of_plug_ins_are_told_with_all_others(cli: Cli, tmp_path: Path):
+    (tmp_path / "lookalike.toml").write_text("[train]\nepoch = 2\n[bing]\nmarkt = 'x'\n[urls]\nx = 1\n[binge]\nx = 1\n")
+    answer = cli("train")
+    assert answer.code == 2
+    for words in ("train.epoch", "bing.markt: unknown", "'market'", "urls: unknown", "binge: unknown", "'bing'"):
+        assert words in answer.err

@@ -19,10 +19,11 @@ from lookalike import plugins
 from lookalike.bundle import bundle
 from lookalike.bundle.locate import heal
 from lookalike.errors import NotReadyError
-from lookalike.export import FORMATS, STANDALONE, proof
+from lookalike.export import STANDALONE, proof
 from lookalike.export.staging import staged
 from lookalike.files import write_json
 from lookalike.photos import images
+from lookalike.plugins import FORMATS
 from lookalike.project.records import InputSpec
 from tests.conftest import Cli
 from tests.support import draw, models, runs
@@ -133,7 +134,7 @@ def test_without_a_run_the_hint_is_to_train(cli: Cli) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_entry_of_the_table_can_be_found_and_says_what_it_writes(name: str) -> None:
-    writer = plugins.find("format", FORMATS, name)
+    writer = plugins.find("format", name)
     assert writer.__doc__ and ":" in writer.__doc__
 
 

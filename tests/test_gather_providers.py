@@ -10,7 +10,6 @@ import json
 import random
 import sys
 import types
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ import pytest
 
 from lookalike.gather.api import Api
 from lookalike.gather.licences import allows
-from lookalike.gather.providers import PROVIDERS
 from lookalike.gather.providers.base import OUTCOMES, Hit, Query, Stop, WebProvider
 from lookalike.gather.providers.webiq import duration
-from lookalike.settings import fields, loading
+from lookalike.plugins import PROVIDERS, find
+from lookalike.settings import loading
 from tests.conftest import Cli
 from tests.support.contracts import CONTRACTS, HTML, Answer, damaged, ok
 from tests.support.gathering import lines
@@ -37,10 +36,9 @@ def provider(
 ) -> WebProvider:
     """A provider that asks the server's canned answers, with a key where it needs one."""
     flags = {"gather": gather, "network": {"allow_hosts": []}}
-    flags |= {section: {"endpoint": search.url("/canned")} for section in PROVIDERS if section in fields.SECTIONS}
+    flags |= {name: {"endpoint": search.url("/canned")} for name in PROVIDERS if find("provider", name).section}
     settings = loading.load(tmp_path, {}, flags)
-    module, _, attribute = PROVIDERS[name].partition(":")
-    kind = getattr(import_module(module), attribute)
+    kind = find("provider", name)
     if name == "ddgs":
         package = types.ModuleType("ddgs")
         package.DDGS = lambda: types.SimpleNamespace(images=lambda words, **_: search.script["canned"].pop(0)[1])  # type: ignore[attr-defined]
@@ -66,8 +64,7 @@ def test_every_provider_has_a_contract() -> None:
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_every_provider_tells_its_terms_and_when_it_was_checked(name: str) -> None:
-    module, _, attribute = PROVIDERS[name].partition(":")
-    kind = getattr(import_module(module), attribute)
+    kind = find("provider", name)
     assert kind.name == name
     assert kind.summary and kind.terms and "\n" not in kind.terms
     assert datetime.date.fromisoformat(kind.last_verified) <= datetime.date(2100, 1, 1)

@@ -19,7 +19,8 @@ import requests
 from lookalike import plugins
 from lookalike.bundle import bundle
 from lookalike.errors import LookalikeError
-from lookalike.export import STANDALONE, TARGETS, runtime
+from lookalike.export import STANDALONE, runtime
+from lookalike.plugins import TARGETS
 from lookalike.settings.fields import ExportSettings
 from tests.conftest import Cli
 from tests.support import browser, draw, models, runs
@@ -42,7 +43,7 @@ def write(name: str, part: Path, model: Path, **flags: Any) -> Path:
     except LookalikeError as error:
         pytest.skip(f"no onnxruntime for browsers: {error.message}")
     part.mkdir()
-    plugins.find("target", TARGETS, name)(part, model, bundle.check(model), ExportSettings(**flags))
+    plugins.find("target", name)(part, model, bundle.check(model), ExportSettings(**flags))
     return part
 
 

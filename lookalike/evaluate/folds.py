@@ -55,7 +55,7 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
             report=report, seed=wanted.seed, workspace=project.cache / "folds",  # not where a stopped training waits
         )  # fmt: skip
         repeatable(wanted.seed, device)
-        made = plugins.find("recipe", recipes.RECIPES, trained.recipe)(material)
+        made = plugins.find("recipe", trained.recipe)(material)
         answers[hold] = recipes.held_back(made, material)
         scores.append(float((answers[hold].argmax(axis=1) == targets[hold]).mean()))
     right = int((answers.argmax(axis=1) == targets).sum())

@@ -22,18 +22,6 @@ from lookalike.project.records import Bundle, Evaluation
 from lookalike.report import SILENT, Block, Reporter, Table, Task
 from lookalike.settings.fields import ExportSettings, Settings
 
-FORMATS: dict[str, str] = {
-    "onnx": "lookalike.export.formats:onnx",
-    "learner": "lookalike.export.formats:learner",
-    "safetensors": "lookalike.export.formats:safetensors",
-    "torchscript": "lookalike.export.formats:torchscript",
-}
-TARGETS: dict[str, str] = {
-    "web": "lookalike.export.web:write",
-    "voila": "lookalike.export.voila:write",
-    "space": "lookalike.export.space:write",
-    "docker": "lookalike.export.docker:write",
-}
 STANDALONE = Path(__file__).parent / "standalone" / "predict.py"
 Writer = Callable[[Path, Trained], list[str]]
 
@@ -82,8 +70,8 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     there before is then still there.
     """
     wanted = settings.export
-    writers = {name: plugins.find("format", FORMATS, name) for name in dict.fromkeys(["onnx", *wanted.format])}
-    targets = {name: plugins.find("target", TARGETS, name) for name in wanted.to}
+    writers = {name: plugins.find("format", name) for name in dict.fromkeys(["onnx", *wanted.format])}
+    targets = {name: plugins.find("target", name) for name in wanted.to}
     if wanted.out and len(targets) != 1:
         raise ConfigError("--out is the folder of one target", "give one --to with it")
     wanted = wanted.model_copy(update={"name": _name(project, wanted.name)})

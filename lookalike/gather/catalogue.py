@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import entry_points
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +13,6 @@ from typing import Any, ClassVar
 from lookalike import plugins
 from lookalike.errors import NetworkError
 from lookalike.gather.api import Api, redact
-from lookalike.gather.providers import PROVIDERS
 from lookalike.gather.providers.base import Query, Stop, in_words
 from lookalike.project.paths import Project
 from lookalike.report import SILENT, Block, Reporter, Table
@@ -62,8 +60,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> C
 
     Raises NetworkError, with the table, when none of those answers.
     """
-    names = [*PROVIDERS, *(point.name for point in entry_points(group="lookalike.providers"))]
-    entries = [_describe(name, os.environ) for name in dict.fromkeys(names)]
+    entries = [_describe(name, os.environ) for name in plugins.names("provider")]
     if settings.providers.check:
         with report.task("providers", len(entries)) as task:
             checked = []
@@ -78,7 +75,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> C
 
 
 def _describe(name: str, env: Mapping[str, str]) -> Entry:
-    kind = plugins.find("provider", PROVIDERS, name)
+    kind = plugins.find("provider", name)
     optional = tuple(getattr(kind, "optional_keys", ()))
     found = any(env.get(variable) for variable in (*kind.keys, *optional))
     key = "found" if found else "missing" if kind.keys else "optional" if optional else "none needed"
@@ -90,7 +87,7 @@ def _key(entry: Entry) -> str:
 
 
 def _check(entry: Entry, settings: Settings) -> Entry:
-    kind = plugins.find("provider", PROVIDERS, entry.name)
+    kind = plugins.find("provider", entry.name)
     if kind.local or kind.whole or entry.key == "missing":
         return entry
     with TemporaryDirectory() as folder:  # a check must not be answered from the cache

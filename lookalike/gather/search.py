@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from lookalike import plugins
 from lookalike.errors import ConfigError
 from lookalike.gather.api import Api, redact
-from lookalike.gather.providers import PROVIDERS
 from lookalike.gather.providers.base import FOR_THIS_QUESTION, Hit, Provider, Query, Stop
 from lookalike.settings.fields import GatherSettings, Settings
 
@@ -44,10 +43,12 @@ class Search:
         self.api = api
         self.outcomes: dict[tuple[str, str], Outcome] = {}
         self.ended: dict[str, Stop] = {}
-        kinds = [plugins.find("provider", PROVIDERS, name) for name in dict.fromkeys(settings.gather.provider)]
+        kinds = [plugins.find("provider", name) for name in dict.fromkeys(settings.gather.provider)]
         if not kinds:
             raise ConfigError("no provider is given", "add --provider openverse")
         _check_license(settings.gather, kinds)
+        for section in (kind.section for kind in kinds if kind.section):
+            settings.of(section)  # a fault in it is told before anything is asked
         self.providers: list[Provider] = [kind(settings, env, api.ask) for kind in kinds]
 
     def labels(self) -> list[str]:

@@ -7,10 +7,11 @@ Keys and passwords are not settings: providers read them from the environment on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 
 def _split_commas(value: object) -> object:
@@ -38,9 +39,15 @@ Words = Annotated[list[str], BeforeValidator(_split_commas)]
 
 
 class Section(BaseModel):
-    """A group of settings: one command's flags, or one table of lookalike.toml."""
+    """A group of settings: one command's flags, or one table of lookalike.toml.
+
+    Those of a plug-in name their `table`, which is the plug-in's own name. A field's `json_schema_extra` may hold
+    `env`, an environment name besides the usual one; `names`, the kind of plug-in it takes the names of; and, in a
+    plug-in's section, `flag`, to be a flag of the command that uses the plug-in.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # most commands check one or two sections
+    table: ClassVar[str] = ""
 
 
 class GatherSettings(Section):
@@ -50,7 +57,9 @@ class GatherSettings(Section):
         None, ge=1, le=10_000, description="photos wanted for each name [default: 150, or all of a list or folder]"
     )
     provider: Words = Field(
-        ["openverse", "commons"], description="where to search, in order; the next one tops up what the last left short"
+        ["openverse", "commons"],
+        description="where to search, in order; the next one tops up what the last left short",
+        json_schema_extra={"names": "provider"},
     )
     query: Annotated[list[str], BeforeValidator(_one_or_many)] = Field(
         ["{label}"], description='what to search for, e.g. "{label} portrait"; may be repeated'
@@ -123,7 +132,7 @@ class TrainSettings(Section):
     seed: int = Field(42, ge=0, description="makes the split and the training repeatable")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
     weights: str = Field("auto", description="pretrained weights: a file, none, or auto")
-    recipe: str = Field("auto", description="how to train: auto, or book (the fastai book's own recipe)")
+    recipe: str = Field("auto", description="how to train", json_schema_extra={"names": "recipe"})
     valid: float = Field(0.2, gt=0, lt=0.9, description="share of the photos held back to measure accuracy")
     crop: Literal["none", "face", "auto"] = Field(
         "auto", description="look at the main face, at none but the whole photo, or (extra: faces) at what most show"
@@ -155,9 +164,11 @@ class ExportSettings(Section):
 
     name: str | None = Field(None, description="name of the folder under models/ [default: the project's name]")
     run: str | None = Field(None, description="which run [default: the newest]")
-    format: Words = Field(["onnx"], description="what to write besides model.json, e.g. onnx,learner")
-    to: Words = Field([], description="where it shall run as well: web, voila, space, docker")
-    out: Path | None = Field(None, description="folder that --to writes [default: models/NAME/TARGET]")
+    format: Words = Field(
+        ["onnx"], description="what to write besides model.json", json_schema_extra={"names": "format"}
+    )
+    to: Words = Field([], description="where it shall run as well", json_schema_extra={"names": "target"})
+    out: Path | None = Field(None, description="folder that --to writes [default: apps/NAME-TARGET]")
     small: bool = Field(False, description="store the weights in half the bytes (fp16); shows the answers that changes")
     single_file: bool = Field(False, description="with --to web: one HTML file that opens from disk")
     gradio: bool = Field(False, description="with --to space: a Gradio app instead of a static page")
@@ -211,64 +222,14 @@ class NetworkSettings(Section):
     total_timeout: float = Field(30, gt=0, description="seconds one photo may take in all")
 
 
-class BingSettings(Section):
-    """A service that speaks the Bing Image Search v7 dialect."""
-
-    endpoint: str = Field(
-        "https://api.bing.microsoft.com/v7.0/images/search",
-        description="address of the search",
-        json_schema_extra={"env": "BING_SEARCH_V7_ENDPOINT"},
-    )
-    key_header: str = Field("Ocp-Apim-Subscription-Key", description="header that carries the key")
-    market: str = Field("en-US", description="market to search in")
-
-
-class OpenverseSettings(Section):
-    """Openverse, the default search."""
-
-    endpoint: str = Field("https://api.openverse.org/v1/images/", description="address of the search")
-
-
-class CommonsSettings(Section):
-    """Wikimedia Commons."""
-
-    endpoint: str = Field("https://commons.wikimedia.org/w/api.php", description="address of the search")
-
-
-class WebIQSettings(Section):
-    """Microsoft Web IQ, the successor of Bing's API."""
-
-    endpoint: str = Field("https://api.microsoft.ai/v3/search/images", description="address of the search")
-    region: str = Field("US", description="country to search in")
-
-
-class BraveSettings(Section):
-    """Brave Search."""
-
-    endpoint: str = Field("https://api.search.brave.com/res/v1/images/search", description="address of the search")
-    country: str = Field("US", description="country to search in, or ALL")
-
-
-class INaturalistSettings(Section):
-    """iNaturalist, for species."""
-
-    endpoint: str = Field("https://api.inaturalist.org/v1", description="address of the service")
-
-
-class SearXNGSettings(Section):
-    """Your own SearXNG instance."""
-
-    endpoint: str = Field("", description="address of the instance, e.g. http://localhost:8888")
-
-
-class SerpApiSettings(Section):
-    """SerpApi, a paid door to Google Images."""
-
-    endpoint: str = Field("https://serpapi.com/search.json", description="address of the search")
+OwnSection = TypeVar("OwnSection", bound=Section)
 
 
 class Settings(Section):
-    """All settings, one field for each table of lookalike.toml. Checking the defaults would cost each command 25 ms."""
+    """All settings, one field for each table of lookalike.toml. Checking the defaults would cost each command 25 ms.
+
+    The settings of plug-ins are checked when they are asked for.
+    """
 
     gather: GatherSettings = GatherSettings.model_construct()
     providers: ProvidersSettings = ProvidersSettings.model_construct()
@@ -280,14 +241,13 @@ class Settings(Section):
     predict: PredictSettings = PredictSettings.model_construct()
     serve: ServeSettings = ServeSettings.model_construct()
     network: NetworkSettings = NetworkSettings.model_construct()
-    bing: BingSettings = BingSettings.model_construct()
-    openverse: OpenverseSettings = OpenverseSettings.model_construct()
-    commons: CommonsSettings = CommonsSettings.model_construct()
-    webiq: WebIQSettings = WebIQSettings.model_construct()
-    brave: BraveSettings = BraveSettings.model_construct()
-    inat: INaturalistSettings = INaturalistSettings.model_construct()
-    searxng: SearXNGSettings = SearXNGSettings.model_construct()
-    serpapi: SerpApiSettings = SerpApiSettings.model_construct()
+    _read: Callable[[type[Section]], Section] | None = PrivateAttr(None)
+
+    def of(self, kind: type[OwnSection]) -> OwnSection:
+        """The settings of a plug-in, from wherever settings come from. Raises ConfigError."""
+        found = self._read(kind) if self._read else kind()
+        assert isinstance(found, kind)
+        return found
 
 
 SECTIONS: dict[str, type[Section]] = {

@@ -3,71 +3,109 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
+from lookalike import plugins
 from lookalike.errors import ConfigError
-from lookalike.plugins import nearest
 from lookalike.settings import fields
 
 FILE_NAME = "lookalike.toml"
 
 
-def env_name(section: str, field: str) -> str:
+Layers = Mapping[str, Mapping[str, Any]]
+"""Values as they were written, by section and field."""
+
+
+def env_name(section: str, field: FieldInfo, name: str) -> str:
     """The environment variable that holds a setting."""
-    extra = fields.SECTIONS[section].model_fields[field].json_schema_extra
-    if isinstance(extra, dict) and "env" in extra:
-        return str(extra["env"])
-    return f"LOOKALIKE_{section}_{field}".upper()
+    return str(told(field, "env") or f"LOOKALIKE_{section}_{name}".upper().replace("-", "_"))
 
 
-def load(root: Path, env: Mapping[str, str], flags: Mapping[str, Mapping[str, Any]] | None = None) -> fields.Settings:
+def told(field: FieldInfo, key: str) -> str:
+    """What a field says of itself besides type, default and words, or nothing."""
+    more = field.json_schema_extra
+    return str(more.get(key, "")) if isinstance(more, dict) else ""
+
+
+def words(field: FieldInfo, names: Callable[[str], Iterable[str]] = plugins.names) -> str:
+    """What a field is for; one that takes names of plug-ins lists those there are."""
+    listed = f": {', '.join(names(kind))}" if (kind := told(field, "names")) else ""
+    return f"{field.description or ''}{listed}"
+
+
+def load(root: Path, env: Mapping[str, str], flags: Layers | None = None) -> fields.Settings:
     """The settings in force for the project at `root`.
 
     `flags` holds what was typed, by section and field; fields not typed are absent. Raises ConfigError that lists
     every fault at once.
     """
-    layers: dict[str, dict[str, Any]] = {}
-    for section, values in _read_file(root / FILE_NAME).items():
-        layers[section] = values if not isinstance(values, dict) else dict(values)
-    for section, model in fields.SECTIONS.items():
-        for field in model.model_fields:
-            if (value := env.get(env_name(section, field))) is not None:
-                layers.setdefault(section, {})[field] = value
-    for section, typed in (flags or {}).items():
-        if typed:
-            layers.setdefault(section, {}).update(typed)
-    return _checked(layers)
-
-
-def _checked(layers: Mapping[str, Any]) -> fields.Settings:
-    """Settings of the sections given; only theirs are checked. Raises ConfigError with all faults and hints at once."""
+    file, typed = _read_file(root / FILE_NAME), flags or {}
     sections: dict[str, Any] = {}
     faults: dict[str, str] = {}
-    for name, values in layers.items():
-        if name not in fields.SECTIONS:
-            faults[f"{name}: unknown setting"] = nearest(name, list(fields.SECTIONS))
-            continue
-        try:
-            sections[name] = fields.SECTIONS[name].model_validate(values)
-        except ValidationError as error:
-            faults |= dict(_explain(name, fault) for fault in error.errors())
+    for name in dict.fromkeys([*fields.SECTIONS, *file, *typed]):
+        kinds = [fields.SECTIONS[name]] if name in fields.SECTIONS else sections_called(name)
+        for kind in kinds:
+            if values := _merged(name, kind, file, env, typed):
+                sections[name], wrong = _checked(name, kind, values)
+                faults |= wrong
+        if not kinds:
+            faults[f"{name}: unknown setting"] = plugins.nearest(name, [*fields.SECTIONS, *plugins.ours()])
+    _raise(faults)
+    settings = fields.Settings.model_construct(**{name: sections[name] for name in sections.keys() & fields.SECTIONS})
+    settings._read = partial(_own, file, env, typed)
+    return settings
+
+
+def sections_called(name: str) -> list[type[fields.Section]]:
+    """The settings of the plug-ins called `name`. Raises ConfigError when one of them cannot be loaded."""
+    return [section for plugin in plugins.called(name) if (section := getattr(plugin, "section", None))]
+
+
+def _own(file: Layers, env: Mapping[str, str], flags: Layers, kind: type[fields.Section]) -> fields.Section:
+    found, faults = _checked(kind.table, kind, _merged(kind.table, kind, file, env, flags))
+    _raise(faults)
+    assert found
+    return found
+
+
+def _merged(name: str, kind: type[fields.Section], file: Layers, env: Mapping[str, str], flags: Layers) -> Any:
+    """What was written about a section, from all sources; what is no table stays as it is."""
+    if not isinstance(written := file.get(name, {}), dict):
+        return written
+    variables = {field: env_name(name, info, field) for field, info in kind.model_fields.items()}
+    present = {field: env[variable] for field, variable in variables.items() if variable in env}
+    return {**written, **present, **flags.get(name, {})}
+
+
+def _checked(name: str, kind: type[fields.Section], values: Any) -> tuple[fields.Section | None, dict[str, str]]:
+    """A section, or its faults, each with a hint."""
+    try:
+        return kind.model_validate(values), {}
+    except ValidationError as error:
+        return None, dict(_explain(name, kind, fault) for fault in error.errors())
+
+
+def _raise(faults: Mapping[str, str]) -> None:
     if faults:
         hints = dict.fromkeys(hint for hint in faults.values() if hint)
         raise ConfigError("; ".join(faults), "; ".join(hints) or "see config.example.toml")
-    return fields.Settings.model_construct(**sections)
 
 
 def example_toml() -> str:
-    """config.example.toml: every setting with its default and its words."""
+    """config.example.toml: every setting with its default and its words, those of our own plug-ins too."""
+    kinds = [kind for kind in plugins.TABLES if kind != "recipe"]  # they load torch, and ours have no settings
+    brought = [section for kind in kinds for name in plugins.ours(kind) for section in sections_called(name)]
     lines = ["# Every setting with its default. Copy what you change to lookalike.toml.", ""]
-    for section, model in fields.SECTIONS.items():
-        lines += [f"[{section}]", f"# {(model.__doc__ or '').strip()}"]
+    for section, model in {**fields.SECTIONS, **{section.table: section for section in brought}}.items():
+        lines += [f"[{section}]", f"# {(model.__doc__ or '').strip().splitlines()[0]}"]
         for name, field in model.model_fields.items():
-            lines.append(f"# {field.description}  (environment: {env_name(section, name)})")
+            lines.append(f"# {words(field, plugins.ours)}  (environment: {env_name(section, field, name)})")
             default = field.get_default()
             lines.append(f"# {name} =" if default is None else f"{name} = {_toml(default)}")
         lines.append("")
@@ -93,9 +131,9 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path.name} cannot be read: {error}", "see config.example.toml") from None
 
 
-def _explain(section: str, fault: Any) -> tuple[str, str]:
+def _explain(section: str, kind: type[fields.Section], fault: Any) -> tuple[str, str]:
     """One fault as pydantic tells it: what is wrong, and the nearest valid name where a name is unknown."""
     where = ".".join([section, *map(str, fault["loc"])])
     if fault["type"] == "extra_forbidden":
-        return f"{where}: unknown setting", nearest(str(fault["loc"][-1]), list(fields.SECTIONS[section].model_fields))
+        return f"{where}: unknown setting", plugins.nearest(str(fault["loc"][-1]), list(kind.model_fields))
     return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]} (got {fault['input']!r})", ""

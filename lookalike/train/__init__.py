@@ -128,11 +128,9 @@ def _train(
 
 def _fit(recipe: str, material: Material, log: Logged) -> Trained:
     """Train, and log how that ends unless it ends well. A training refused before it began leaves no folder."""
-    from lookalike.vision import recipes
-
     log.write(f"{material.arch}, {material.spec.size} px, {len(material.train)} photos to learn from")
     try:
-        trained: Trained = plugins.find("recipe", recipes.RECIPES, recipe)(material)
+        trained: Trained = plugins.find("recipe", recipe)(material)
     except LookalikeError:
         if log.path.name == LOG:
             log.path.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """How a network learns. A recipe takes the material of a training and gives back a trained network.
 
-RECIPES is the table of them; a new one is one function and one line.
+The table of them is in plugins.py; a new one is one function and one line.
 """
 
 from __future__ import annotations
@@ -20,12 +20,6 @@ from lookalike import metrics
 from lookalike.vision import checkpoint, data, distributed, finetune, means, model, plan, probe, weights
 from lookalike.vision.callbacks import Best, Steps, quiet
 from lookalike.vision.material import Material, Trained
-
-RECIPES = {
-    "auto": "lookalike.vision.recipes:auto",
-    "book": "lookalike.vision.recipes:book",
-    "probe": "lookalike.vision.recipes:linear_probe",
-}
 
 
 def linear_probe(material: Material) -> Trained:

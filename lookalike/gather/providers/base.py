@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
-from lookalike.settings.fields import Settings
+from lookalike.settings.fields import Section, Settings
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,7 @@ class Provider(Protocol):
     """
 
     name: ClassVar[str]
+    section: ClassVar[type[Section] | None]
     summary: ClassVar[str]
     terms: ClassVar[str]
     docs: ClassVar[str]
@@ -159,6 +160,7 @@ class Provider(Protocol):
 class LocalProvider:
     """A provider that needs no network."""
 
+    section: ClassVar[type[Section] | None] = None
     terms: ClassVar[str] = "your own files"
     docs: ClassVar[str] = ""
     last_verified: ClassVar[str] = "2026-11-22"
@@ -181,6 +183,7 @@ class WebProvider:
     """A search service that is asked page by page. Subclasses say how to ask and how to read an answer."""
 
     name: ClassVar[str]
+    section: ClassVar[type[Section] | None] = None
     keys: ClassVar[tuple[str, ...]] = ()
     optional_keys: ClassVar[tuple[str, ...]] = ()
     licenses: ClassVar[bool] = False

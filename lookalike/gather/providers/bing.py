@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from pydantic import Field
+
 from lookalike.gather.providers.base import (
     Answer,
     Hit,
@@ -18,6 +20,7 @@ from lookalike.gather.providers.base import (
     text,
     whole_number,
 )  # fmt: skip
+from lookalike.settings.fields import Section
 
 LICENSES = {"cc": "Share", "commercial": "ShareCommercially", "modify": "Modify", "public": "Public"}
 RETIRED_HOSTS = ("api.bing.microsoft.com", "api.cognitive.microsoft.com")
@@ -47,10 +50,24 @@ def parse(payload: Mapping[str, Any]) -> Page:
     return Page(tuple(hits), None if ended or not payload["value"] else following)
 
 
+class BingSettings(Section):
+    """A service that speaks the Bing Image Search v7 dialect."""
+
+    table: ClassVar[str] = "bing"
+    endpoint: str = Field(
+        "https://api.bing.microsoft.com/v7.0/images/search",
+        description="address of the search",
+        json_schema_extra={"env": "BING_SEARCH_V7_ENDPOINT"},
+    )
+    key_header: str = Field("Ocp-Apim-Subscription-Key", description="header that carries the key")
+    market: str = Field("en-US", description="market to search in")
+
+
 class Bing(WebProvider):
     """One call gives up to 150 hits."""
 
     name: ClassVar[str] = "bing"
+    section: ClassVar[type[Section] | None] = BingSettings
     summary: ClassVar[str] = "a service that speaks the Bing v7 dialect"
     terms: ClassVar[str] = "Microsoft's own terms forbid machine learning and storing; another service has its own"
     docs: ClassVar[str] = "https://learn.microsoft.com/bing/search-apis/bing-image-search/reference/query-parameters"
@@ -61,7 +78,7 @@ class Bing(WebProvider):
 
     def headers(self) -> dict[str, str]:
         """The key, under the configured name."""
-        return {self.settings.bing.key_header: self.key}
+        return {self.settings.of(BingSettings).key_header: self.key}
 
     def first(self, query: Query) -> Request:
         """`minWidth` and `minHeight` are the documented names; others are ignored by the service without a word."""
@@ -69,7 +86,7 @@ class Bing(WebProvider):
             "q": query.text[:MAX_WORDS],
             "count": PAGE,
             "offset": 0,
-            "mkt": self.settings.bing.market,
+            "mkt": self.settings.of(BingSettings).market,
             "safeSearch": "Strict" if query.safe else "Off",
             "minWidth": query.min_size,
             "minHeight": query.min_size,
@@ -78,7 +95,7 @@ class Bing(WebProvider):
             params["imageType"] = "Photo"
         if query.license in LICENSES:
             params["license"] = LICENSES[query.license]
-        return Request(self.settings.bing.endpoint, params)
+        return Request(self.settings.of(BingSettings).endpoint, params)
 
     def read(self, payload: Any, query: Query) -> Page:
         """A page without the photos that are known to be too small."""
@@ -91,7 +108,7 @@ class Bing(WebProvider):
 
     def explain(self, answer: Answer) -> Stop | None:
         """The documented error codes; the retired hosts get a plain word."""
-        host = urlsplit(self.settings.bing.endpoint).hostname or ""
+        host = urlsplit(self.settings.of(BingSettings).endpoint).hostname or ""
         if host in RETIRED_HOSTS and (answer.status in (0, 401, 403, 404, 410) or answer.status >= 500):
             return Stop("retired", "Microsoft ended it on 2025-08-11; set BING_SEARCH_V7_ENDPOINT to another service")
         errors = answer.payload.get("errors") if isinstance(answer.payload, dict) else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from lookalike.gather.providers.base import (
     Answer,
     Hit,
@@ -17,6 +19,7 @@ from lookalike.gather.providers.base import (
     text,
     whole_number,
 )  # fmt: skip
+from lookalike.settings.fields import Section
 
 PAGE = 200
 MAX_WORDS = 400
@@ -42,10 +45,19 @@ def parse(payload: Mapping[str, Any]) -> Page:
     return Page(tuple(hits))
 
 
+class BraveSettings(Section):
+    """Brave Search."""
+
+    table: ClassVar[str] = "brave"
+    endpoint: str = Field("https://api.search.brave.com/res/v1/images/search", description="address of the search")
+    country: str = Field("US", description="country to search in, or ALL")
+
+
 class Brave(WebProvider):
     """There is no second page, no filter for sizes and none for licences."""
 
     name: ClassVar[str] = "brave"
+    section: ClassVar[type[Section] | None] = BraveSettings
     summary: ClassVar[str] = "Brave Search, an index of its own"
     terms: ClassVar[str] = "the standard plan forbids storing and training; a plan with those rights is sold"
     docs: ClassVar[str] = "https://api-dashboard.search.brave.com/app/documentation/image-search"
@@ -64,11 +76,11 @@ class Brave(WebProvider):
             "q": query.text[:MAX_WORDS],
             "count": PAGE,
             "search_lang": "en",
-            "country": self.settings.brave.country,
+            "country": self.settings.of(BraveSettings).country,
             "safesearch": "strict" if query.safe else "off",
             "spellcheck": "false",
         }
-        return Request(self.settings.brave.endpoint, params)
+        return Request(self.settings.of(BraveSettings).endpoint, params)
 
     def read(self, payload: Any, query: Query) -> Page:
         """The page without the photos that are known to be too small."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from pydantic import Field
+
 from lookalike.gather.licences import allows
 from lookalike.gather.providers.base import (
     Answer,
@@ -21,6 +23,7 @@ from lookalike.gather.providers.base import (
     text,
     whole_number,
 )  # fmt: skip
+from lookalike.settings.fields import Section
 
 WIDTH = 960
 """One of the widths that the thumbnail server makes; any other is refused there."""
@@ -70,10 +73,18 @@ def _address(url: str) -> str:
     return urlsplit(url)._replace(query="").geturl() if "?utm_" in url else url
 
 
+class CommonsSettings(Section):
+    """Wikimedia Commons."""
+
+    table: ClassVar[str] = "commons"
+    endpoint: str = Field("https://commons.wikimedia.org/w/api.php", description="address of the search")
+
+
 class Commons(WebProvider):
     """Thumbnails 960 pixels wide: originals are large, and refused to programs when asked for in number."""
 
     name: ClassVar[str] = "commons"
+    section: ClassVar[type[Section] | None] = CommonsSettings
     summary: ClassVar[str] = "Wikimedia Commons: free photos with named authors"
     terms: ClassVar[str] = "each photo has its own free licence; keep licence and credit"
     docs: ClassVar[str] = "https://www.mediawiki.org/wiki/API:Search"
@@ -91,7 +102,7 @@ class Commons(WebProvider):
             "gsrlimit": 50, "gsroffset": 0, "gsrsearch": words, "prop": "imageinfo",
             "iiprop": "url|size|mime|mediatype|extmetadata", "iiextmetadatafilter": METADATA, "iiurlwidth": WIDTH,
         }  # fmt: skip
-        return Request(self.settings.commons.endpoint, params)
+        return Request(self.settings.of(CommonsSettings).endpoint, params)
 
     def read(self, payload: Any, query: Query) -> Page:
         """A page without what is too small or whose licence does not allow enough."""

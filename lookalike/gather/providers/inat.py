@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from lookalike.gather.licences import allows
 from lookalike.gather.providers.base import (
     Hit,
@@ -17,6 +19,7 @@ from lookalike.gather.providers.base import (
     text,
     whole_number,
 )  # fmt: skip
+from lookalike.settings.fields import Section
 
 PAGE = 200
 LAST = 10_000
@@ -74,10 +77,18 @@ def _hit(item: Mapping[str, Any], photo: Mapping[str, Any]) -> Hit:
     )
 
 
+class INaturalistSettings(Section):
+    """iNaturalist, for species."""
+
+    table: ClassVar[str] = "inat"
+    endpoint: str = Field("https://api.inaturalist.org/v1", description="address of the service")
+
+
 class INaturalist(WebProvider):
     """The name is looked up first; then research-grade observations of wild ones with licensed photos."""
 
     name: ClassVar[str] = "inat"
+    section: ClassVar[type[Section] | None] = INaturalistSettings
     summary: ClassVar[str] = "iNaturalist: species, identified by several people"
     terms: ClassVar[str] = "its terms forbid training for commercial purposes, whatever the photo's licence"
     docs: ClassVar[str] = "https://api.inaturalist.org/v1/docs/"
@@ -86,10 +97,17 @@ class INaturalist(WebProvider):
     licenses: ClassVar[bool] = True
     pause: ClassVar[float] = 1.1
 
+    @property
+    def endpoint(self) -> str:
+        """The address of the service, without a slash at its end."""
+        return self.settings.of(INaturalistSettings).endpoint.rstrip("/")
+
     def search(self, query: Query) -> Iterator[Hit]:
         """Photos of the taxon that the words name."""
         params = {"q": query.text, "per_page": 5}
-        answer = self.ask(self, Request(f"{self.settings.inat.endpoint.rstrip('/')}/taxa/autocomplete", params))
+        answer = self.ask(
+            self, Request(f"{self.settings.of(INaturalistSettings).endpoint.rstrip('/')}/taxa/autocomplete", params)
+        )
         try:
             self.taxon = parse_taxa(answer, query.text)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -104,7 +122,7 @@ class INaturalist(WebProvider):
             "taxon_id": self.taxon, "photos": "true", "quality_grade": "research", "captive": "false",
             "photo_license": LICENSES[query.license], "per_page": PAGE, "page": 1, "order_by": "id", "order": "desc",
         }  # fmt: skip
-        return Request(f"{self.settings.inat.endpoint.rstrip('/')}/observations", params)
+        return Request(f"{self.endpoint}/observations", params)
 
     def read(self, payload: Any, query: Query) -> Page:
         """A page without photos that are too small or whose own licence does not allow enough."""

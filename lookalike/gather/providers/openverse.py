@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urljoin
 
+from pydantic import Field
+
 from lookalike.gather.providers.base import (
     Answer,
     Hit,
@@ -18,6 +20,7 @@ from lookalike.gather.providers.base import (
     text,
     whole_number,
 )  # fmt: skip
+from lookalike.settings.fields import Section
 
 LICENSES = {
     "cc": {"license_type": "all-cc"},
@@ -51,10 +54,18 @@ def parse(payload: Mapping[str, Any]) -> Page:
     return Page(tuple(hits), page + 1 if payload["results"] and page < pages else None)
 
 
+class OpenverseSettings(Section):
+    """Openverse, the default search."""
+
+    table: ClassVar[str] = "openverse"
+    endpoint: str = Field("https://api.openverse.org/v1/images/", description="address of the search")
+
+
 class Openverse(WebProvider):
     """Pages of 20, or of 50 with a token; about 240 hits for a question at most."""
 
     name: ClassVar[str] = "openverse"
+    section: ClassVar[type[Section] | None] = OpenverseSettings
     summary: ClassVar[str] = "openly licensed photos from Flickr, museums and more"
     terms: ClassVar[str] = "each photo has its own open licence; stay inside the quota"
     docs: ClassVar[str] = "https://api.openverse.org/v1/"
@@ -84,7 +95,7 @@ class Openverse(WebProvider):
         """A token for this run, when there is an account."""
         if self._traded or not self._account:
             return None
-        address = urljoin(self.settings.openverse.endpoint, "../auth_tokens/token/")
+        address = urljoin(self.settings.of(OpenverseSettings).endpoint, "../auth_tokens/token/")
         return address, {"grant_type": "client_credentials", **self._account}
 
     def signed_in(self, payload: Any) -> None:
@@ -106,7 +117,7 @@ class Openverse(WebProvider):
         }
         if query.type == "photo":
             params["category"] = "photograph"
-        return Request(self.settings.openverse.endpoint, params)
+        return Request(self.settings.of(OpenverseSettings).endpoint, params)
 
     def read(self, payload: Any, query: Query) -> Page:
         """A page without the photos that are known to be too small."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from lookalike.gather.providers.base import (
     Answer,
     Hit,
@@ -17,6 +19,7 @@ from lookalike.gather.providers.base import (
     text,
     whole_number,
 )  # fmt: skip
+from lookalike.settings.fields import Section
 
 LAST_PAGE = 30
 
@@ -43,10 +46,18 @@ def parse(payload: Mapping[str, Any]) -> Page:
     return Page(tuple(hits))
 
 
+class SearXNGSettings(Section):
+    """Your own SearXNG instance."""
+
+    table: ClassVar[str] = "searxng"
+    endpoint: str = Field("", description="address of the instance, e.g. http://localhost:8888")
+
+
 class SearXNG(WebProvider):
     """Set `[searxng] endpoint` to your instance; JSON must be among its formats."""
 
     name: ClassVar[str] = "searxng"
+    section: ClassVar[type[Section] | None] = SearXNGSettings
     summary: ClassVar[str] = "your own SearXNG instance, which asks many engines"
     terms: ClassVar[str] = "those of the engines it asks: on your own responsibility"
     docs: ClassVar[str] = "https://docs.searxng.org/dev/search_api.html"
@@ -54,7 +65,7 @@ class SearXNG(WebProvider):
 
     def search(self, query: Query) -> Iterator[Hit]:
         """Pages until one is empty or brings nothing new."""
-        if not self.settings.searxng.endpoint:
+        if not self.settings.of(SearXNGSettings).endpoint:
             raise Stop("no-key", "set LOOKALIKE_SEARXNG_ENDPOINT to the address of your instance")
         yield from super().search(query)
 
@@ -67,7 +78,7 @@ class SearXNG(WebProvider):
             "pageno": 1,
             "safesearch": 2 if query.safe else 0,
         }
-        return Request(f"{self.settings.searxng.endpoint.rstrip('/')}/search", params)
+        return Request(f"{self.settings.of(SearXNGSettings).endpoint.rstrip('/')}/search", params)
 
     def read(self, payload: Any, query: Query) -> Page:
         """A page; another follows unless this one is empty."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from lookalike.gather.providers.base import (
     Answer,
     Hit,
@@ -17,6 +19,7 @@ from lookalike.gather.providers.base import (
     text,
     whole_number,
 )  # fmt: skip
+from lookalike.settings.fields import Section
 
 LAST_PAGE = 9
 THUMBNAIL_HOST = "gstatic.com/"
@@ -44,10 +47,18 @@ def parse(payload: Mapping[str, Any]) -> Page:
     return Page(tuple(hits), True if payload["images_results"] else None)
 
 
+class SerpApiSettings(Section):
+    """SerpApi, a paid door to Google Images."""
+
+    table: ClassVar[str] = "serpapi"
+    endpoint: str = Field("https://serpapi.com/search.json", description="address of the search")
+
+
 class SerpApi(WebProvider):
     """About 100 hits a call; the key travels in the address, so addresses of calls are never written anywhere."""
 
     name: ClassVar[str] = "serpapi"
+    section: ClassVar[type[Section] | None] = SerpApiSettings
     summary: ClassVar[str] = "Google Images through a paid service"
     terms: ClassVar[str] = "it answers for the collection, not for your use of the photos"
     docs: ClassVar[str] = "https://serpapi.com/google-images-api"
@@ -69,7 +80,7 @@ class SerpApi(WebProvider):
         }
         if query.type == "photo":
             params["tbs"] = "itp:photo"
-        return Request(self.settings.serpapi.endpoint, params)
+        return Request(self.settings.of(SerpApiSettings).endpoint, params)
 
     def read(self, payload: Any, query: Query) -> Page:
         """A page without the photos that are known to be too small."""

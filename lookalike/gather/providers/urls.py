@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from lookalike.errors import ConfigError
 from lookalike.gather.providers.base import Ask, Hit, Query, Stop, text, whole_number
-from lookalike.settings.fields import Settings
+from lookalike.settings.fields import Section, Settings
 
 ADDRESS_COLUMNS = ("url", "image_url", "contentUrl", "address")
 WORDS = ("page_url", "title", "license", "license_url", "creator", "attribution", "group")
@@ -52,6 +52,7 @@ class Urls:
     """Reads the file named by --source."""
 
     name: ClassVar[str] = "urls"
+    section: ClassVar[type[Section] | None] = None
     summary: ClassVar[str] = "a list of addresses: text, CSV or JSON lines (--source FILE)"
     terms: ClassVar[str] = "those of each site"
     docs: ClassVar[str] = ""

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from lookalike.gather.providers.base import (
     Answer,
     Hit,
@@ -18,6 +20,7 @@ from lookalike.gather.providers.base import (
     text,
     whole_number,
 )  # fmt: skip
+from lookalike.settings.fields import Section
 
 PAGE = 30
 FEW = 3
@@ -48,10 +51,19 @@ def parse(payload: Mapping[str, Any]) -> Page:
     return Page(tuple(hits))
 
 
+class WebIQSettings(Section):
+    """Microsoft Web IQ, the successor of Bing's API."""
+
+    table: ClassVar[str] = "webiq"
+    endpoint: str = Field("https://api.microsoft.ai/v3/search/images", description="address of the search")
+    region: str = Field("US", description="country to search in")
+
+
 class WebIQ(WebProvider):
     """Each variant of a question is one paid call; they are asked only as long as photos are missing."""
 
     name: ClassVar[str] = "webiq"
+    section: ClassVar[type[Section] | None] = WebIQSettings
     summary: ClassVar[str] = "Microsoft Web IQ, the successor of Bing's API"
     terms: ClassVar[str] = "its terms of use decide whether photos may be kept and learnt from: read them first"
     docs: ClassVar[str] = "https://learn.microsoft.com/web-iq"
@@ -69,12 +81,12 @@ class WebIQ(WebProvider):
             "query": query.text[:1000],
             "maxResults": PAGE,
             "language": "en",
-            "region": self.settings.webiq.region,
+            "region": self.settings.of(WebIQSettings).region,
             "safeSearch": "strict" if query.safe else "off",
             "minWidth": query.min_size,
             "minHeight": query.min_size,
         }
-        return Request(self.settings.webiq.endpoint, json=body)
+        return Request(self.settings.of(WebIQSettings).endpoint, json=body)
 
     def read(self, payload: Any, query: Query) -> Page:
         """A page without the photos that are known to be too small."""
