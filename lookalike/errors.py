@@ -191,9 +191,9 @@ def _requirement(package: str) -> str:
         known = []
     for line in known:
         wanted, _, condition = line.partition(";")
-        if re.split(r"[^\w.-]", wanted.strip())[0].replace("_", "-").lower() == package.lower():
-            extra = re.search(r"extra == ['\"]([^'\"]+)", condition)
-            return f"lookalike[{extra[1]}]" if extra and extra[1] != "dev" else wanted.strip()
+        extra = re.search(r"extra == ['\"]([^'\"]+)", condition)
+        if re.split(r"[^\w.-]", wanted)[0].replace("_", "-").lower() == package.lower() and "dev" not in condition:
+            return f"lookalike[{extra[1]}]" if extra else wanted.strip()
     return package
 
 

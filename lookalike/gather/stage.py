@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from lookalike.errors import ConfigError, NetworkError, NotReadyError, UnusablePhoto
+from lookalike.errors import ConfigError, MissingExtraError, NetworkError, NotReadyError, UnusablePhoto
 from lookalike.gather import again, attribution, history, labels, sheet
 from lookalike.gather.api import Api
 from lookalike.gather.crew import FULL, Crew
@@ -167,13 +167,16 @@ class Gathering:
         return LabelResult(item.label, wanted, item.found, item.known, item.saved, item.total, reasons)
 
     def judge(self, result: Gathered) -> None:
-        """Raise NetworkError when a label has too few photos to be of use."""
+        """Raise NetworkError when a label has too few photos to be of use, MissingExtraError when that is why."""
         least = min(self.settings.gather.min_per_label, self.settings.gather.count or DEFAULT_COUNT)
         short = [row for row in result.labels if row.total < least]
         if not short:
             return
         counts = ", ".join(f"{row.label} {row.total}" for row in short)
-        raise NetworkError(f"too few photos ({least} needed): {counts}", self._way_on(), result=result)
+        outcomes = self.search.outcomes.values() if self.search else ()
+        lacking = outcomes and all(outcome.reason == "no-extra" for outcome in outcomes)
+        kind = MissingExtraError if lacking else NetworkError
+        raise kind(f"too few photos ({least} needed): {counts}", self._way_on(), result=result)
 
     def _way_on(self) -> str:
         """What to do about it: the first provider's reason tells."""

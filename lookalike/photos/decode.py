@@ -19,6 +19,7 @@ Children also swallow what the C libraries write to the terminal.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import pickle
 import queue
@@ -196,6 +197,7 @@ class _Child:
             if process.stdin and process.stdout and (self._ready or self._becomes_ready(process.stdout)):
                 return process.stdin, process.stdout
             self.end()
+        importlib.import_module("lookalike.photos.images")  # raises ImportError, if a missing package is why
         raise NotReadyError("the decoding process does not start", "is the installation complete?")
 
     def _becomes_ready(self, stdout: IO[bytes]) -> bool:
