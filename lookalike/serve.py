@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lookalike import __version__
-from lookalike.bundle import bundle, locate
+from lookalike.bundle import answer, bundle, locate
 from lookalike.errors import UnusablePhoto
 from lookalike.photos.decode import Pool
 from lookalike.project.paths import Project
@@ -111,7 +111,7 @@ def application(desk: Desk, token: str = "") -> Starlette:
         except (MultiPartException, ValueError) as error:
             return JSONResponse({"reason": "bad-request", "detail": str(error)}, 400)
         prediction = await desk.ask(name, photo)
-        body = {**bundle.document(prediction), "model": about["name"]}
+        body = {**answer.document(prediction), "model": about["name"]}
         return JSONResponse(body, 422 if prediction.reason else 200)
 
     async def page(request: Request) -> Response:
@@ -125,10 +125,10 @@ def application(desk: Desk, token: str = "") -> Starlette:
         return Response(content, media_type=kind, headers={"cache-control": "no-cache"})
 
     def fixed(value: dict[str, Any]) -> Any:
-        async def answer(_: Request) -> Response:
+        async def reply(_: Request) -> Response:
             return JSONResponse(value)
 
-        return answer
+        return reply
 
     return Starlette(
         routes=[
@@ -163,15 +163,22 @@ async def _photo(request: Request) -> tuple[str, bytes]:
 
 def openapi(labels: Iterable[str]) -> dict[str, Any]:
     """The API in OpenAPI's words."""
-    answer = {
+    said = {
         "type": "object",
-        "required": ["file", "label", "probability", "known", "probabilities"],
+        "required": ["file", "label", "probability", "known", "ranked", "probabilities"],
         "properties": {
             "file": {"type": "string"},
-            "label": {"enum": [*labels, bundle.NEITHER]},
-            "probability": {"type": "number", "minimum": 0, "maximum": 1},
+            "label": {"enum": [*labels, answer.NEITHER]},
+            "probability": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+            "closest": {
+                "enum": [*labels],
+                "description": "when none fits well enough, with reason and detail",
+            },
+            "reason": {"enum": [*answer.DOUBTS]},
+            "detail": {"type": "string"},
             "similarity": {"type": "number", "description": "to the photos learnt from, -1 to 1; not from every model"},
             "known": {"type": "boolean", "description": "false when the photo shows something else than the labels"},
+            "ranked": {"type": "array", "items": {"enum": [*labels]}, "description": "best first"},
             "probabilities": {"type": "object", "additionalProperties": {"type": "number"}},
             "model": {"type": "string"},
         },
@@ -183,7 +190,7 @@ def openapi(labels: Iterable[str]) -> dict[str, Any]:
         "summary": "Say what is on a photo",
         "requestBody": {"required": True, "content": {"multipart/form-data": form, "image/*": binary}},
         "responses": {
-            "200": _reply("the answer", answer),
+            "200": _reply("the answer", said),
             "400": _reply("not one photo", refusal),
             "413": {"description": "too many bytes"},
             "422": _reply("the photo cannot be read", refusal),

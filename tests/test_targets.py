@@ -149,7 +149,7 @@ def test_the_voila_app_runs_from_its_own_requirements(tmp_path: Path, model: Pat
             chooser.value.set_files({"name": "x.jpg", "mimeType": "image/jpeg", "buffer": PHOTO})
             page.wait_for_timeout(1000)
             page.click('button:has-text("Classify")')
-            assert page.inner_text("h2", timeout=20_000).startswith("circles: ")
+            assert page.inner_text("h2", timeout=20_000).startswith("circles ")
         finally:
             process.terminate()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,6 @@ from lookalike.files import sha256_file, write_text
 from lookalike.project.paths import load_bundle
 from lookalike.project.records import Bundle, InputSpec, Prediction
 
-NEITHER = "neither"
 FACE = "face.onnx"
 SIMILARITY = "similarity"  # the name of the second output of models that know how alike a photo is to those learnt
 Decoded = tuple[str, "np.ndarray | UnusablePhoto"]
@@ -90,9 +88,9 @@ class Model:
         """One row of answers; too unlikely or too unlike the photos learnt from, it is none of the labels."""
         order = np.argsort(-probabilities, kind="stable")
         ranked = tuple((self.description.labels[i], float(probabilities[i])) for i in order)
-        known = not _below(ranked[0][1], self.description.threshold)
-        known = known and not _below(similarity, self.description.min_similarity)
-        return Prediction(file, ranked[0][0], ranked, similarity, known)
+        doubt = "unlikely" if _below(ranked[0][1], self.description.threshold) else ""
+        doubt = "unlike" if _below(similarity, self.description.min_similarity) else doubt
+        return Prediction(file, ranked[0][0], ranked, similarity, doubt)
 
     def predict(self, photos: Iterable[tuple[str, Path | bytes]], batch_size: int = 16) -> Iterator[Prediction]:
         """An answer or a reason for each named photo, in order, with no more than one batch in memory."""
@@ -145,27 +143,6 @@ def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
         return probabilities
     powered = np.power(np.maximum(probabilities, 1e-30), 1.0 / temperature)
     return (powered / powered.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def document(prediction: Prediction, top: int | None = None) -> dict[str, Any]:
-    """A prediction as programs read it, the same from every door: a label with probabilities, or a reason."""
-    file = unicode(prediction.file)
-    if prediction.reason:
-        return {"file": file, "reason": prediction.reason, "detail": prediction.detail}
-    similarity = {} if prediction.similarity is None else {SIMILARITY: round(prediction.similarity, 6)}
-    return {
-        "file": file,
-        "label": prediction.label if prediction.known else NEITHER,
-        "probability": round(prediction.probabilities[0][1], 6),
-        **similarity,
-        "known": prediction.known,
-        "probabilities": {label: round(p, 6) for label, p in prediction.probabilities[:top]},
-    }
-
-
-def unicode(name: str) -> str:
-    """A file name as text that can be written anywhere; bytes of it that are no text become \\xNN."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def describe(description: Bundle) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lookalike.bundle.bundle import NEITHER, document, unicode
+from lookalike.bundle.answer import NEITHER, document, unicode, unsure
 from lookalike.errors import UnusablePhoto
 from lookalike.files import replacing
 from lookalike.predict.photos import Source
@@ -67,8 +67,10 @@ class Predictions:
         if self.printed:
             return
         shown = min(self.top, len(self.model.labels))
-        columns = ("photo", "label", "probability") + (("others",) if shown > 1 else ())
-        yield Table("", columns, tuple(_row(p, shown) for p in self.kept), right=("probability",))
+        rows = [_row(prediction, shown) for prediction in self.kept]
+        width = 4 if any(row[3] for row in rows) else 3
+        columns = ("photo", "label", "probability", "others" if shown > 1 else "")[:width]
+        yield Table("", columns, tuple(row[:width] for row in rows), right=("probability",))
         if self.total > 1 or self.passed:
             yield self.summary()
 
@@ -84,15 +86,16 @@ def answer(prediction: Prediction) -> str:
     return prediction.label if prediction.known else NEITHER
 
 
-def _row(prediction: Prediction, shown: int) -> tuple[str, ...]:
+def _row(prediction: Prediction, shown: int) -> tuple[str, str, str, str]:
+    """Photo, label, probability, and the other labels or the reason."""
     name = printable(prediction.file)
     if prediction.reason:
         detail = f"{prediction.reason}: {printable(prediction.detail)}" if prediction.detail else prediction.reason
-        return (name, "–", "", detail)[: 4 if shown > 1 else 3]
-    first = 1 if prediction.known else 0
-    others = ", ".join(f"{printable(label)} {p:.1%}" for label, p in prediction.probabilities[first:shown])
-    probability = f"{prediction.probabilities[0][1]:.1%}" if prediction.known else ""
-    return (name, printable(answer(prediction)), probability, others)[: 4 if shown > 1 else 3]
+        return name, "–", "", detail
+    if prediction.doubt:
+        return name, NEITHER, "", printable(unsure(prediction))
+    (_, best), *others = prediction.probabilities[:shown]
+    return name, printable(prediction.label), f"{best:.1%}", ", ".join(f"{printable(o)} {p:.1%}" for o, p in others)
 
 
 def printable(text: str) -> str:
@@ -102,8 +105,11 @@ def printable(text: str) -> str:
 
 def plain_line(prediction: Prediction) -> str:
     """One answer as one line for a person."""
-    said = prediction.reason or f"{printable(answer(prediction))}  {prediction.probabilities[0][1]:.1%}"
-    return f"{printable(prediction.file)}: {said}"
+    if prediction.doubt:
+        said = unsure(prediction)
+    else:
+        said = prediction.reason or f"{prediction.label}  {prediction.probabilities[0][1]:.1%}"
+    return f"{printable(prediction.file)}: {printable(said)}"
 
 
 def jsonl_line(prediction: Prediction, top: int) -> str:
@@ -125,9 +131,10 @@ class CsvLines:
         """The line of one answer."""
         by_label = dict(prediction.probabilities)
         numbers = [f"{by_label[label]:.6f}" if by_label else "" for label in self.labels]
-        best = f"{prediction.probabilities[0][1]:.6f}" if by_label else ""
+        best = f"{prediction.probabilities[0][1]:.6f}" if by_label and prediction.known else ""
         label = answer(prediction) if by_label else ""
-        return self._line([unicode(prediction.file), label, best, *numbers, prediction.reason])
+        reason = unsure(prediction) if prediction.doubt else prediction.reason
+        return self._line([unicode(prediction.file), label, best, *numbers, reason])
 
     @staticmethod
     def _line(cells: list[str]) -> str:

@@ -193,13 +193,19 @@ class Bundle(Record):
 class Prediction(Record):
     """The answer for one photo: label and probability, best first. `reason` says why there is none.
 
-    `similarity` to the photos learnt from is between -1 and 1, None when the model doesn't tell.
+    `similarity` to the photos learnt from is between -1 and 1, None when the model doesn't tell. `doubt` is why the
+    best label is only the closest one, and not the answer: `unlike` or `unlikely`.
     """
 
     file: str
     label: str = ""
     probabilities: tuple[tuple[str, float], ...] = ()
     similarity: float | None = None
-    known: bool = True
+    doubt: str = ""
     reason: str = ""
     detail: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether the best label is the answer."""
+        return not self.doubt

@@ -35,9 +35,9 @@ def warm_or_cold(size: int = 64, labels: int = 2, **nodes: Any) -> onnx.ModelPro
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
-def with_similarity(name: str = "similarity", node: str = "ReduceMean", **how: Any) -> onnx.ModelProto:
+def with_similarity(name: str = "similarity", node: str = "ReduceMean", labels: int = 2, **how: Any) -> onnx.ModelProto:
     """The same with a second output: how bright the photo is, from 0 to 1, as its likeness to photos learnt from."""
-    model = warm_or_cold()
+    model = warm_or_cold(labels=labels)
     how = how or {"axes": [1, 2, 3], "keepdims": 0}
     model.graph.initializer.append(numpy_helper.from_array(np.float32(1 / 255), "brightest"))
     model.graph.node.append(helper.make_node("Mul", ["floats", "brightest"], ["bright"]))

@@ -1,15 +1,15 @@
 import gradio
-from predict import Classifier
+from predict import Classifier, said
 
 classifier = Classifier()
 
 
-def classify(photo: str | None) -> dict[str, float]:
-    """Probabilities by label for a photo file; when none is likely enough, "neither" comes first."""
+def classify(photo: str | None) -> dict[str, float] | str:
+    """Probabilities by label for a photo file; when it is none of them well enough, words and no number."""
     if photo is None:
         return {}
     answer = classifier.classify(photo)
-    return answer["probabilities"] if answer["known"] else {"neither": 1.0}
+    return answer["probabilities"] if answer["known"] else said(answer)
 
 
 app = gradio.Interface(

@@ -27,6 +27,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_PIXELS = 50_000_000
 VANISHED = 250
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+DOUBTS = {"unlike": "this is unlike the photos it learnt from", "unlikely": "no label is likely enough"}
 
 
 class Classifier:
@@ -45,25 +46,40 @@ class Classifier:
             self.face = onnxruntime.InferenceSession(folder / "face.onnx", providers=["CPUExecutionProvider"])
 
     def classify(self, photo: str | Path | bytes | Image.Image) -> dict[str, Any]:
-        """Label, probability and all probabilities of a photo given as a path, bytes or a PIL image."""
+        """Label, probability and all probabilities of a photo given as a path, bytes or a PIL image.
+
+        When none of the labels fits well enough, the label is "neither" without a probability, and the closest label
+        and the reason are told; `said` puts it in words.
+        """
         image = upright(photo)
         if self.face:
             image = face_of(image, self.face)
         (p,), *more = self.session.run(None, {"image": fit(image, self.about["input"])[None]})
         p = np.maximum(p, 1e-30) ** (1 / self.about.get("temperature", 1.0))
         ranked = sorted(zip(self.labels, (p / p.sum()).tolist(), strict=True), key=lambda pair: -pair[1])
-        label, best = ranked[0]
-        known = best >= (self.about.get("threshold") or 0)
+        label, probability = ranked[0]
         alike = {"similarity": float(more[0][0])} if more else {}  # to the photos learnt from, when the model tells
-        if alike and self.about.get("min_similarity") is not None:
-            known = known and alike["similarity"] >= self.about["min_similarity"]
-        return {
-            "label": label if known else "neither",
-            "probability": best,
-            **alike,
-            "known": known,
-            "probabilities": dict(ranked),
-        }
+        doubt = self.doubt(probability, alike.get("similarity"))
+        best: dict[str, Any] = {"label": label, "probability": probability}
+        if doubt:
+            why = {"closest": label, "reason": doubt, "detail": DOUBTS[doubt]}
+            best = {"label": "neither", "probability": None, **why}
+        order = {"ranked": [name for name, _ in ranked], "probabilities": dict(ranked)}
+        return {**best, **alike, "known": not doubt, **order}
+
+    def doubt(self, probability: float, similarity: float | None) -> str:
+        """Why the best label is only the closest one and not the answer, or ""."""
+        alike = self.about.get("min_similarity")
+        if similarity is not None and alike is not None and similarity < alike:
+            return "unlike"
+        return "unlikely" if probability < (self.about.get("threshold") or 0) else ""
+
+
+def said(answer: dict[str, Any]) -> str:
+    """An answer as people read it."""
+    if answer["known"]:
+        return f"{answer['label']} {answer['probability']:.1%}"
+    return f"not sure; closest is {answer['closest']}: {answer['detail']}"
 
 
 def upright(photo: str | Path | bytes | Image.Image) -> Image.Image:
@@ -179,6 +195,6 @@ if __name__ == "__main__":
     for name in sys.argv[1:]:
         try:
             answer = classifier.classify(name)
-            sys.stdout.write(f"{name}: {answer['label']} {answer['probability']:.1%}\n")
+            sys.stdout.write(f"{name}: {said(answer)}\n")
         except (OSError, ValueError, SyntaxError) as error:
             sys.stdout.write(f"{name}: not read: {error}\n")

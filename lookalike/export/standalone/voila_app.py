@@ -2,7 +2,7 @@ import io
 
 import ipywidgets as widgets
 from IPython.display import display
-from predict import Classifier, upright
+from predict import Classifier, said, upright
 
 classifier = Classifier()
 upload = widgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
@@ -41,8 +41,9 @@ def classify(_: object = None) -> None:
     except Exception as error:
         label.value = f"This cannot be read as a photo ({type(error).__name__})."
         return
-    label.value = f"<h2>{escaped(answer['label'])}: {answer['probability']:.1%}</h2>"
-    bars.children = tuple(bar(name, p) for name, p in list(answer["probabilities"].items())[:8])
+    label.value = f"<h2>{escaped(said(answer))}</h2>"
+    shown = answer["ranked"][:8] if answer["known"] else []
+    bars.children = tuple(bar(name, answer["probabilities"][name]) for name in shown)
 
 
 def bar(name: str, p: float) -> widgets.FloatProgress:

@@ -35,17 +35,18 @@ async function classify() {
 function show(answer) {
   find('answer').hidden = false;
   find('bars').replaceChildren();
-  if (answer.reason) {
+  if (!answer.label) {
     find('label').textContent = 'No answer';
     find('remark').textContent = [answer.reason, answer.detail].filter(Boolean).join(': ');
     return;
   }
-  find('label').textContent = answer.label;
-  find('remark').textContent = answer.known ? '' : 'It looks like none of these enough to say so.';
-  find('bars').replaceChildren(...Object.entries(answer.probabilities).slice(0, 8).map(bar));
+  find('label').textContent = answer.known ? answer.label : `Not sure; closest is ${answer.closest}`;
+  find('remark').textContent = answer.known ? '' : `${answer.detail}.`.replace(/^./, (letter) => letter.toUpperCase());
+  const bars = answer.known ? answer.ranked.slice(0, 8) : [];
+  find('bars').replaceChildren(...bars.map((label) => bar(label, answer.probabilities[label])));
 }
 
-function bar([label, probability]) {
+function bar(label, probability) {
   const row = document.createElement('li');
   const name = row.appendChild(document.createElement('div'));
   name.className = 'name';

@@ -23,14 +23,19 @@ export async function open() {
   return { about, classify, privacy: 'Photos stay in this browser: the page cannot send them anywhere.' };
 }
 
-// The same arithmetic as in Python: p^(1/T), normalised; too unlikely, or too unlike the photos that the model learnt
-// from, the answer is "neither".
+// The same answer as from bundle/answer.py: p^(1/T), normalised; too unlikely, or too unlike the photos that
+// the model learnt from, it is "neither". `ranked` has the labels, best first: an object would put numbers in order.
+const DOUBTS = { unlike: 'this is unlike the photos it learnt from', unlikely: 'no label is likely enough' };
+
 export function answer(about, raw, similarity) {
   const powered = raw.map((p) => Math.max(p, 1e-30) ** (1 / (about.temperature || 1)));
   const total = powered.reduce((sum, p) => sum + p, 0);
   const ranked = powered.map((p, i) => [about.labels[i], p / total]).sort((a, b) => b[1] - a[1]);
   const below = (value, limit) => value != null && limit != null && value < limit;
-  const known = !below(ranked[0][1], about.threshold) && !below(similarity, about.min_similarity);
-  const probabilities = Object.fromEntries(ranked);
-  return { label: known ? ranked[0][0] : 'neither', probability: ranked[0][1], similarity, known, probabilities };
+  const unlikely = below(ranked[0][1], about.threshold) ? 'unlikely' : '';
+  const doubt = below(similarity, about.min_similarity) ? 'unlike' : unlikely;
+  const [closest, probability] = ranked[0];
+  const unsure = { label: 'neither', probability: null, closest, reason: doubt, detail: DOUBTS[doubt] };
+  const order = { ranked: ranked.map(([label]) => label), probabilities: Object.fromEntries(ranked) };
+  return { ...(doubt ? unsure : { label: closest, probability }), similarity, known: !doubt, ...order };
 }
