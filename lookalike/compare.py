@@ -82,9 +82,11 @@ def run(project: Project, names: tuple[str, str], *, report: Reporter = SILENT) 
     usable = np.ones(len(shared), dtype=bool)
     for folder, trained in zip(folders, runs, strict=True):
         places = [(project.locate(trained.images) / e.file, e.sha256) for e in shared]
+        model = bundle.load(folder / "model")
+        model.reader.prepare()
         pixels, _ = cache.get(places, exact(trained.input), report=report)
         usable &= np.array([seen is not None for seen in pixels], dtype=bool)
-        right.append(_right(bundle.load(folder / "model"), shared, pixels, trained.labels))
+        right.append(_right(model, shared, pixels, trained.labels))
     if not usable.any():
         raise NotReadyError("the two runs held back no photo in common", "train both with the same --seed and --valid")
     first, second = (answers[usable] for answers in right)

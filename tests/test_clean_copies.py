@@ -163,7 +163,7 @@ def test_where_photos_show_faces_those_with_none_or_several_are_marked(
         return {(255, 0, 0): [one, one], (0, 0, 255): []}.get(corner, [one, small])
 
     monkeypatch.setattr(faces, "find", find)
-    monkeypatch.setattr(faces, "available", lambda: True)
+    monkeypatch.setattr(faces, "offered", lambda *_: True)
     data = cli("clean", "--json").data
     marked = {item["file"]: item["reason"] for item in data["notes"]}
     assert marked == {"circles/crowd.png": "several-faces", "stripes/nobody.png": "no-face"}

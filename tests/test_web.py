@@ -223,7 +223,7 @@ def test_the_single_file_holds_everything(made: Path) -> None:
 
 
 def test_without_npm_the_error_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(runtime, "user_cache", lambda: tmp_path)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(MissingExtraError) as error:
         runtime.files()
@@ -233,7 +233,7 @@ def test_without_npm_the_error_says_what_to_run(tmp_path: Path, monkeypatch: pyt
 def test_a_runtime_that_is_not_the_pinned_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tarfile
 
-    monkeypatch.setattr(runtime, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(runtime, "user_cache", lambda: tmp_path)
     folder = tmp_path / runtime.PACKAGE.replace("@", "-")
     folder.mkdir()
     with tarfile.open(folder / "x.tgz", "w:gz") as archive:

@@ -25,6 +25,7 @@ from lookalike.project.paths import load_bundle
 from lookalike.project.records import Bundle, InputSpec, Prediction
 
 FACE = "face.onnx"
+AGAIN_OLD = "run `lookalike train` again"
 SIMILARITY = "similarity"  # the name of the second output of models that know how alike a photo is to those learnt
 Decoded = tuple[str, "np.ndarray | UnusablePhoto"]
 
@@ -40,11 +41,15 @@ class Reader:
         """uint8 (size, size, 3). Raises UnusablePhoto."""
         from lookalike.photos import images  # Pillow takes 20 ms, and `predict` reads photos in other processes
 
+        self.prepare()
+        return images.read(source, self.spec)
+
+    def prepare(self) -> None:
+        """Let this process find faces with the model's own detector, for pixels read in other ways."""
         if self.face:
             from lookalike.photos import faces
 
             faces.use(self.face)
-        return images.read(source, self.spec)
 
 
 class Model:
@@ -195,7 +200,10 @@ def reader(folder: Path, description: Bundle) -> Reader:
     """How photos are read for the model of a description that `check` gave. Raises NotReadyError."""
     face = folder.resolve() / FACE if FACE in description.files else None
     if face:
-        onnxfile.inspect(face.read_bytes())
+        data = face.read_bytes()
+        onnxfile.inspect(data)
+        if b"kps_32" not in data:
+            raise NotReadyError(f"{face} finds faces in a way this lookalike no longer knows", AGAIN_OLD)
     return Reader(description.input, face)
 
 

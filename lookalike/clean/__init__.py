@@ -37,17 +37,18 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> R
     if not project.images.is_dir():
         raise NotReadyError(f"there is no folder {project.images}", "run `lookalike gather NAME NAME` first")
     try:
-        return _run(project, manifest, wishes, report)
+        return _run(project, manifest, settings, report)
     except OSError as error:
         hint = "photos, manifest and quarantine must be writable; `lookalike clean --dry-run` only looks"
         raise NotReadyError(f"{error.filename or project.images}: {error.strerror or error}", hint) from error
 
 
-def _run(project: Project, manifest: Manifest, wishes: CleanSettings, report: Reporter) -> Result:
+def _run(project: Project, manifest: Manifest, settings: Settings, report: Reporter) -> Result:
+    wishes = settings.clean
     if wishes.review:
         from lookalike.clean.review import serve
 
-        return serve(project, wishes, report=report)
+        return serve(project, settings, report=report)
     with nullcontext() if wishes.dry_run else manifest.lock():
         if wishes.undo or wishes.undo_run or wishes.undo_file:
             files, run, dry = wishes.undo_file, wishes.undo_run, wishes.dry_run
@@ -57,30 +58,29 @@ def _run(project: Project, manifest: Manifest, wishes: CleanSettings, report: Re
 
             return apply(project, manifest, wishes) if wishes.apply else export(project, manifest, wishes)
         with Memory(project.cache) as memory:
-            return _clean(project, manifest, wishes, memory, report=report)
+            return _clean(project, manifest, settings, memory, report=report)
 
 
-def _clean(
-    project: Project, manifest: Manifest, settings: CleanSettings, memory: Memory, *, report: Reporter
-) -> Cleaning:
-    state = manifest.fold() if settings.dry_run else aside.reconcile(project, manifest)
+def _clean(project: Project, manifest: Manifest, settings: Settings, memory: Memory, *, report: Reporter) -> Cleaning:
+    wishes = settings.clean
+    state = manifest.fold() if wishes.dry_run else aside.reconcile(project, manifest)
     if manifest.refused:
         report.warn(f"{manifest.refused} lines of {manifest.path} name no photos of this set and were passed over")
     found = survey(project, state, settings, memory, report=report)
     result = Cleaning(
         run=aside.new_run(),
-        dry_run=settings.dry_run,
+        dry_run=wishes.dry_run,
         before=dict(Counter(photo.label for photo in found.photos)),
         aside=tuple(found.away),
         notes=tuple(found.notes),
         groups=tuple(tuple(photo.file for photo in group) for group in found.groups),
-        suspects=tuple(asdict(item) for item in found.suspects.ranked[: settings.suspects]),
+        suspects=tuple(asdict(item) for item in found.suspects.ranked[: wishes.suspects]),
         purity=found.suspects.purity,
         skipped=found.passed,
     )
-    if settings.dry_run:
+    if wishes.dry_run:
         return result
-    _ask(result, settings, report)
+    _ask(result, wishes, report)
     adopted = ledger.register(manifest, state, found, result.run)
     stamps = {photo.file: photo.stamp for photo in found.photos}
     done = replace(_move(project, manifest, state, stamps, result=result, report=report), adopted=adopted)

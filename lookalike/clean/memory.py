@@ -26,7 +26,7 @@ _VERSION = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS photos (path TEXT PRIMARY KEY, size INT, changed INT, facts TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pictures (sha256 TEXT PRIMARY KEY, picture BLOB) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS faces (sha256 TEXT PRIMARY KEY, number INT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS main_faces (sha256 TEXT PRIMARY KEY, number INT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS features (sha256 TEXT PRIMARY KEY, features BLOB) WITHOUT ROWID;
 """
 _COMMIT_EVERY = 500
@@ -112,12 +112,12 @@ class Memory:
 
     def faces(self, content: str) -> int | None:
         """How many main faces a photo has, if that is known."""
-        row = self._store.execute("SELECT number FROM faces WHERE sha256 = ?", (content,)).fetchone()
+        row = self._store.execute("SELECT number FROM main_faces WHERE sha256 = ?", (content,)).fetchone()
         return int(row[0]) if row else None
 
     def keep_faces(self, content: str, number: int) -> None:
         """Remember that."""
-        self._store.execute("INSERT OR REPLACE INTO faces VALUES (?, ?)", (content, number))
+        self._store.execute("INSERT OR REPLACE INTO main_faces VALUES (?, ?)", (content, number))
         self._count()
 
     def _count(self) -> None:

@@ -1,6 +1,6 @@
 """Sets about people: photos without a face, or with several, where nearly every photo shows one.
 
-Whether a set is about faces is asked of a few photos of each label first. Needs the optional face detector.
+Whether a set is about faces is asked of a few photos of each label first.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from lookalike.errors import UnusablePhoto
 from lookalike.photos import faces
 from lookalike.photos.decode import Pool
 from lookalike.report import Reporter
+from lookalike.settings.fields import Settings
 
 SAMPLE = 4
 ABOUT_FACES = 0.7
@@ -27,9 +28,13 @@ AS_LARGE = 0.25
 
 
 def findings(
-    images: Path, photos: Sequence[Seen], memory: Memory, *, jobs: int | None, report: Reporter
+    images: Path, photos: Sequence[Seen], memory: Memory, settings: Settings, *, report: Reporter
 ) -> list[Finding]:
-    """Photos with no face or several faces of similar size; none when the set is not about faces."""
+    """Photos with no face or several faces of similar size; none when the set is not about faces, or can't be
+    searched for them."""
+    if not faces.offered(settings.network, report):
+        return []
+    jobs = settings.clean.jobs
     by_label: dict[str, list[Seen]] = defaultdict(list)
     for photo in photos:
         by_label[photo.label].append(photo)

@@ -26,7 +26,7 @@ from lookalike.photos.decode import Pool
 from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project
 from lookalike.report import Block, Reporter
-from lookalike.settings.fields import CleanSettings
+from lookalike.settings.fields import Settings
 from lookalike.web import server as web
 
 MAX_BODY = 4_000_000
@@ -59,9 +59,10 @@ class Reviewed:
         return [f"{self.decisions} decisions kept in the manifest"]
 
 
-def serve(project: Project, settings: CleanSettings, *, report: Reporter) -> Reviewed:
+def serve(project: Project, settings: Settings, *, report: Reporter) -> Reviewed:
     """Look at the set, then serve the page until Ctrl-C. Raises ConfigError when the port cannot be had."""
-    sock = web.listen(settings.host, settings.port)
+    wishes = settings.clean
+    sock = web.listen(wishes.host, wishes.port)
     manifest = Manifest(project.images)
     with manifest.lock(), Memory(project.cache) as memory:
         state = aside.reconcile(project, manifest)
@@ -69,9 +70,9 @@ def serve(project: Project, settings: CleanSettings, *, report: Reporter) -> Rev
         ledger.register(manifest, state, found, aside.new_run())
     board = Board(project, found)
     token = web.new_token()
-    with Pool(settings.jobs) as pool:
+    with Pool(wishes.jobs) as pool:
         host, port = sock.getsockname()[:2]
-        hosts = web.own_hosts(settings.host, port) | web.own_hosts(host, port)
+        hosts = web.own_hosts(wishes.host, port) | web.own_hosts(host, port)
         app = web.Guard(build(board, pool, token), hosts=hosts, token=token, private=True, max_body=MAX_BODY)
         report.note(f"review page: {web.address(sock)}/?token={token}")
         report.note("press Ctrl-C to end; every decision is kept at once")

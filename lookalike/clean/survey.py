@@ -17,7 +17,7 @@ from lookalike.project.manifest import State
 from lookalike.project.paths import Project
 from lookalike.project.walk import Found, walk
 from lookalike.report import Reporter
-from lookalike.settings.fields import CleanSettings
+from lookalike.settings.fields import CleanSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,12 @@ class Survey:
         return tuple(item for item in self.suspects.ranked if item.score >= SUSPECT)
 
 
-def survey(project: Project, state: State, settings: CleanSettings, memory: Memory, *, report: Reporter) -> Survey:
+def survey(project: Project, state: State, everything: Settings, memory: Memory, *, report: Reporter) -> Survey:
     """Look at every photo and judge it; what a person has decided to keep is not to be set aside.
 
     Raises NotReadyError when there are no photos.
     """
+    settings = everything.clean
     walked = walk(project.images)
     photos = look(walked, memory, jobs=settings.jobs, report=report)
     if not photos:
@@ -70,7 +71,7 @@ def survey(project: Project, state: State, settings: CleanSettings, memory: Memo
             away.setdefault(finding.file, finding)
         else:
             notes.append(finding)
-    for finding in _people(project, good, settings, memory, report):
+    for finding in _people(project, good, everything, memory, report):
         if checks.moves(finding.reason, settings) and finding.file not in kept:
             away.setdefault(finding.file, finding)
         else:
@@ -85,16 +86,15 @@ def survey(project: Project, state: State, settings: CleanSettings, memory: Memo
 
 
 def _people(
-    project: Project, good: list[Seen], settings: CleanSettings, memory: Memory, report: Reporter
+    project: Project, good: list[Seen], everything: Settings, memory: Memory, report: Reporter
 ) -> list[Finding]:
-    """Photos with no face or several, where the detector is installed and wanted."""
-    from lookalike.photos import faces
-
-    if not (settings.faces and settings.suspects and len(good) >= 2 * LEAST and faces.available()):
+    """Photos with no face or several, where that is wanted and can be seen."""
+    settings = everything.clean
+    if not (settings.faces and settings.suspects and len(good) >= 2 * LEAST):
         return []
     from lookalike.clean.people import findings
 
-    return findings(project.images, good, memory, jobs=settings.jobs, report=report)
+    return findings(project.images, good, memory, everything, report=report)
 
 
 def _suspects(

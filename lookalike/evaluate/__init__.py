@@ -33,6 +33,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     folder = project.run_dir(wanted.run)
     trained = load_run(folder)
     model = bundle.load(folder / "model")
+    model.reader.prepare()
     as_trained = dataclasses.replace(model.description, temperature=1.0)
     plain = bundle.Model(as_trained, model.session, model.reader)
     answers = collect(folder, project.locate(trained.images), trained, plain, report=report)

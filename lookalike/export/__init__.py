@@ -106,7 +106,7 @@ def _write(part: Path, trained: Trained, writers: Mapping[str, Writer], wanted: 
         files += writer(part, trained)
         task.advance()
     if trained.run.input.crop == "face":
-        files += face(part)
+        files += face(part, trained)
     shutil.copyfile(STANDALONE, part / "predict.py")
     parity = proof.prove(part, trained, wanted, learner="learner" in writers)
     task.advance()

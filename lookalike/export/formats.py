@@ -48,11 +48,9 @@ def onnx(folder: Path, trained: Trained) -> list[str]:
     return ["model.onnx"]
 
 
-def face(folder: Path) -> list[str]:
-    """face.onnx: the detector of a network that looks at faces, so that the model needs no other package."""
-    from lookalike.photos import faces
-
-    write_bytes(folder / "face.onnx", faces.flexible())
+def face(folder: Path, trained: Trained) -> list[str]:
+    """face.onnx: what finds faces for a network that looks at them, as the run used it."""
+    shutil.copyfile(trained.folder / "model" / "face.onnx", folder / "face.onnx")
     return ["face.onnx"]
 
 

@@ -48,6 +48,7 @@ def prove(folder: Path, trained: Trained, wanted: ExportSettings, *, learner: bo
     from lookalike.vision import means
 
     spec, model = trained.run.input, folder / "model.onnx"
+    bundle.Reader(spec, folder / bundle.FACE if spec.crop == "face" else None).prepare()
     named = photos(trained.photos, wanted.proof)
     pixels = [images.read(data, spec) for _, data in named]
     expected, alike = means.ask(trained.network, spec, pixels)

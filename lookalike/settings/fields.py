@@ -101,7 +101,7 @@ class CleanSettings(Section):
     )
     keep_copies: bool = Field(False, description="leave copies in the set; a split still keeps them together")
     suspects: int = Field(20, ge=0, description="how many probably wrong labels to show; 0 does not look for them")
-    faces: bool = Field(True, description="where photos show faces, mark those with none or several (extra: faces)")
+    faces: bool = Field(True, description="where photos show faces, mark those with none or several")
     apply_suspects: int | None = Field(None, ge=0, description="also set aside this many of the most suspect photos")
     dry_run: bool = Field(False, description="only show what would be set aside")
     yes: bool = Field(False, description="do not ask, even when more than half of the photos would go")
@@ -135,7 +135,7 @@ class TrainSettings(Section):
     recipe: str = Field("auto", description="how to train", json_schema_extra={"names": "recipe"})
     valid: float = Field(0.2, gt=0, lt=0.9, description="share of the photos held back to measure accuracy")
     crop: Literal["none", "face", "auto"] = Field(
-        "auto", description="look at the main face, at none but the whole photo, or (extra: faces) at what most show"
+        "auto", description="look at the main face, at none but the whole photo, or at what most show"
     )
     resume: bool = Field(False, description="go on with a training that was stopped, after its last kept epoch")
     budget: Seconds | None = Field(
@@ -208,7 +208,7 @@ class ServeSettings(Section):
 
 
 class NetworkSettings(Section):
-    """Limits of every download."""
+    """Limits of every download, and what need not be downloaded."""
 
     allow_hosts: Words = Field(
         [],
@@ -220,6 +220,7 @@ class NetworkSettings(Section):
     connect_timeout: float = Field(5, gt=0, description="seconds to reach a host")
     read_timeout: float = Field(15, gt=0, description="seconds a host may stay silent")
     total_timeout: float = Field(30, gt=0, description="seconds one photo may take in all")
+    weights: Path | None = Field(None, description="folder to look in for files of weights before they are fetched")
 
 
 OwnSection = TypeVar("OwnSection", bound=Section)

@@ -53,7 +53,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     found = walk(project.images)
     require_labels(found)
     report.note(f"{found.summary()}; loading torch")
-    with _Reading(project, wanted, found, report) as reading:  # while torch is loaded: each takes seconds
+    with _Reading(project, settings, found, report) as reading:  # while torch is loaded: each takes seconds
         from lookalike.vision import distributed, weights
         from lookalike.vision.device import choose
 
@@ -72,11 +72,12 @@ class _Reading:
     Of several processes the first does it and the others, held up by the cache's lock, find its work there.
     """
 
-    def __init__(self, project: Project, wanted: TrainSettings, found: Walk, report: Reporter) -> None:
+    def __init__(self, project: Project, settings: Settings, found: Walk, report: Reporter) -> None:
+        wanted = settings.train
         self._prepare = lambda spec: prepare(project, wanted, spec, found, report)
         photos = [project.images / item.file for item in found.photos]
         self.pool = ThreadPoolExecutor(1)
-        self.spec = self.pool.submit(framing, wanted, photos, report)
+        self.spec = self.pool.submit(framing, settings, photos, report)
         settled = wanted.size or not wanted.budget
         self._prepared = self.pool.submit(lambda: self._prepare(self.spec.result())) if settled else None
 
@@ -211,7 +212,7 @@ def _write(
     )  # fmt: skip
     files = ["model.onnx"]
     if done.input.crop == "face":
-        write_bytes(folder / "model" / FACE, faces.flexible())
+        write_bytes(folder / "model" / FACE, faces.model())
         files.append(FACE)
     write_description(folder / "model", bundle, files)
     write_json(folder / "plan.json", trained.plan)

@@ -22,7 +22,7 @@ from lookalike.project.paths import Project
 from lookalike.project.records import Dataset, Example, InputSpec, Part
 from lookalike.project.walk import Found, Walk
 from lookalike.report import Reporter
-from lookalike.settings.fields import TrainSettings
+from lookalike.settings.fields import Settings, TrainSettings
 
 # Networks trained on random crops do best on somewhat larger pictures (H. Touvron et al., "Fixing the train-test
 # resolution discrepancy", 2019). Measured with a linear probe on efficientnet_lite0, four times five folds, accuracy
@@ -37,22 +37,24 @@ TEST_SHARE = 0.1
 TEST_SEED = 1_000_003  # another shuffle than the one that chooses the photos held back
 
 
-def framing(wanted: TrainSettings, photos: Sequence[Path], report: Reporter) -> InputSpec:
+def framing(settings: Settings, photos: Sequence[Path], report: Reporter) -> InputSpec:
     """How the network will see these photos, as told or as suits them; how its colours are scaled is not known here.
 
-    Raises MissingExtraError when it shall see faces and the detector is not installed.
+    Raises NetworkError when it shall see faces and what finds them is nowhere to be had.
     """
-    crop = "face" if _looks_at_faces(wanted.crop, photos, report) else "none"
+    wanted = settings.train
+    crop = "face" if _looks_at_faces(settings, photos, report) else "none"
     return InputSpec(wanted.size or _fitting_size(photos, crop), "crop", crop=crop)
 
 
-def _looks_at_faces(crop: str, photos: Sequence[Path], report: Reporter) -> bool:
+def _looks_at_faces(settings: Settings, photos: Sequence[Path], report: Reporter) -> bool:
     """Whether the network shall see faces only: as told, or with `auto` when most of some photos show one."""
-    if crop == "none" or (crop == "auto" and not faces.available()):
-        return False
-    faces.model_file()
+    crop = settings.train.crop
     if crop == "face":
+        faces.require(settings.network, report)
         return True
+    if crop == "none" or not faces.offered(settings.network, report):
+        return False
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         seen = [shown for shown in pool.map(_shows_face, _some(photos, SAMPLE)) if shown is not None]
     if not seen:
@@ -67,7 +69,7 @@ def _looks_at_faces(crop: str, photos: Sequence[Path], report: Reporter) -> bool
 def _shows_face(path: Path) -> bool | None:
     """Whether a photo shows a face at first sight; None when it can't be read."""
     try:
-        return bool(faces.find(images.open_rgb(path, at_least=faces.SIDES[0]), faces.SIDES[:1]))
+        return bool(faces.find(images.open_rgb(path, at_least=faces.SIDE)))
     except UnusablePhoto:
         return None
 

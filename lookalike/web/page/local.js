@@ -1,6 +1,6 @@
 // The engine of the exported page: the model runs in this browser, and photos never leave it.
 import { asset, module } from './assets.js';
-import { faceFinder } from './faces.js';
+import { faceFinder, mainFace } from './faces.js';
 import { readPixels } from './pixels.js';
 
 export async function open() {
@@ -11,7 +11,7 @@ export async function open() {
   ort.env.logLevel = 'error';
   const start = (bytes) => ort.InferenceSession.create(bytes, { executionProviders: ['wasm'] });
   const session = await start(model);
-  const look = about.input.crop === 'face' ? faceFinder(ort, await start(await asset('face.onnx.gz'))) : undefined;
+  const look = about.input.crop === 'face' ? mainFace(faceFinder(ort, await start(await asset('face.onnx.gz')))) : undefined;
   const classify = async (blob) => {
     const pixels = await readPixels(blob, about.input, look);
     if (pixels.reason) return pixels;

@@ -49,6 +49,22 @@ export function square(bitmap, box, across, down, part = whole(bitmap)) {
   return resize((top, rows) => draw(bitmap, box, part, top, rows), box.width, box.height, across, down);
 }
 
+// Blocks of the photo, across x down of them from (left, top), as their means in RGB; black beyond the photo's edge.
+export function region(bitmap, left, top, across, down, block) {
+  const box = { left: left * block, top: top * block, width: across * block, height: down * block };
+  const [sums, half, bits] = [new Uint32Array(3 * across * down), (block * block) >> 1, 2 * Math.log2(block)];
+  let y = 0;
+  for (const { data, rows } of strips((from, count) => draw(bitmap, box, whole(bitmap), from, count), box.width, box.height)) {
+    for (let i = 0; i < rows; i++, y++) {
+      for (let x = 0; x < box.width; x++) {
+        const [to, from] = [3 * (Math.floor(y / block) * across + Math.floor(x / block)), 4 * (i * box.width + x)];
+        for (let c = 0; c < 3; c++) sums[to + c] += data[from + c];
+      }
+    }
+  }
+  return sums.map((sum) => (sum + half) >>> bits);
+}
+
 // The part of the photo that counts, in its own pixels; for "pad" it is larger than the photo.
 export function frame(width, height, { size, resize: how = 'crop' }) {
   if (how === 'squish') return { left: 0, top: 0, width, height };
