@@ -1,4 +1,7 @@
-"""The only file that prints: results on stdout, everything else on stderr, bars only on a terminal."""
+"""The only file that prints: results on stdout, everything else on stderr, bars only on a terminal.
+
+Whatever a label, a file name or a stranger's text holds, nothing printed here steers the terminal.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from lookalike.errors import LookalikeError, NotReadyError
-from lookalike.project.records import json_text
 from lookalike.report import Result, Table, Task
+from lookalike.text import json_text, printable
 
 FORMAT_VERSION = 1
 
@@ -94,12 +97,12 @@ class Console:
     def emit(self, text: str) -> None:
         """Output itself, at once. Raises NotReadyError when it cannot be written."""
         with self._to_whoever_reads():
-            print(text, flush=True)
+            print("\n".join(map(printable, text.split("\n"))), flush=True)
 
     def _aside(self, text: str, end: str = "\n") -> None:
         """To stderr; that it cannot be written is no reason to stop."""
         try:
-            print(text, end=end, file=sys.stderr, flush=True)
+            print(printable(text), end=end, file=sys.stderr, flush=True)
         except OSError:
             _give_up(sys.stderr)
 
@@ -159,11 +162,13 @@ class Console:
         room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         for block in result.show():
             if isinstance(block, str):
-                print(block, flush=True)
-            elif room and room < sum(_widths(block)) + 3 * len(block.columns) + 1:
-                _print_folded(block)
+                print(printable(block), flush=True)
+                continue
+            table = _printable(block)
+            if room and room < sum(_widths(table)) + 3 * len(table.columns) + 1:
+                _print_folded(table)
             else:
-                print(_drawn(block), flush=True)
+                print(_drawn(table), flush=True)
 
 
 def _fault(error: LookalikeError, code: int) -> dict[str, Any]:
@@ -172,6 +177,11 @@ def _fault(error: LookalikeError, code: int) -> dict[str, Any]:
     if error.result:
         body |= {"kind": error.result.kind, "data": error.result.data()}
     return body
+
+
+def _printable(table: Table) -> Table:
+    cells = [tuple(map(printable, cells)) for cells in (table.columns, table.right, *table.rows)]
+    return Table(printable(table.title), cells[0], tuple(cells[2:]), cells[1])
 
 
 def _drawn(table: Table) -> str:
@@ -228,7 +238,7 @@ def _bar(title: str, total: int | None) -> Iterator[Task]:
 
         class Bar:
             def advance(self, steps: int = 1, status: str = "") -> None:
-                fields: dict[str, Any] = {"status": status} if status else {}
+                fields: dict[str, Any] = {"status": printable(status)} if status else {}
                 progress.update(key, advance=steps, **fields)
 
         yield Bar()

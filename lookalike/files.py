@@ -6,7 +6,6 @@ final name. Of an artefact of several files, the JSON file that marks it complet
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
@@ -15,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from lookalike.text import CsvWriter, csv_rows
 
 PART = ".part"  # how the name of a file ends that is still being written
 
@@ -64,11 +65,23 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Replace a CSV file in one step."""
-    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(rows)
+    """Replace a CSV file in one step. No cell is a formula to a spreadsheet, and `read_rows` gives back what was given.
+
+    Names of files that are no text are written byte by byte.
+    """
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = CsvWriter(file)
+        for row in (columns, *rows):
+            writer.row(row)
+
+
+def read_rows(path: Path, needed: Iterable[str] = ()) -> list[dict[str, str]]:
+    """The rows of a CSV file that `write_rows` wrote, by column.
+
+    Raises OSError, and ValueError when it is no CSV or lacks one of the `needed` columns.
+    """
+    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+        return list(csv_rows(file, needed))
 
 
 def sha256_file(path: Path) -> str:

@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from lookalike.text import printable
+
 
 @dataclass(frozen=True)
 class Table:
@@ -109,7 +111,7 @@ class Logged:
     def write(self, text: str) -> None:
         """One line for the file alone, after the time of day."""
         with suppress(OSError), self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{datetime.now().astimezone():%H:%M:%S} {text}\n")
+            file.write(f"{datetime.now().astimezone():%H:%M:%S} {printable(text)}\n")
 
     def note(self, text: str) -> None:
         self.write(text)

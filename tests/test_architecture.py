@@ -13,8 +13,8 @@ import lookalike
 
 PACKAGE = Path(lookalike.__file__).parent
 LAYERS = [
-    {"errors"},
-    {"files", "report", "plugins", "__init__"},
+    {"errors", "text", "__init__"},
+    {"files", "report", "plugins"},
     {"project", "settings"},
     {"photos", "net", "web", "metrics"},
     {"bundle"},

@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from lookalike.clean import aside, ledger, sheet
 from lookalike.clean.checks import require_known
 from lookalike.clean.memory import Memory, Stamp, stamp_of
-from lookalike.clean.result import Cleaning, Restored, shown
+from lookalike.clean.result import Cleaning, Restored
 from lookalike.clean.survey import survey
 from lookalike.errors import NotReadyError
 from lookalike.project.manifest import Manifest, State
@@ -110,11 +110,11 @@ def _move(
         for finding in result.aside:
             try:
                 if stamp_of(project.images / finding.file) != stamps[finding.file]:
-                    report.warn(f"{shown(finding.file)} has changed meanwhile and stays")
+                    report.warn(f"{finding.file} has changed meanwhile and stays")
                 elif aside.set_aside(project, manifest, state, finding, result.run):
                     moved.append(finding)
             except OutsideError as error:
-                report.warn(f"{shown(finding.file)} stays: {error}")
+                report.warn(f"{finding.file} stays: {error}")
             task.advance()
     return replace(result, aside=tuple(moved))
 

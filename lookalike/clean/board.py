@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from lookalike.clean import aside, decide, history
 from lookalike.clean.survey import Survey
 from lookalike.errors import NotReadyError
 from lookalike.files import sha256_file
+from lookalike.project.dataset import read_examples
 from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project, load_evaluation, newest
 from lookalike.project.records import ImageRecord
@@ -172,7 +172,6 @@ def _mistakes(project: Project) -> tuple[dict[str, Any], ...]:
 def _split(project: Project) -> dict[str, str]:
     """The side of each photo in the newest training, if there was one."""
     try:
-        with (project.run_dir() / "split.csv").open(newline="", encoding="utf-8") as file:
-            return {row["file"]: row["part"] for row in csv.DictReader(file) if row.get("file") and row.get("part")}
-    except (NotReadyError, OSError, UnicodeDecodeError, csv.Error):
+        return {example.file: example.part for example in read_examples(project.run_dir() / "split.csv")}
+    except NotReadyError:
         return {}

@@ -5,16 +5,14 @@ Columns: file, label, status, reason, detail, group, decision. A decision is emp
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from lookalike.clean import aside, decide
-from lookalike.clean.result import shown
 from lookalike.errors import ConfigError
-from lookalike.files import write_rows
+from lookalike.files import read_rows, write_rows
 from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project
 from lookalike.report import Block, Table
@@ -42,7 +40,7 @@ class Marks:
         """How many of each, and what could not be done."""
         yield ", ".join(f"{count} {what}" for what, count in self.done.items()) + f" ({self.path})"
         if self.refused:
-            yield Table("not done", ("file", "why"), tuple((shown(file), why) for file, why in self.refused))
+            yield Table("not done", ("file", "why"), self.refused)
 
 
 def export(project: Project, manifest: Manifest, settings: CleanSettings) -> Marks:
@@ -77,12 +75,8 @@ def _read(path: Path) -> list[tuple[str, str]]:
     """File and decision of each decided row. Raises ConfigError when the file cannot be used."""
     hint = "write one with `clean --export-marks FILE`"
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            if not {"file", "decision"} <= set(rows.fieldnames or ()):
-                raise ConfigError(
-                    f"{path} has no columns file and decision", "write one with `clean --export-marks FILE`"
-                )
-            return [(row["file"], row["decision"].strip()) for row in rows if (row["decision"] or "").strip()]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = read_rows(path, ("file", "decision"))
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", hint) from None
+    decided = ((row.get("file", ""), row.get("decision", "").strip()) for row in rows)
+    return [(file, decision) for file, decision in decided if decision]

@@ -95,7 +95,7 @@ class Cleaning:
 
     def _suspects(self) -> Table:
         rows = tuple(
-            (shown(item["file"]), item["label"], item["predicted"], f"{item['score']:.2f}", item["why"])
+            (item["file"], item["label"], item["predicted"], f"{item['score']:.2f}", item["why"])
             for item in self.likely_wrong[:10]
         )
         return Table(
@@ -126,14 +126,9 @@ class Restored:
             moved = "would move" if self.dry_run else "moved"
             yield f"{len(self.moved_back)} photos {moved} back to their former label"
         for old, new in self.renamed.items():
-            yield f"{shown(old)} came back as {shown(new)}: its name was taken"
+            yield f"{old} came back as {new}: its name was taken"
         for name in self.missing:
-            yield f"{shown(name)} is not in the quarantine any more"
-
-
-def shown(name: str) -> str:
-    """A file name fit for a terminal: control characters escaped."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in name)
+            yield f"{name} is not in the quarantine any more"
 
 
 def _short(finding: Finding) -> dict[str, str]:
@@ -148,7 +143,7 @@ def _by_reason(title: str, findings: tuple[Finding, ...]) -> Table:
 
 
 def _list(title: str, findings: tuple[Finding, ...], limit: int = 50) -> Table:
-    rows = [(shown(f.file), f.reason, f.detail + (f" {shown(f.other)}" if f.other else "")) for f in findings[:limit]]
+    rows = [(f.file, f.reason, f.detail + (f" {f.other}" if f.other else "")) for f in findings[:limit]]
     if len(findings) > limit:
         rows.append((f"… and {len(findings) - limit} more", "", ""))
     return Table(title, ("file", "reason", ""), tuple(rows))

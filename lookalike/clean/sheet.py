@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import base64
-import html
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lookalike.clean.aside import REPORT
-from lookalike.clean.result import Cleaning, Finding, shown
+from lookalike.clean.result import Cleaning, Finding
 from lookalike.errors import UnusablePhoto
 from lookalike.files import write_text
 from lookalike.photos.decode import Pool
 from lookalike.project.paths import Project
+from lookalike.text import markup
 
 MOST = 300
 
@@ -56,7 +56,7 @@ def _thumbnails(project: Project, files: Sequence[str], root: Path) -> dict[str,
 
 def _page(result: Cleaning, suspects: Sequence[Finding], thumbnails: dict[str, str]) -> Iterable[str]:
     yield f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Cleaning</title><style>{_STYLE}</style>'
-    yield f"<h1>Cleaning of {sum(result.before.values())} photos</h1><p>Run {html.escape(result.run)}</p>"
+    yield f"<h1>Cleaning of {sum(result.before.values())} photos</h1><p>Run {markup(result.run)}</p>"
     after, purity = result.after, result.purity or {}
     rows = [
         (label, n, n - after[label], after[label], _percent(purity.get(label))) for label, n in result.before.items()
@@ -73,7 +73,7 @@ def _page(result: Cleaning, suspects: Sequence[Finding], thumbnails: dict[str, s
         yield f"<h2>Most suspect labels (still in the set)</h2>{_sheet(suspects, thumbnails)}"
     if result.groups:
         yield "<h2>Copies of one photo</h2><ol>"
-        yield "".join(f"<li>{html.escape(shown(', '.join(group)))}</li>" for group in result.groups)
+        yield "".join(f"<li>{markup(', '.join(group))}</li>" for group in result.groups)
         yield "</ol>"
     yield "</html>"
 
@@ -83,10 +83,10 @@ def _percent(share: float | None) -> str:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    head = "".join(f"<th{' class=n' if number else ''}>{html.escape(name)}</th>" for number, name in enumerate(columns))
+    head = "".join(f"<th{' class=n' if number else ''}>{markup(name)}</th>" for number, name in enumerate(columns))
     body = "".join(
         "<tr>"
-        + "".join(f"<td{' class=n' if number else ''}>{html.escape(str(cell))}</td>" for number, cell in enumerate(row))
+        + "".join(f"<td{' class=n' if number else ''}>{markup(str(cell))}</td>" for number, cell in enumerate(row))
         + "</tr>"
         for row in rows
     )
@@ -100,7 +100,5 @@ def _sheet(findings: Iterable[Finding], thumbnails: dict[str, str]) -> str:
 def _figure(finding: Finding, thumbnails: dict[str, str]) -> str:
     source = thumbnails.get(finding.file)
     picture = f'<img src="{source}" alt="">' if source else '<div class="none">no picture</div>'
-    words = html.escape(shown(" ".join(part for part in (finding.detail, finding.other) if part)))
-    return (
-        f"<figure>{picture}<b>{html.escape(finding.reason)}</b>{html.escape(shown(finding.file))}<br>{words}</figure>"
-    )
+    words = markup(" ".join(part for part in (finding.detail, finding.other) if part))
+    return f"<figure>{picture}<b>{markup(finding.reason)}</b>{markup(finding.file)}<br>{words}</figure>"

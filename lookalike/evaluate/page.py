@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from lookalike.evaluate.result import (
 from lookalike.files import write_text
 from lookalike.project.records import Evaluation, TrainedRun
 from lookalike.report import Table
+from lookalike.text import markdown, markup
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -53,12 +53,12 @@ def _html(
     a = evaluation.accuracy
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
-        f"<title>{escape(' or '.join(trained.labels[:4]))}</title><style>{STYLE}</style>",
-        f"<h1>{escape(' · '.join(trained.labels))}</h1>",
+        f"<title>{markup(' or '.join(trained.labels[:4]))}</title><style>{STYLE}</style>",
+        f"<h1>{markup(' · '.join(trained.labels))}</h1>",
         f"<p><span class=big>{a.value:.1%}</span> right, and very likely between {a.low:.1%} and {a.high:.1%}.</p>",
-        f"<p>{escape(headline(evaluation))}</p>",
-        *(f"<p class=warn>{escape(line)}</p>" for line in warnings(evaluation)),
-        *(f"<p>{escape(line)}</p>" for line in _copies(evaluation)),
+        f"<p>{markup(headline(evaluation))}</p>",
+        *(f"<p class=warn>{markup(line)}</p>" for line in warnings(evaluation)),
+        *(f"<p>{markup(line)}</p>" for line in _copies(evaluation)),
         "<h2>What it confuses</h2><div class=plots>",
         *(f"<img alt='{name}' src='{_data(data, 'png')}'>" for name, data in plots.items() if name != "learning-curve"),
         "</div>",
@@ -69,7 +69,7 @@ def _html(
         *(_figure(row, answers, heats, review_command(trained.images)) for row in evaluation.top_losses),
         "</div>",
         "<h2>When it says neither</h2>",
-        *(f"<p>{escape(line)}</p>" for line in _neither(evaluation)),
+        *(f"<p>{markup(line)}</p>" for line in _neither(evaluation)),
         *_what_more_is_worth(evaluation, plots),
         "<h2>How it was made</h2>",
         _table(_facts(trained, evaluation)),
@@ -80,7 +80,7 @@ def _html(
 def _about_mistakes(trained: TrainedRun, evaluation: Evaluation) -> str:
     if not evaluation.mistakes:
         return "<p>No mistakes; these are the photos it was least sure of.</p>"
-    command = f"<code>{escape(review_command(trained.images))}</code>"
+    command = f"<code>{markup(review_command(trained.images))}</code>"
     return (
         "<p>Mistakes come with what the network looked at, brightest where it counted most."
         f" {command} opens on the mistakes ({len(evaluation.mistakes)}), worst first, to move photos or set them"
@@ -103,7 +103,7 @@ def _what_more_is_worth(evaluation: Evaluation, plots: dict[str, bytes]) -> list
     found = evaluation.extra.get("learning_curve", {})
     if not found:
         return []
-    parts = ["<h2>What more photos are worth</h2>", f"<p>{escape(_capital(learning_curve.sentence(found)))}.</p>"]
+    parts = ["<h2>What more photos are worth</h2>", f"<p>{markup(_capital(learning_curve.sentence(found)))}.</p>"]
     if "learning-curve" in plots:
         parts += [f"<div class=plots><img alt='learning-curve' src='{_data(plots['learning-curve'], 'png')}'></div>"]
         parts += [_table(learning_curve_table(found))]
@@ -122,10 +122,10 @@ def _figure(row: dict[str, Any], answers: Answers, heats: dict[str, bytes], comm
     shown = "".join(f"<img alt='' src='{_data(picture, 'jpeg')}'>" for picture in pictures)
     wrong = row["predicted"] != row["actual"]
     said = f"taken for {row['predicted']}" if wrong else "right, but unsure"
-    todo = f"<br>{escape(_capital(advice(row)))} <code>{escape(command)}</code>" if wrong else ""
+    todo = f"<br>{markup(_capital(advice(row)))} <code>{markup(command)}</code>" if wrong else ""
     return (
-        f"<figure>{shown}<figcaption><b>{escape(row['actual'])}</b> {escape(said)} ({row['probability']:.0%}), loss"
-        f" {row['loss']:.2f}<br>{escape(row['file'])}{todo}</figcaption></figure>"
+        f"<figure>{shown}<figcaption><b>{markup(row['actual'])}</b> {markup(said)} ({row['probability']:.0%}), loss"
+        f" {row['loss']:.2f}<br>{markup(row['file'])}{todo}</figcaption></figure>"
     )
 
 
@@ -163,16 +163,16 @@ def _markdown(trained: TrainedRun, evaluation: Evaluation) -> str:
         learning_curve_table(worth),
         _facts(trained, evaluation),
     ]
-    lines = [f"# {' · '.join(trained.labels)}", "", headline(evaluation), ""]
-    lines += [f"> {line}\n" for line in warnings(evaluation)]
+    lines = [f"# {markdown(' · '.join(trained.labels))}", "", markdown(headline(evaluation)), ""]
+    lines += [f"> {markdown(line)}\n" for line in warnings(evaluation)]
     texts = [*_copies(evaluation), *_neither(evaluation), _capital(learning_curve.sentence(worth))]
-    lines += [f"{line}\n" for line in texts if line]
+    lines += [f"{markdown(line)}\n" for line in texts if line]
     if evaluation.mistakes:
         lines += [f"`{review_command(trained.images)}` opens on the mistakes.", ""]
     for table in [table for table in tables if table.rows]:
         lines += [f"## {table.title}" if table.title else "## how it was made", ""]
         for number, row in enumerate([table.columns, *table.rows]):
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
+            lines.append("| " + " | ".join(map(markdown, row)) + " |")
             if number == 0:
                 lines.append("|" + " --- |" * len(row))
         lines.append("")
@@ -180,14 +180,14 @@ def _markdown(trained: TrainedRun, evaluation: Evaluation) -> str:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
+    head = "".join(f"<th>{markup(column)}</th>" for column in table.columns)
     body = "".join("<tr>" + "".join(_cell(table, *pair) for pair in zip(table.columns, row, strict=True)) + "</tr>"
                    for row in table.rows)  # fmt: skip
     return f"<table>{f'<tr>{head}</tr>' if any(table.columns) else ''}{body}</table>"
 
 
 def _cell(table: Table, column: str, text: str) -> str:
-    return f"<td class=n>{escape(text)}</td>" if column in table.right else f"<td>{escape(text)}</td>"
+    return f"<td class=n>{markup(text)}</td>" if column in table.right else f"<td>{markup(text)}</td>"
 
 
 def _jpeg(pixels: Any) -> bytes:

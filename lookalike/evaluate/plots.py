@@ -56,8 +56,8 @@ def _confusion(evaluation: Evaluation) -> bytes:
         for j, count in enumerate(row):
             share = count / max(1, sum(row))
             axes.text(j, i, str(count), ha="center", va="center", color="white" if share > 0.5 else "black")
-    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", parse_math=False)
+    axes.set_yticks(range(len(labels)), labels, parse_math=False)
     axes.set_xlabel("predicted")
     axes.set_ylabel("actual")
     return _png(figure)

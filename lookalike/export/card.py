@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lookalike.project.records import Bundle, TrainedRun
+from lookalike.text import markdown
 
 WHAT = {
     "model.onnx": "the network: uint8 pixels (n, {size}, {size}, 3) in, probabilities (n, {labels}) out{more}",
@@ -23,7 +24,8 @@ def card(bundle: Bundle, run: TrainedRun) -> str:
 
 
 def _lines(bundle: Bundle, run: TrainedRun) -> Iterable[str]:
-    yield from (f"# {bundle.name}", "", f"Tells apart: {', '.join(f'**{label}**' for label in bundle.labels)}.", "")
+    labels = ", ".join(f"**{markdown(label)}**" for label in bundle.labels)
+    yield from (f"# {markdown(bundle.name)}", "", f"Tells apart: {labels}.", "")
     yield from _accuracy(bundle.metrics)
     yield from (
         "## Use it",
@@ -43,9 +45,10 @@ def _lines(bundle: Bundle, run: TrainedRun) -> Iterable[str]:
         yield f"| {name} | {what} | `{sha256[:16]}…` |"
     yield "| model.json | labels, input, temperature, limits, measurements and the sha256 of every file | |"
     yield from ("", "## How it was made", "")
-    yield f"- network: {bundle.arch}, input {bundle.input.size} px, {bundle.input.resize}; recipe: {run.recipe}"
-    yield f"- data: fingerprint {bundle.fingerprint}; {_counts(run)}"
-    yield f"- made with: {', '.join(f'{name} {version}' for name, version in bundle.versions.items())}"
+    arch, recipe = markdown(bundle.arch), markdown(run.recipe)
+    yield f"- network: {arch}, input {bundle.input.size} px, {bundle.input.resize}; recipe: {recipe}"
+    yield f"- data: fingerprint {markdown(bundle.fingerprint)}; {_counts(run)}"
+    yield f"- made with: {', '.join(markdown(f'{name} {version}') for name, version in bundle.versions.items())}"
     yield from _parity(bundle.parity)
 
 
@@ -65,15 +68,18 @@ def _accuracy(metrics: dict[str, Any]) -> Iterable[str]:
     if not (rate := metrics.get("accuracy")):
         yield from ("Its accuracy was not measured; run `lookalike evaluate` before exporting.", "")
         return
+    part = markdown(metrics.get("part", "valid"))
     yield f"Accuracy {rate['value']:.1%} (95 % interval {rate['low']:.1%} to {rate['high']:.1%}):"
     yield from (
-        f"{rate['right']} of {rate['total']} {metrics.get('part', 'valid')} photos that it did not learn from.",
+        f"{rate['right']} of {rate['total']} {part} photos that it did not learn from.",
         "",
     )
 
 
 def _counts(run: TrainedRun) -> str:
-    counts = [f"{label} {sum(parts.values())}" for label, parts in run.counts.items() if isinstance(parts, dict)]
+    counts = [
+        f"{markdown(label)} {sum(parts.values())}" for label, parts in run.counts.items() if isinstance(parts, dict)
+    ]
     return ", ".join(counts) or "counts not recorded"
 
 

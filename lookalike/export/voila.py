@@ -9,6 +9,7 @@ from typing import Any
 from lookalike.files import write_json, write_text
 from lookalike.project.records import Bundle
 from lookalike.settings.fields import ExportSettings
+from lookalike.text import markdown
 
 STANDALONE = Path(__file__).parent / "standalone"
 PYTHON = "3.12"
@@ -38,7 +39,9 @@ def copy_model(part: Path, model: Path) -> None:
 
 def notebook(bundle: Bundle) -> dict[str, Any]:
     """The app as a notebook of one text and one code cell."""
-    heading = [f"# {' or '.join(bundle.labels)}?" if len(bundle.labels) <= 4 else f"# {bundle.name}"]
+    heading = [
+        f"# {markdown(' or '.join(bundle.labels))}?" if len(bundle.labels) <= 4 else f"# {markdown(bundle.name)}"
+    ]
     code = (STANDALONE / "voila_app.py").read_text(encoding="utf-8").splitlines(keepends=True)
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return {

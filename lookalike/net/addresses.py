@@ -29,7 +29,23 @@ from lookalike.net.pairing import Plain, Secure, pools
 PORTS = (80, 443)
 MAX_URL = 16_000
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
+NOWHERE = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.88.99.0/24",
+            "::/96",
+            "::ffff:0:0:0/96",
+            "64:ff9b:1::/48",
+            "100::/64",
+            "3fff::/20",
+            "5f00::/16",
+            "fec0::/10",
+        ),
+    )
+)
+"""What is_global takes for the open internet, in some versions of Python, though it leads there on no network: IPv4
+addresses wrapped in ways long given up, translation inside one site, discarded and documentary prefixes, site-local."""
 
 Address = tuple[int, Any]  # the family and the socket address of one place to connect to
 
@@ -126,13 +142,15 @@ def is_public(text: str) -> bool:
     """Whether an address belongs to the open internet, also when one kind is wrapped in another."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
-        inner: list[ipaddress.IPv4Address | None] = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in NAT64:
-            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if address in NAT64_LOCAL or any(item is not None and not is_public(str(item)) for item in inner):
+        if address.ipv4_mapped:
+            return is_public(str(address.ipv4_mapped))
+        last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        isatap = int(address) >> 32 & 0xFCFFFFFF == 0x5EFE
+        inner = [address.sixtofour, *(address.teredo or ()), last if isatap or address in NAT64 else None]
+        if any(item is not None and not is_public(str(item)) for item in inner):
             return False
-        if address.ipv4_mapped is not None:
-            return True
+        if any(address in network for network in NOWHERE):
+            return False
     return address.is_global and not address.is_multicast
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
-import json
 import os
 import shutil
 from collections import Counter
@@ -22,6 +20,7 @@ from lookalike.project.kinds import HEAD, sniff
 from lookalike.project.records import Bundle, Prediction
 from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
+from lookalike.text import CsvWriter, json_text
 
 
 @dataclass
@@ -88,19 +87,14 @@ def answer(prediction: Prediction) -> str:
 
 def _row(prediction: Prediction, shown: int) -> tuple[str, str, str, str]:
     """Photo, label, probability, and the other labels or the reason."""
-    name = printable(prediction.file)
+    name = unicode(prediction.file)
     if prediction.reason:
-        detail = f"{prediction.reason}: {printable(prediction.detail)}" if prediction.detail else prediction.reason
+        detail = f"{prediction.reason}: {prediction.detail}" if prediction.detail else prediction.reason
         return name, "–", "", detail
     if prediction.doubt:
-        return name, NEITHER, "", printable(unsure(prediction))
+        return name, NEITHER, "", unsure(prediction)
     (_, best), *others = prediction.probabilities[:shown]
-    return name, printable(prediction.label), f"{best:.1%}", ", ".join(f"{printable(o)} {p:.1%}" for o, p in others)
-
-
-def printable(text: str) -> str:
-    """A name that can neither break a line nor steer a terminal, whatever bytes it holds."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in unicode(text))
+    return name, prediction.label, f"{best:.1%}", ", ".join(f"{o} {p:.1%}" for o, p in others)
 
 
 def plain_line(prediction: Prediction) -> str:
@@ -109,12 +103,12 @@ def plain_line(prediction: Prediction) -> str:
         said = unsure(prediction)
     else:
         said = prediction.reason or f"{prediction.label}  {prediction.probabilities[0][1]:.1%}"
-    return f"{printable(prediction.file)}: {printable(said)}"
+    return f"{unicode(prediction.file)}: {said}"
 
 
 def jsonl_line(prediction: Prediction, top: int) -> str:
     """One answer as one line of JSON."""
-    return json.dumps(document(prediction, top), ensure_ascii=False)
+    return json_text(document(prediction, top))
 
 
 class CsvLines:
@@ -134,14 +128,12 @@ class CsvLines:
         best = f"{prediction.probabilities[0][1]:.6f}" if by_label and prediction.known else ""
         label = answer(prediction) if by_label else ""
         reason = unsure(prediction) if prediction.doubt else prediction.reason
-        return self._line([unicode(prediction.file), label, best, *numbers, reason])
+        return self._line([prediction.file, label, best, *numbers, reason])
 
     @staticmethod
     def _line(cells: list[str]) -> str:
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="").writerow(
-            os.fsencode(c).decode("utf-8", "backslashreplace") for c in cells
-        )
+        CsvWriter(buffer, end="").row(map(unicode, cells))
         return buffer.getvalue()
 
 

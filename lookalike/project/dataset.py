@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -10,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lookalike.errors import NotReadyError
-from lookalike.files import write_rows
+from lookalike.files import read_rows, write_rows
 from lookalike.project.records import Dataset, Example, Part
 
 
@@ -63,16 +62,13 @@ def read_split(path: Path, *, seed: int, valid: float) -> dict[str, Part]:
     """The side of each photo (by sha256) in an earlier split with the same seed and share; empty for any other."""
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if (row.get("seed"), row.get("valid")) == (str(seed), str(valid))]
+    rows = [row for row in read_rows(path) if (row.get("seed"), row.get("valid")) == (str(seed), str(valid))]
     return {example.sha256: example.part for example in map(Example.from_json, rows)}
 
 
 def read_examples(path: Path) -> tuple[Example, ...]:
     """The examples of a run, as split.csv names them. Raises NotReadyError when it is missing or damaged."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return tuple(map(Example.from_json, rows))
-    except (OSError, ValueError, TypeError, csv.Error) as error:
+        return tuple(map(Example.from_json, read_rows(path, ("file", "label", "sha256"))))
+    except (OSError, ValueError, TypeError) as error:
         raise NotReadyError(f"{path} is missing or damaged: {error}", "run `lookalike train` again") from None

@@ -18,7 +18,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lookalike.errors import NotReadyError
-from lookalike.project.records import ImageRecord, json_text
+from lookalike.project.records import ImageRecord
+from lookalike.text import json_text
 
 NAME = "manifest.jsonl"
 _NOWHERE = {"file": "", "moved_from": "", "status": "failed", "reason": "bad-name"}
@@ -72,11 +73,11 @@ class Manifest:
 
     def last(self, file: str) -> ImageRecord | None:
         """The last word about one photo. Reads the whole file, and parses only the lines that name the photo."""
-        name, found = json_text(file), None
+        names, found = {json_text(file), json.dumps(file), json.dumps(file, ensure_ascii=False)}, None
         if self.path.exists():
             with self.path.open(encoding="utf-8", errors="replace") as lines:
                 for line in lines:
-                    if name in line:
+                    if any(name in line for name in names):
                         with suppress(ValueError, TypeError, RecursionError):
                             record = ImageRecord.from_json(json.loads(line))
                             found = record if record.file == file and record.status != "duplicate" else found

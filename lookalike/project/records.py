@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -14,16 +13,6 @@ FileName = Annotated[str, name_in_folder]
 FolderName = Annotated[str, photos_folder]
 
 Part = Literal["train", "valid", "test"]
-
-
-def json_text(data: object) -> str:
-    """JSON on one line in the letters it is about; escaped throughout when a file name in it is no text."""
-    text = json.dumps(data, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(data)
-    return text
 
 
 @dataclass(frozen=True)

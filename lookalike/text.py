@@ -1,0 +1,73 @@
+"""Text that strangers wrote, made harmless for where it goes: a terminal, JSON, a spreadsheet, Markdown, HTML.
+
+Labels, file names, titles, models and answers of services may hold anything: sequences that steer a terminal, letters
+that turn the reading direction around, formulas, tags.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]")
+"""Controls, line ends, what changes the reading direction, and halves of letters. Joiners stay: words are spelt with
+them in Persian and Hindi."""
+
+_FORMULA = re.compile("(^|[;\\t\\r\\n])(?='*[-=+@＝＋－＠])")
+_APOSTROPHE = re.compile("(^|[;\\t\\r\\n])'(?='*[-=+@＝＋－＠])")
+_MARKDOWN = re.compile(r"([\\`*\[\]<>#|~&$]|(?<!\w)_|_(?!\w))")
+
+
+def printable(text: str) -> str:
+    """The text on one line, fit for a terminal: whatever steers one becomes \\x1b, \\n, \\u202e."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def json_text(data: object) -> str:
+    """JSON on one line in the letters it is about, printable as it is."""
+    text = json.dumps(data, ensure_ascii=False)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def markdown(text: str) -> str:
+    """The text as Markdown that shows just that."""
+    return _MARKDOWN.sub(r"\\\1", printable(text))
+
+
+def markup(text: str) -> str:
+    """The text as HTML that shows just that, also inside an attribute's quotes."""
+    from html import escape  # its table of entities is large
+
+    return escape(printable(text))
+
+
+class CsvWriter:
+    """Rows of CSV that a spreadsheet takes as text: what looks like a formula gets an apostrophe before it.
+
+    So does what would begin a cell where ";" or a tab divides cells, as in much of Europe.
+    """
+
+    def __init__(self, file: Any, end: str = "\r\n") -> None:
+        self._writer = csv.writer(file, lineterminator=end)
+
+    def row(self, cells: Iterable[object]) -> None:
+        """Write one row."""
+        self._writer.writerow(_FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell for cell in cells)
+
+
+def csv_rows(file: Iterable[str], needed: Iterable[str] = ()) -> Iterator[dict[str, str]]:
+    """Each row of a file that CsvWriter wrote, by column, as it was before.
+
+    Raises ValueError when it is no CSV or lacks one of the `needed` columns.
+    """
+    try:
+        rows = csv.DictReader(file)
+        if lacking := set(needed) - set(rows.fieldnames or ()):
+            raise ValueError(f"it has no column {' and no column '.join(sorted(lacking))}")
+        for row in rows:
+            yield {name: _APOSTROPHE.sub(r"\1", cell) for name, cell in row.items() if isinstance(cell, str)}
+    except csv.Error as error:
+        raise ValueError(str(error)) from None
