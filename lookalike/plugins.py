@@ -38,10 +38,10 @@ RECIPES: dict[str, str] = {
     "probe": "lookalike.vision.recipes:linear_probe",
 }
 FORMATS: dict[str, str] = {
-    "onnx": "lookalike.export.formats:onnx",
-    "learner": "lookalike.export.formats:learner",
-    "safetensors": "lookalike.export.formats:safetensors",
-    "torchscript": "lookalike.export.formats:torchscript",
+    "onnx": "lookalike.export.formats.onnx:Onnx",
+    "learner": "lookalike.export.formats.learner:Learner",
+    "safetensors": "lookalike.export.formats.safetensors:Safetensors",
+    "torchscript": "lookalike.export.formats.torchscript:TorchScript",
 }
 TARGETS: dict[str, str] = {
     "web": "lookalike.export.web:write",

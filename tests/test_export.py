@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -20,6 +23,7 @@ from lookalike.bundle import bundle
 from lookalike.bundle.locate import heal
 from lookalike.errors import NotReadyError
 from lookalike.export import STANDALONE, proof
+from lookalike.export.opened import OpenedRun
 from lookalike.export.staging import staged
 from lookalike.files import write_json
 from lookalike.photos import images
@@ -134,8 +138,44 @@ def test_without_a_run_the_hint_is_to_train(cli: Cli) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_entry_of_the_table_can_be_found_and_says_what_it_writes(name: str) -> None:
-    writer = plugins.find("format", name)
-    assert writer.__doc__ and ":" in writer.__doc__
+    form = plugins.find("format", name)
+    assert form.__doc__ and form.files and all(form.files.values())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_form_whose_files_answer_otherwise_is_refused(
+    cli: Cli, here: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = plugins.find("format", name)
+    write = form.write
+    monkeypatch.setattr(form, "write", lambda self, folder, run: write(self, folder, silenced(run)))
+    answer = cli("export", "--name", "m", "--format", name)
+    assert answer.code == 5 and next(iter(form.files)) in answer.err
+    assert not (here / "models" / "m").exists()
+
+
+def silenced(opened: OpenedRun) -> OpenedRun:
+    """The same run with all weights zero, in its folder and in memory."""
+    from lookalike.vision.model import save
+
+    network = copy.deepcopy(opened.network)
+    for parameter in network.parameters():
+        parameter.detach().zero_()
+    folder = Path(tempfile.mkdtemp(dir=opened.folder.parent))
+    save(network, folder / "weights.safetensors")
+    return dataclasses.replace(opened, folder=folder, network=network)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_form_whose_files_are_damaged_or_missing_is_refused(
+    cli: Cli, here: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = plugins.find("format", name)
+    monkeypatch.setattr(form, "write", lambda self, folder, _: [(folder / name).write_text("x") for name in self.files])
+    assert cli("export", "--format", name).code == 5
+    monkeypatch.setattr(form, "write", lambda *_: None)
+    answer = cli("export", "--format", name)
+    assert answer.code == 5 and "did not write" in answer.err
 
 
 def test_labels_of_any_kind_make_the_round_trip(tmp_path: Path) -> None:

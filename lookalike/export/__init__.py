@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,8 @@ from lookalike import __version__, plugins
 from lookalike.bundle import bundle
 from lookalike.errors import ConfigError
 from lookalike.export import card, proof
-from lookalike.export.formats import Trained, face, open_run
+from lookalike.export.formats.base import Format
+from lookalike.export.opened import OpenedRun, face, open_run
 from lookalike.export.staging import staged
 from lookalike.files import write_text
 from lookalike.project.paths import Project, load_bundle, load_evaluation
@@ -23,7 +24,6 @@ from lookalike.report import SILENT, Block, Reporter, Table, Task
 from lookalike.settings.fields import ExportSettings, Settings
 
 STANDALONE = Path(__file__).parent / "standalone" / "predict.py"
-Writer = Callable[[Path, Trained], list[str]]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class Exported:
 def _proof_line(parity: dict[str, Any]) -> str:
     difference = f"largest difference {parity['largest']:.1e}, {parity['flips']} labels differ"
     line = f"proof: {parity['photos']} photo files, {difference}"
+    for name, found in parity.get("formats", {}).items():
+        line += f"; {name}: {found['largest']:.1e}, {found['flips']}"
     if less := parity.get("small"):
         line += f"; halving the weights moved probabilities by up to {less['largest']:.1e} and {less['flips']} labels"
     return line
@@ -70,16 +72,18 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     there before is then still there.
     """
     wanted = settings.export
-    writers = {name: plugins.find("format", name) for name in dict.fromkeys(["onnx", *wanted.format])}
+    formats: dict[str, Format] = {
+        name: plugins.find("format", name)() for name in dict.fromkeys(["onnx", *wanted.format])
+    }
     targets = {name: plugins.find("target", name) for name in wanted.to}
     if wanted.out and len(targets) != 1:
         raise ConfigError("--out is the folder of one target", "give one --to with it")
     wanted = wanted.model_copy(update={"name": _name(project, wanted.name)})
     folder = project.models / str(wanted.name)
-    with report.task("export", len(writers) + len(targets) + 1) as task:
-        trained = open_run(project, wanted.run)
+    with report.task("export", len(formats) + len(targets) + 1) as task:
+        opened = open_run(project, wanted.run)
         with staged(folder) as part:
-            description = _write(part, trained, writers, wanted, task)
+            description = _write(part, opened, formats, wanted, task)
         places = {}
         for name, target in targets.items():
             places[name] = wanted.out or project.apps / f"{folder.name}-{name}"
@@ -100,22 +104,24 @@ def _name(project: Project, wanted: str | None) -> str:
     return wanted
 
 
-def _write(part: Path, trained: Trained, writers: Mapping[str, Writer], wanted: ExportSettings, task: Task) -> Bundle:
+def _write(part: Path, opened: OpenedRun, formats: Mapping[str, Format], wanted: ExportSettings, task: Task) -> Bundle:
     files = ["predict.py"]
-    for writer in writers.values():
-        files += writer(part, trained)
+    for form in formats.values():
+        form.write(part, opened)
+        files += form.files
         task.advance()
-    if trained.run.input.crop == "face":
-        files += face(part, trained)
+    if opened.run.input.crop == "face":
+        files += face(part, opened)
     shutil.copyfile(STANDALONE, part / "predict.py")
-    parity = proof.prove(part, trained, wanted, learner="learner" in writers)
+    parity = proof.prove(part, opened, formats, wanted)
     task.advance()
-    described = _describe(str(wanted.name), trained, parity)
-    write_text(part / "README.md", card.card(bundle.write_description(part, described, files), trained.run))
+    described = _describe(str(wanted.name), opened, parity)
+    words = {file: what for form in formats.values() for file, what in form.files.items()}
+    write_text(part / "README.md", card.card(bundle.write_description(part, described, files), opened.run, words))
     return bundle.write_description(part, described, [*files, "README.md"])
 
 
-def _describe(name: str, trained: Trained, parity: dict[str, Any]) -> Bundle:
+def _describe(name: str, trained: OpenedRun, parity: dict[str, Any]) -> Bundle:
     import onnxruntime
 
     run, evaluation = trained.run, load_evaluation(trained.folder)

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lookalike.project.records import Bundle, TrainedRun
 from lookalike.text import markdown
 
 WHAT = {
-    "model.onnx": "the network: uint8 pixels (n, {size}, {size}, 3) in, probabilities (n, {labels}) out{more}",
     "predict.py": "names photos with nothing but onnxruntime, numpy and Pillow",
-    "learner.pkl": "a fastai Learner. A pickle runs code when it is opened: open it only if you trust its maker",
-    "weights.safetensors": "the weights alone",
-    "model.torchscript": "the network for libtorch",
     "face.onnx": "finds the face that the network looks at",
 }
 
 
-def card(bundle: Bundle, run: TrainedRun) -> str:
-    """The text of README.md."""
-    return "\n".join(_lines(bundle, run)) + "\n"
+def card(bundle: Bundle, run: TrainedRun, words: Mapping[str, str]) -> str:
+    """The text of README.md; `words` says what each file of the formats is."""
+    return "\n".join(_lines(bundle, run, {**WHAT, **words})) + "\n"
 
 
-def _lines(bundle: Bundle, run: TrainedRun) -> Iterable[str]:
+def _lines(bundle: Bundle, run: TrainedRun, words: Mapping[str, str]) -> Iterable[str]:
     labels = ", ".join(f"**{markdown(label)}**" for label in bundle.labels)
     yield from (f"# {markdown(bundle.name)}", "", f"Tells apart: {labels}.", "")
     yield from _accuracy(bundle.metrics)
@@ -41,7 +37,7 @@ def _lines(bundle: Bundle, run: TrainedRun) -> Iterable[str]:
     yield from ("", "## Files", "", "| file | what it is | sha256 |", "|---|---|---|")
     for name, sha256 in bundle.files.items():
         more = ", similarity (n) to the photos learnt from" if "similarity" in bundle.parity else ""
-        what = WHAT.get(name, "").format(size=bundle.input.size, labels=len(bundle.labels), more=more)
+        what = words.get(name, "").format(size=bundle.input.size, labels=len(bundle.labels), more=more)
         yield f"| {name} | {what} | `{sha256[:16]}…` |"
     yield "| model.json | labels, input, temperature, limits, measurements and the sha256 of every file | |"
     yield from ("", "## How it was made", "")
@@ -90,3 +86,5 @@ def _parity(parity: dict[str, Any]) -> Iterable[str]:
         f"- proof: {parity['photos']} photo files were named by the trained network and by model.onnx; the largest "
         f"difference of a probability is {parity['largest']:.1e}, {parity['flips']} labels differ"
     )
+    for name, found in parity.get("formats", {}).items():
+        yield f"- proof of {name}: largest difference {found['largest']:.1e}, {found['flips']} labels differ"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from PIL import Image
 from lookalike.bundle import bundle
 from lookalike.errors import NotReadyError, QualityError, UnusablePhoto
 from lookalike.export import small
-from lookalike.export.formats import Trained
+from lookalike.export.formats.base import Format, Sample, Told
+from lookalike.export.opened import OpenedRun
 from lookalike.files import write_bytes
 from lookalike.photos import images
 from lookalike.settings.fields import ExportSettings
@@ -40,33 +41,47 @@ class Difference:
     flips: int
 
 
-def prove(folder: Path, trained: Trained, wanted: ExportSettings, *, learner: bool) -> dict[str, Any]:
-    """Name the same files with the trained network and with what was written to `folder`. Raises QualityError.
+def prove(folder: Path, opened: OpenedRun, formats: Mapping[str, Format], wanted: ExportSettings) -> dict[str, Any]:
+    """Name the same files with the trained network and with each form written to `folder`. Raises QualityError.
 
     With `small`, model.onnx has its weights halved once it is proven; that may move answers, and how far is recorded.
     """
     from lookalike.vision import means
 
-    spec, model = trained.run.input, folder / "model.onnx"
+    spec, model = opened.run.input, folder / "model.onnx"
     bundle.Reader(spec, folder / bundle.FACE if spec.crop == "face" else None).prepare()
-    named = photos(trained.photos, wanted.proof)
-    pixels = [images.read(data, spec) for _, data in named]
-    expected, alike = means.ask(trained.network, spec, pixels)
-    got, *told = ask_onnx(model.read_bytes(), pixels)
-    difference = require(compare(expected, got), "model.onnx")
-    parity: dict[str, Any] = {**dataclasses.asdict(difference), "bound": BOUND}
-    if told:
-        parity["similarity"] = float(np.abs(told[0] - alike).max())
-        require(dataclasses.replace(difference, largest=parity["similarity"]), "model.onnx", "similarity")
-    if learner:
-        from lookalike.vision.learner import ask
-
-        upright = [np.asarray(images.framed(images.open_rgb(data), spec)) for _, data in named]
-        require(compare(expected, ask(folder / "learner.pkl", upright)), "learner.pkl")
+    samples = [Sample(data, images.read(data, spec)) for _, data in photos(opened.photos, wanted.proof)]
+    expected, alike = means.ask(opened.network, spec, [sample.pixels for sample in samples])
+    told = {name: _asked(name, form, folder, opened, samples) for name, form in formats.items()}
+    found = {name: _required(formats[name], answers, expected, alike) for name, answers in told.items()}
+    parity: dict[str, Any] = {**found.pop("onnx"), "bound": BOUND, **({"formats": found} if found else {})}
     if wanted.small:
         write_bytes(model, small.halve(model.read_bytes()))
-        parity["small"] = _cost(compare(got, ask_onnx(model.read_bytes(), pixels)[0]))
+        halved = _asked("onnx", formats["onnx"], folder, opened, samples)
+        parity["small"] = _cost(compare(told["onnx"].probabilities, halved.probabilities))
     return parity
+
+
+def _required(form: Format, told: Told, expected: np.ndarray, alike: np.ndarray) -> dict[str, Any]:
+    """How far a form's answers lie from the network's, which is little. Raises QualityError."""
+    what = " and ".join(form.files)
+    difference = require(compare(expected, told.probabilities), what)
+    if told.similarity is None:
+        return dataclasses.asdict(difference)
+    similarity = float(np.abs(told.similarity - alike).max())
+    require(dataclasses.replace(difference, largest=similarity), what, "similarity")
+    return {**dataclasses.asdict(difference), "similarity": similarity}
+
+
+def _asked(name: str, form: Format, folder: Path, opened: OpenedRun, samples: Sequence[Sample]) -> Told:
+    """What a form answers from its files. Raises QualityError when they are missing or cannot be asked."""
+    if missing := [file for file in form.files if not (folder / file).is_file()]:
+        raise QualityError(f"the format {name} did not write {', '.join(missing)}", "nothing was exported")
+    try:
+        return form.ask(folder, opened, samples)
+    except Exception as error:  # whatever a damaged file makes its own library raise
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise QualityError(f"what the format {name} wrote cannot be asked: {reason}", "nothing was exported") from None
 
 
 def require(difference: Difference, what: str, number: str = "probability") -> Difference:
@@ -143,6 +158,8 @@ def ask_onnx(model: bytes, pixels: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def compare(expected: np.ndarray, got: np.ndarray) -> Difference:
-    """The difference of two tables of probabilities (n, labels)."""
+    """The difference of two tables of probabilities (n, labels); where one is not such a table, all of it."""
+    if got.shape != expected.shape:
+        return Difference(len(expected), float("inf"), len(expected))
     flips = int((expected.argmax(axis=1) != got.argmax(axis=1)).sum())
     return Difference(len(expected), float(np.abs(expected - got).max(initial=0)), flips)

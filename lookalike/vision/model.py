@@ -98,13 +98,18 @@ def save(network: nn.Module, path: Path) -> None:
 def load_run(folder: Path) -> tuple[TrainedRun, nn.Sequential]:
     """A finished run and its network, ready to answer. Raises NotReadyError when the weights are damaged."""
     run = read_run(folder)
+    return run, filled(run, folder / WEIGHTS_FILE)
+
+
+def filled(run: TrainedRun, path: Path) -> nn.Sequential:
+    """The network of a run with the weights in a file, ready to answer. Raises NotReadyError when they do not fit."""
     network, _ = build(run.arch, len(run.labels), head=run.head)
     try:
-        network.load_state_dict({"means": network.means, **load_file(folder / WEIGHTS_FILE)})  # older runs have none
+        network.load_state_dict({"means": network.means, **load_file(path)})  # older runs have no means
     except Exception as error:  # safetensors and torch each have their own kinds for a file that does not fit
         reason = str(error).splitlines()[0]
-        raise NotReadyError(f"{folder / WEIGHTS_FILE} is damaged: {reason}", "run `lookalike train` again") from None
-    return run, network.eval()
+        raise NotReadyError(f"{path} is damaged: {reason}", "run `lookalike train` again") from None
+    return network.eval()
 
 
 def normalise(pixels: torch.Tensor, spec: InputSpec) -> torch.Tensor:
