@@ -5,6 +5,8 @@ Columns: file, label, status, reason, detail, group, decision. A decision is emp
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +15,12 @@ from typing import Any, ClassVar
 from lookalike.clean import aside, decide
 from lookalike.errors import ConfigError
 from lookalike.files import read_rows, write_rows
+from lookalike.project import lists
 from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project
 from lookalike.report import Block, Table
 from lookalike.settings.fields import CleanSettings
+from lookalike.text import csv_rows
 
 COLUMNS = ("file", "label", "status", "reason", "detail", "group", "decision")
 
@@ -76,7 +80,23 @@ def _read(path: Path) -> list[tuple[str, str]]:
     hint = "write one with `clean --export-marks FILE`"
     try:
         rows = read_rows(path, ("file", "decision"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", hint) from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint) from None
+    except ValueError as error:
+        rows = _from_a_spreadsheet(path, f"{path} cannot be read: {error}", hint)
     decided = ((row.get("file", ""), row.get("decision", "").strip()) for row in rows)
     return [(file, decision) for file, decision in decided if decision]
+
+
+def _from_a_spreadsheet(path: Path, message: str, hint: str) -> list[dict[str, str]]:
+    """The same with another delimiter or in another encoding. Raises ConfigError with the message."""
+    try:
+        found = lists.read(path.read_bytes(), ("file",), addresses=False)
+    except lists.ListError:
+        raise ConfigError(message, hint) from None
+    if not any("decision" in row.values for row in found):
+        raise ConfigError(message, hint)
+    table = io.StringIO(newline="")
+    csv.writer(table).writerows([("file", "decision"), *((row.name, row.values.get("decision", "")) for row in found)])
+    table.seek(0)
+    return list(csv_rows(table))

@@ -14,7 +14,7 @@ from lookalike.gather.search import Candidate
 from lookalike.project.manifest import Manifest
 from lookalike.project.records import ImageRecord
 
-DECIDED = frozenset({"two-labels", "placeholder"})
+DECIDED = frozenset({"two-labels", "placeholder", "bad-row", "odd-item"})
 """Failures that another try cannot change."""
 
 WHOLE = frozenset({"urls", "folder"})

@@ -19,6 +19,7 @@ from lookalike.settings.fields import Settings
 
 TRIES = 3
 WORTH_A_WORD = 5.0
+WORDS = 100_000
 LONGEST_WAIT = 65.0
 """Seconds a search waits when a service asks for time, enough for limits by the minute; for more it gives the turn to
 the next provider. Downloads go on meanwhile."""
@@ -134,7 +135,7 @@ class Api:
             payload = json.loads(words)
         except ValueError:
             payload = None
-        return Answer(body.status, body.headers, payload, words[:500])
+        return Answer(body.status, body.headers, payload, words[:WORDS])
 
     def _client(self, url: str) -> Client:
         parts = urlsplit(url)
@@ -159,7 +160,7 @@ def _explain(provider: WebProvider, answer: Answer) -> Stop:
 def general_reading(answer: Answer, *, needs_key: bool) -> Stop:
     """What a status means when the provider has no word of its own for it."""
     status = f"status {answer.status}"
-    if is_challenge(answer.status, answer.headers):
+    if is_challenge(answer.status, answer.headers, answer.text.encode()):
         return Stop("blocked", "it wants proof of a person")
     if answer.status == 429:
         wait = retry_after(answer.headers)

@@ -125,10 +125,22 @@ class Crew:
                 continue
             label.started.add(candidate.hit.address)
             label.found += 1
-            if not self.is_settled(label.label, candidate.hit.address):
+            if fault := candidate.hit.fault:
+                self._note(label, candidate, fault)
+            elif not self.is_settled(label.label, candidate.hit.address):
                 return candidate
-            label.known += 1
+            else:
+                label.known += 1
         return None
+
+    def _note(self, label: Wanted, candidate: Candidate, fault: UnusablePhoto) -> None:
+        """A candidate that makes no sense gets its line, once."""
+        address = candidate.hit.address
+        if self.is_settled(label.label, address):
+            label.known += 1
+        else:
+            label.reasons[fault.reason] += 1
+            self.store.miss(label.label, candidate, address, fault.reason, fault.detail)
 
     def _start(self, label: Wanted, candidate: Candidate) -> None:
         label.flying += 1

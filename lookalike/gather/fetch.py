@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from lookalike.errors import UnusablePhoto
 from lookalike.gather.looks import Looks
 from lookalike.gather.optout import reserved
-from lookalike.net.client import Body, Client, FetchError
+from lookalike.net.client import Body, Client, FetchError, First
+from lookalike.project.kinds import HEAD, refusal
 
-MISSING_PAGES = (
-    "photo_unavailable", "image_unavailable", "image-not-found", "noimage", "no-image", "no_image", "placeholder",
-    "removed", "/login", "/signin",
+STAND_INS = frozenset(
+    {
+        "photo_unavailable", "image_unavailable", "image-not-found", "image_not_found", "noimage", "no-image",
+        "no_image", "placeholder", "removed",
+    }
 )  # fmt: skip
+"""Names of the pictures that sites send people on to when a photo is gone."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +38,18 @@ Look = Callable[[bytes], Looks]
 def download(client: Client, url: str, *, honour_opt_out: bool) -> Body:
     """What an address gives, unless its headers rule it out. Raises FetchError."""
 
-    def willing(headers: Mapping[str, str]) -> None:
+    def willing(headers: Mapping[str, str]) -> First:
         if honour_opt_out and (words := reserved(headers)):
             raise FetchError("opt-out", words)
-        kind = headers.get("Content-Type", "").lower()
-        if kind.startswith(("video/", "audio/")):
-            raise FetchError("not-an-image", kind)
+        return beginning
+
+    def beginning(content: bytes) -> None:
+        if wrong := refusal(content[:HEAD]):  # no film or page is fetched to its end; what a server calls it is hearsay
+            raise FetchError(*wrong)
 
     body = client.get(url, willing=willing)
-    if body.url != url and _is_a_miss(body.url):
-        raise FetchError("gone", "redirected to a page that stands for missing photos")
+    if body.url != url and PurePosixPath(urlsplit(body.url).path).stem.lower() in STAND_INS:
+        raise FetchError("gone", "redirected to a picture that stands for missing photos")
     return body
 
 
@@ -64,8 +71,3 @@ def verify(body: Body, *, min_size: int, look: Look, sha256: str = "") -> Photo:
     if looks.plain and not sha256:
         raise UnusablePhoto("one-colour", f"{looks.width}x{looks.height}")
     return Photo(body.content, looks, body.url)
-
-
-def _is_a_miss(url: str) -> bool:
-    parts = urlsplit(url.lower())
-    return parts.path in ("", "/") or any(word in parts.path for word in MISSING_PAGES)

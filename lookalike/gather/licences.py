@@ -1,11 +1,22 @@
-"""What a photo's licence allows, from the many ways its name is written."""
+"""What a photo's licence allows, from the many ways its name is written: by the whole of it, not a word in it."""
 
 from __future__ import annotations
 
 import re
 
-PUBLIC = re.compile(r"\b(cc0|cc-zero|pdm|public domain|pd(-|$)|no restrictions)", re.IGNORECASE)
-PARTS = re.compile(r"\b(by|sa|nc|nd)\b", re.IGNORECASE)
+_SHORT = (
+    (re.compile(r"creative commons"), "cc"),
+    (re.compile(r"attribution"), "by"),
+    (re.compile(r"non[ -]?commercial"), "nc"),
+    (re.compile(r"share[ -]?alike"), "sa"),
+    (re.compile(r"no[ -]?deriv(?:ative)?s?(?: works)?"), "nd"),
+    (re.compile(r"\b(?:international|unported|generic|universal|licen[cs]e|\(|\))"), " "),
+)
+_PUBLIC = re.compile(
+    r"cc[ -]?(?:0|zero)(?: 1\.0)?|(?:cc[ -])?pdm?(?: 1\.0|-[a-z0-9-]+)?|public domain(?: mark| dedication)?(?: 1\.0)?"
+    r"|no (?:known )?(?:copyright )?restrictions"
+)
+_COMMONS = re.compile(r"(?:cc[ -])?by((?:[ -](?:nc|sa|nd))*)(?:[ -]\d(?:\.\d)?(?:[,-]\d\.\d)*(?:[ -][a-z]{2,4})?)?")
 
 
 def allows(license: str, wanted: str) -> bool:
@@ -15,9 +26,13 @@ def allows(license: str, wanted: str) -> bool:
     """
     if wanted == "any":
         return True
-    if PUBLIC.search(license):
+    name = license.casefold()
+    for long, short in _SHORT:
+        name = long.sub(short, name)
+    name = " ".join(name.split())
+    if _PUBLIC.fullmatch(name):
         return True
-    parts = {part.lower() for part in PARTS.findall(license)}
-    if wanted == "public" or "by" not in parts:
+    found = _COMMONS.fullmatch(name)
+    if wanted == "public" or not found:
         return False
-    return {"commercial": "nc", "modify": "nd"}.get(wanted) not in parts
+    return {"commercial": "nc", "modify": "nd"}.get(wanted) not in re.split("[ -]", found[1])

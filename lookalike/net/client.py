@@ -24,6 +24,7 @@ import urllib3
 from lookalike import __version__
 from lookalike.errors import UnusablePhoto
 from lookalike.net.addresses import BadAddressError, Guard, GuardedAdapter, deadline
+from lookalike.project.kinds import HEAD
 from lookalike.settings.fields import NetworkSettings
 
 MAX_REDIRECTS = 5
@@ -46,8 +47,11 @@ TRANSIENT = frozenset(
 )
 
 
-Willing = Callable[[Mapping[str, str]], None]
+First = Callable[[bytes], None]
+Willing = Callable[[Mapping[str, str]], First | None]
 Into = Callable[[int, Mapping[str, str], Iterator[bytes]], None]
+CHALLENGES = (b"_cf_chl_opt", b"/cdn-cgi/challenge-platform/", b"/.well-known/ddos-guard/")
+"""What is in a page that wants proof of a person."""
 
 
 class FetchError(UnusablePhoto):
@@ -92,7 +96,8 @@ class Client:
     def get(self, url: str, *, headers: Mapping[str, str] | None = None, willing: Willing | None = None) -> Body:
         """The body of a good answer, at most `max_bytes` of it decoded. Raises FetchError.
 
-        `willing` sees the headers before the body is read, and may raise FetchError.
+        `willing` sees the headers before the body is read and may raise FetchError; what it returns sees the body's
+        beginning and may do so, too.
         """
         body = self.send("GET", url, headers=headers, willing=willing)
         if body.status >= 300:
@@ -148,25 +153,30 @@ class Client:
         ) as response:
             answer = merged(response)
             good = response.ok and not response.is_redirect
-            if willing and good:
-                willing(answer)
+            first = willing(answer) if willing and good else None
             if into and good:
                 into(response.status_code, answer, response.iter_content(PIECE))
-            content = b"" if response.is_redirect or (into and good) else self._read(response)
+            content = b"" if response.is_redirect or (into and good) else self._read(response, first)
             whole = answer.get("Content-Length", "").isdigit() or "Transfer-Encoding" in answer
             return Body(response.url or url, response.status_code, answer, content, whole)
 
-    def _read(self, response: requests.Response) -> bytes:
+    def _read(self, response: requests.Response, first: First | None) -> bytes:
         limit = self.network.max_bytes
         declared = response.headers.get("Content-Length", "")
         if declared.isdigit() and int(declared) > limit:
             raise FetchError("too-many-bytes", f"{int(declared):,} bytes; the limit is {limit:,}")
-        parts, size = [], 0
+        parts: list[bytes] = []
+        size = 0
         for chunk in response.iter_content(PIECE):
             size += len(chunk)
             if size > limit:
                 raise FetchError("too-many-bytes", f"more than {limit:,} bytes")
             parts.append(chunk)
+            if first and size >= HEAD:
+                first(b"".join(parts))
+                first = None
+        if first and parts:
+            first(b"".join(parts))
         return b"".join(parts)
 
     def _session(self) -> requests.Session:
@@ -205,17 +215,18 @@ def merged(response: requests.Response) -> Mapping[str, str]:
     return requests.structures.CaseInsensitiveDict({name: "\n".join(lines.getlist(name)) for name in lines})
 
 
-def is_challenge(status: int, headers: Mapping[str, str]) -> bool:
-    """Whether this is a page that wants proof of a person instead of the answer."""
-    server = headers.get("Server", "").lower()
-    return headers.get("cf-mitigated") == "challenge" or (
-        status in (403, 503) and ("ddos-guard" in server or (server == "cloudflare" and status == 503))
-    )
+def is_challenge(status: int, headers: Mapping[str, str], content: bytes) -> bool:
+    """Whether this is a page that wants proof of a person instead of the answer.
+
+    Who serves it says nothing: behind the same protection, a site may just be down for a moment.
+    """
+    shown = status in (403, 429, 503) and any(words in content for words in CHALLENGES)
+    return shown or headers.get("cf-mitigated", "").strip().lower() == "challenge"
 
 
 def refused(body: Body) -> FetchError:
     """Why an answer is none, by its status."""
-    if is_challenge(body.status, body.headers):
+    if is_challenge(body.status, body.headers, body.content):
         return FetchError("blocked", f"status {body.status} and a page that wants proof of a person")
     return FetchError(f"http-{body.status}", "", retry_after(body.headers))
 

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from lookalike.errors import UnusablePhoto
+from lookalike.errors import ConfigError, UnusablePhoto
 from lookalike.project.kinds import HEAD, refusal
 from lookalike.project.walk import Found, below
 
 Source = Path | bytes | UnusablePhoto | str  # a str is an address that is still to be fetched
 Named = tuple[str, Source]
 STDIN = "-"
+EXPECTED = "expected: a file or an address on each line, CSV with a column `file` or `url`, or JSON"
 MAX_STDIN_PHOTO = 100_000_000
 
 
@@ -74,17 +75,41 @@ def walk(folder: Path, passed: list[Found]) -> Iterator[Named]:
 
 
 def _stdin(passed: list[Found]) -> Iterator[Named]:
-    """A photo itself, or a list of files and addresses with one on each line (or NUL between them: find -print0)."""
+    """A photo itself, or a list of files and addresses: one on each line, taken as it comes (or NUL between them:
+    find -print0), or a table, JSON or another encoding, taken as a whole.
+    """
     stream = sys.stdin.buffer
     head = stream.peek(HEAD)[:HEAD] if hasattr(stream, "peek") else b""
-    if not refusal(head) and head:
+    if head and not refusal(head):
         data = stream.read(MAX_STDIN_PHOTO + 1)
         yield STDIN, data if len(data) <= MAX_STDIN_PHOTO else UnusablePhoto("too-large", "more than 100 MB")
-        return
-    for line in _nul_separated(stream.read()) if b"\0" in head else stream:
-        if name := os.fsdecode(line).strip("\r\n"):
-            yield from _one(name, passed)
+    elif _is_structured(head):
+        yield from _listed(stream.read(), passed)
+    else:
+        for line in stream.read().split(b"\0") if b"\0" in head else stream:
+            if name := os.fsdecode(line).strip("\r\n"):
+                yield from _one(name, passed)
 
 
-def _nul_separated(data: bytes) -> Iterator[bytes]:
-    yield from data.split(b"\0")
+def _is_structured(head: bytes) -> bool:
+    """Whether a list is more than a name on each line. What is the name of a file is that."""
+    first = os.fsdecode(head.partition(b"\n")[0]).strip()
+    if not first or os.path.lexists(first):
+        return False
+    from lookalike.project import lists  # loads csv and json, which one photo on disk does without here
+
+    return lists.is_marked(head) or first[0] in "[{" or lists.is_header(first)
+
+
+def _listed(data: bytes, passed: list[Found]) -> Iterator[Named]:
+    from lookalike.project import lists
+
+    try:
+        rows = lists.read(data, (*lists.FILES, *lists.ADDRESSES), addresses=False)
+    except lists.ListError as error:
+        raise ConfigError(f"the list on standard input is not understood: {error}", EXPECTED) from None
+    for row in rows:
+        if row.fault:
+            yield f"{STDIN}#row={row.number}", UnusablePhoto("bad-row", row.fault)
+        else:
+            yield from _one(row.name, passed)

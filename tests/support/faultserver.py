@@ -143,6 +143,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_challenge(self) -> None:
         self.answer(403, b"<html>prove it</html>", "text/html", cf_mitigated="challenge")
 
+    def do_shield(self, server: str) -> None:
+        self.answer(
+            403, b"<html>" + bytes(3000) + b"<script>window._cf_chl_opt={}</script>", "text/html", Server=server
+        )
+
+    def do_typed(self, kind: str, seed: str) -> None:
+        self.answer(body=jpeg("circles", int(seed)), kind=kind.replace("~", "/"))
+
     # broken bodies
 
     def do_reset_body(self, seed: str = "1", times: str = "1") -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
+from lookalike.errors import UnusablePhoto
 from lookalike.settings.fields import Section, Settings
 
 
@@ -32,7 +33,8 @@ class Hit:
 
     `alternatives` are further addresses of the same photo, tried in order. A photo that is on this machine already
     has `content`, which reads its bytes, and may have a `place`: its path below images/.
-    With `sha256`, only these very bytes will do.
+    With `sha256`, only these very bytes will do. With a `fault`, there is nothing to fetch: a row of a list or an item
+    of an answer that makes no sense, to be counted.
     """
 
     address: str
@@ -49,6 +51,7 @@ class Hit:
     content: Callable[[], bytes] | None = field(default=None, compare=False)
     place: str = ""
     sha256: str = ""
+    fault: UnusablePhoto | None = field(default=None, compare=False)
 
 
 class Stop(Exception):

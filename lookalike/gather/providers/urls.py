@@ -1,51 +1,58 @@
-"""A list of addresses that the user brings along: text, CSV or JSON lines."""
+"""A list of addresses that the user brings along."""
 
 from __future__ import annotations
 
-import csv
-import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from lookalike.errors import ConfigError
+from lookalike.errors import ConfigError, UnusablePhoto
 from lookalike.gather.providers.base import Ask, Hit, Query, Stop, text, whole_number
+from lookalike.project import lists
 from lookalike.settings.fields import Section, Settings
 
-ADDRESS_COLUMNS = ("url", "image_url", "contentUrl", "address")
+LABELS = ("label", "class", "classname")
 WORDS = ("page_url", "title", "license", "license_url", "creator", "attribution", "group")
+BARE = re.compile(r"//[^/\s]|(?![a-z][a-z0-9+-]*:(?!\d))[\w.-]+(?:\.[a-z]{2,}|:\d+)/", re.IGNORECASE)
+"""An address that lacks only its scheme: //example.org/x.jpg, example.org/x.jpg, 127.0.0.1:8000/x.jpg."""
+
+EXPECTED = "one address a line, CSV with a column `url`, a JSON array, or JSON lines"
 
 
 def parse(path: Path) -> Iterator[tuple[str, Hit]]:
-    """Label (may be empty) and hit for each line.
+    """Label (may be empty) and hit for each row of a list, see lists.py; one without an address is a hit with a fault.
 
-    A text file has one address a line; lines that start with # are passed over. CSV has a header with a column
-    `url`, JSON lines have a key `url`; both may have `label`, `page_url`, `title`, `license`, `license_url`,
-    `creator`, `group`. Raises ConfigError.
+    Columns beside the address may be `label`, `page_url`, `title`, `license`, `license_url`, `creator`, `attribution`,
+    `group`, `width` and `height`. Raises ConfigError when the list cannot be read or makes no sense.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            if path.suffix.lower() in (".jsonl", ".ndjson"):
-                yield from (_row(json.loads(line), path) for line in file if line.strip())
-            elif path.suffix.lower() in (".csv", ".tsv"):
-                delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-                yield from (_row(row, path) for row in csv.DictReader(file, delimiter=delimiter))
-            else:
-                yield from (("", Hit(line.strip())) for line in file if line.strip() and not line.startswith("#"))
+        rows = lists.read(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "give --source a file of addresses") from None
-    except (ValueError, csv.Error) as error:
-        raise ConfigError(f"{path} is not what its name says: {error}", "one JSON object a line, or CSV") from None
+    except lists.ListError as error:
+        raise ConfigError(f"{path} is not understood as a list: {error}", f"expected: {EXPECTED}") from None
+    yield from (_hit(row, path.name) for row in rows)
 
 
-def _row(row: Mapping[str, Any], path: Path) -> tuple[str, Hit]:
-    address = next((str(row[name]).strip() for name in ADDRESS_COLUMNS if row.get(name)), None)
-    if address is None:
-        raise ConfigError(f"{path} has a line without an address", f"name the column {ADDRESS_COLUMNS[0]!r}")
-    words = {name: text(row.get(name), 2000) for name in WORDS}
-    sizes = {name: whole_number(row.get(name)) for name in ("width", "height")}
-    return text(row.get("label")), replace(Hit(address), **words, **sizes)  # type: ignore[arg-type]
+def _hit(row: lists.Row, file: str) -> tuple[str, Hit]:
+    label = next((text(row.values[name]) for name in LABELS if row.values.get(name)), "")
+    if row.fault:
+        fault = UnusablePhoto("bad-row", f"row {row.number} of {file}: {row.fault}")
+        return label, Hit(f"{file}#row={row.number}", fault=fault)
+    address, alternatives = _complete(row.name.replace("&amp;", "&"))
+    words = {name: text(row.values.get(lists.plain(name)), 2000) for name in WORDS}
+    sizes = {name: whole_number(row.values.get(name)) for name in ("width", "height")}
+    return label, replace(Hit(address, alternatives), **words, **sizes)  # type: ignore[arg-type]
+
+
+def _complete(address: str) -> tuple[str, tuple[str, ...]]:
+    """An address as a program needs it: where only the scheme is missing, both are tried."""
+    if not BARE.match(address):
+        return address, ()
+    rest = address.removeprefix("//")
+    return f"https://{rest}", (f"http://{rest}",)
 
 
 class Urls:
@@ -53,7 +60,7 @@ class Urls:
 
     name: ClassVar[str] = "urls"
     section: ClassVar[type[Section] | None] = None
-    summary: ClassVar[str] = "a list of addresses: text, CSV or JSON lines (--source FILE)"
+    summary: ClassVar[str] = "a list of addresses: text, CSV or JSON (--source FILE)"
     terms: ClassVar[str] = "those of each site"
     docs: ClassVar[str] = ""
     last_verified: ClassVar[str] = "2026-11-22"

@@ -1,0 +1,278 @@
+"""Lists as people have them: text, CSV with any delimiter, JSON or JSON lines, in any encoding, told by their content.
+
+A row that cannot be used comes back with the reason and does not cost the others; a list that makes no sense as a
+whole raises ListError, which says what it seems to be.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lookalike.project.kinds import HEAD, sniff
+
+PAGE = re.compile(rb"<(?:html|!doctype|svg|\?xml)", re.IGNORECASE)
+WRAPPERS = ("data", "item", "image", "photo", "result", "value")
+DELIMITERS = ",;\t|"
+ADDRESSES = (
+    "url", "imageurl", "contenturl", "address", "imgurl", "photourl", "originalurl", "link", "uri", "src", "identifier",
+    "cocourl", "flickrurl",
+)  # fmt: skip
+"""Names of columns that hold the address of a photo, as `plain` writes them, best first."""
+
+FILES = ("file", "filename", "filepath", "path", "photo", "image")
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|data:|//[^/\s]|[\w.-]+(?:\.[a-z]{2,}|:\d+)/", re.IGNORECASE)
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
+CODE_PAGES = ["cp1252", "cp1251", "cp1250", "cp1253", "cp1254", "gb18030", "big5", "cp932", "cp949"]
+_NO_LISTS = {"ZIP": "an archive or a spreadsheet; save it as CSV", "HTML": "a web page", "PDF": "a PDF"}
+
+
+class ListError(ValueError):
+    """A list that is not understood; the message says why."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its number from 1, what it names, its other columns by their `plain` names, and why it is unusable."""
+
+    number: int
+    name: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    fault: str = ""
+
+
+def plain(column: object) -> str:
+    """The name of a column without what people write differently: case, spaces, dashes and underscores."""
+    return re.sub(r"[\W_]+", "", str(column)).casefold()
+
+
+def text_of(data: bytes) -> str:
+    """The text of a file: by its byte order mark, as UTF-8, or as its letters suggest. Raises ListError."""
+    kind = sniff(data[:HEAD])
+    is_text = kind in ("", "JSON") or (
+        kind in ("HTML", "SVG") and not PAGE.search(data[:HEAD])
+    )  # <http://…> is no page
+    if not is_text:
+        raise ListError(f"this is {_NO_LISTS.get(kind, f'a file of the kind {kind}')}")
+    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "") or _wide(data) or "utf-8"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        return data.decode(_code_page(data), "replace")
+
+
+def _code_page(data: bytes) -> str:
+    """Which of the code pages that spreadsheets write in fits the words with letters beyond ASCII. Raises ListError."""
+    from charset_normalizer import from_bytes
+
+    words = b" ".join(re.findall(rb"[^\n;,/\t]*[\x80-\xff][^\n;,/\t]*", data))
+    best = from_bytes(words, cp_isolation=CODE_PAGES).best()
+    if best is None or b"\0" in data:
+        raise ListError("this is no text")
+    return best.encoding
+
+
+def is_marked(head: bytes) -> bool:
+    """Whether the first bytes of a text say that its encoding is another than that of file names."""
+    return any(head.startswith(mark) for mark, _ in _BOMS) or bool(_wide(head))
+
+
+def is_header(line: str) -> bool:
+    """Whether a line names the columns of a table, one of them a file or an address."""
+    cells = max((next(csv.reader([line], delimiter=mark)) for mark in DELIMITERS), key=len)
+    return any(plain(cell) in (*FILES, *ADDRESSES) for cell in cells)
+
+
+def _wide(data: bytes) -> str:
+    """UTF-16 without a mark: every other byte of plain letters is zero."""
+    sample = data[: HEAD // 2 * 2]
+    for encoding, zeros, letters in (
+        ("utf-16-le", sample[1::2], sample[::2]),
+        ("utf-16-be", sample[::2], sample[1::2]),
+    ):
+        if len(sample) >= 4 and zeros.count(0) > 0.8 * len(zeros) and letters.count(0) == 0:
+            return encoding
+    return ""
+
+
+def read(data: bytes, columns: Sequence[str] = ADDRESSES, *, addresses: bool = True) -> list[Row]:
+    """The rows of a list. `columns` are the names that the column may have, best first; with `addresses`, what it
+    holds are web addresses, which are told by themselves and may stand in quotes. Raises ListError.
+    """
+    text = text_of(data).lstrip("\ufeff")
+    reader = _Reader(columns, addresses)
+    lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip() and not line.startswith("#")]
+    rows = reader.from_json(text) if text.lstrip()[:1] in ("[", "{") else None
+    rows = reader.from_table(lines) if rows is None else rows
+    rows = [reader.row(number, line) for number, line in enumerate(lines, start=1)] if rows is None else rows
+    if not rows:
+        raise ListError("it is empty")
+    if addresses and not any(ADDRESS.match(row.name) for row in rows):
+        raise ListError(f"nothing in it looks like an address; it begins with {lines[0][:60]!r}")
+    return rows
+
+
+class _Reader:
+    """Reads one list; see `read`."""
+
+    def __init__(self, columns: Sequence[str], addresses: bool) -> None:
+        self.columns, self.addresses = columns, addresses
+
+    def row(self, number: int, name: str, values: Mapping[str, Any] | None = None) -> Row:
+        """A row, with a fault when it names nothing."""
+        name = _bare(name) if self.addresses else name
+        return Row(number, name, values or {}, "" if name.strip() else "the row names none")
+
+    def from_json(self, text: str) -> list[Row] | None:
+        """The rows of a JSON document or of JSON lines; None when it is neither."""
+        items: list[Any] | None
+        try:
+            items = self._items(json.loads(text))
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, ListError):
+                raise
+            items = _from_lines(text)
+        if items is None:
+            return None
+        return [self._json_row(number, item) for number, item in enumerate(items, start=1)]
+
+    def _items(self, data: Any) -> list[Any]:
+        """What a JSON document lists: itself, a list in it, or lists by label."""
+        if isinstance(data, list):
+            return data
+        if not isinstance(data, dict) or self._named(data):
+            return [data]
+        lists = {key: value for key, value in data.items() if isinstance(value, list)}
+        if not lists:
+            raise ListError("a JSON object without a list in it")
+        fullest = max(
+            lists.values(), key=lambda items: sum(isinstance(i, dict) and bool(self._named(i)) for i in items)
+        )
+        wrapper = len(lists) == 1 and plain(next(iter(lists))).rstrip("s") in (*self.columns, *WRAPPERS)
+        if wrapper or any(isinstance(item, dict) for item in fullest):
+            return fullest
+        return [{self.columns[0]: item, "label": label} for label, items in lists.items() for item in items]
+
+    def _named(self, item: Mapping[str, Any]) -> str:
+        values = {plain(key): value for key, value in item.items()}
+        return next((values[name] for name in self.columns if isinstance(values.get(name), str) and values[name]), "")
+
+    def _json_row(self, number: int, item: Any) -> Row:
+        if isinstance(item, str):
+            return self.row(number, item)
+        if isinstance(item, ListError):
+            return Row(number, fault=str(item))
+        if not isinstance(item, dict):
+            return Row(number, fault="neither text nor an object")
+        return self.row(number, self._named(item), {plain(key): value for key, value in item.items()})
+
+    def from_table(self, lines: Sequence[str]) -> list[Row] | None:
+        """The rows of a table with a header, or of two columns without one; None when the lines are no table."""
+        if not lines:
+            return None
+        told = re.fullmatch(r"sep=(.)", lines[0].strip(), re.IGNORECASE)
+        lines, delimiters = (lines[1:], told[1]) if told and len(lines) > 1 else (lines, DELIMITERS)
+        heads = {mark: next(csv.reader([lines[0]], delimiter=mark)) for mark in delimiters}
+        known = [mark for mark in delimiters if any(plain(cell) in self.columns for cell in heads[mark])]
+        if known:
+            mark = max(known, key=lambda mark: len(heads[mark]))
+            names = [plain(cell) for cell in heads[mark]]
+            place = names.index(next(name for name in self.columns if name in names))
+            return self._rows(_cells(lines[1:], mark, len(names)), names, place, mark)
+        if not self.addresses:
+            return None
+        if not any(ADDRESS.match(_bare(cell)) for cells in heads.values() for cell in cells):
+            return self._unknown_header(lines, heads)
+        return self._without_header(lines)
+
+    def _rows(
+        self, table: Iterable[list[str]], names: Sequence[str], place: int, mark: str, first: int = 2
+    ) -> list[Row]:
+        rows = []
+        for number, cells in enumerate(table, start=first):
+            if not any(map(str.strip, cells)):
+                continue  # spreadsheets write rows of nothing
+            last = place == len(names) - 1  # an address may hold the delimiter
+            name = mark.join(cells[place:]) if last else "".join(cells[place : place + 1])
+            rows.append(self.row(number, name, dict(zip(names, cells, strict=False))))
+        return rows
+
+    def _unknown_header(self, lines: Sequence[str], heads: Mapping[str, list[str]]) -> list[Row] | None:
+        """A table whose header names no column we know: the one that holds addresses is meant. Raises ListError."""
+        for mark, head in sorted(heads.items(), key=lambda item: -len(item[1])):
+            table = _cells(lines[1:], mark, len(head))
+            holding = [
+                place for place in range(len(head))
+                if any(place < len(row) and ADDRESS.match(_bare(row[place])) for row in table)
+            ]  # fmt: skip
+            if len(head) > 1 and len(holding) == 1:
+                return self._rows(table, [plain(cell) for cell in head], holding[0], mark)
+            if len(head) > 1 and len(holding) > 1:
+                several = ", ".join(repr(head[place]) for place in holding)
+                raise ListError(f"the columns {several} all hold addresses, and none is called 'url'")
+        return None
+
+    def _without_header(self, lines: Sequence[str]) -> list[Row] | None:
+        """Addresses with a label before or after them; None unless every line is such a pair."""
+        for mark in "\t;|,":
+            table = _cells(lines, mark, 2)
+            for place in (0, 1):
+                if all(len(row) == 2 and _is_pair(row[place], row[1 - place], mark) for row in table):
+                    names = ("url", "label") if place == 0 else ("label", "url")
+                    return self._rows(table, names, place, mark, first=1)
+        return None
+
+
+def _bare(text: str) -> str:
+    """An address without the quotes or brackets around it, of which one may be missing."""
+    return text.strip("\"'<> \t")
+
+
+def _from_lines(text: str) -> list[Any] | None:
+    """JSON lines; a line that is none becomes a row with that fault. None when most are none."""
+    items: list[Any] = []
+    for line in filter(str.strip, re.split(r"\r\n|\n|\r", text)):
+        try:
+            items.append(json.loads(line))
+        except (ValueError, RecursionError):
+            items.append(ListError("not JSON"))
+    wrong = sum(isinstance(item, ListError) for item in items)
+    return items if wrong * 2 < len(items) else None
+
+
+def _cells(lines: Sequence[str], mark: str, width: int) -> list[list[str]]:
+    """Each row's cells. Where a quote is opened and never closed, which swallows rows, each line is one by itself."""
+    if width == 1:
+        return [[line] for line in lines]
+    rows, read, torn = [], 0, sum(line.count('"') for line in lines) % 2 > 0
+    reader = csv.reader(lines, delimiter=mark)
+    try:
+        for row in reader:
+            torn = torn or (reader.line_num - read > 1 and len(row) != width)
+            read = reader.line_num
+            rows.append(row)
+    except csv.Error:
+        torn = True
+    return [_line(line, mark) for line in lines] if torn else rows
+
+
+def _line(line: str, mark: str) -> list[str]:
+    torn = line.count('"') % 2 > 0
+    try:
+        return next(csv.reader([line], delimiter=mark, quoting=csv.QUOTE_NONE if torn else csv.QUOTE_MINIMAL))
+    except csv.Error:
+        return []
+
+
+def _is_pair(address: str, label: str, mark: str) -> bool:
+    """Whether these are an address and a label, and not two halves of an address with a delimiter in it."""
+    halves = mark != "\t" and re.search(r"[/?=&%#]|\.\w{2,5}$", label)
+    return bool(ADDRESS.match(_bare(address)) and label.strip() and not halves)
