@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import html
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
+
+from requests.structures import CaseInsensitiveDict
 
 from lookalike.files import write_text
 from lookalike.gather.providers.base import Answer, Request, Stop, WebProvider, text
@@ -18,6 +22,7 @@ from lookalike.report import SILENT, Reporter
 from lookalike.settings.fields import Settings
 
 TRIES = 3
+SHORTEST_SECRET = 4
 WORTH_A_WORD = 5.0
 WORDS = 100_000
 LONGEST_WAIT = 65.0
@@ -58,7 +63,7 @@ class Api:
         if end := provider.spent(answer.headers):
             self._spent[provider.name] = end
         kept = {"at": time.time(), "provider": provider.name, "payload": answer.payload}
-        write_text(path, redact(json.dumps(kept, ensure_ascii=False, default=str), provider.secrets))
+        write_text(path, json.dumps(kept, ensure_ascii=False, default=str))
         return answer.payload
 
     def _by_itself(self, provider: WebProvider, request: Request) -> Answer | None:
@@ -131,11 +136,13 @@ class Api:
             redirects=0,
         )
         words = body.content.decode("utf-8", "replace")
+        secrets = spellings(provider.secrets)
         try:
-            payload = json.loads(words)
-        except ValueError:
+            payload = scrub(json.loads(words), secrets)
+        except (ValueError, RecursionError):
             payload = None
-        return Answer(body.status, body.headers, payload, words[:WORDS])
+        headers = CaseInsensitiveDict(scrub(dict(body.headers), secrets))
+        return Answer(body.status, headers, payload, scrub(words, secrets)[:WORDS])
 
     def _client(self, url: str) -> Client:
         parts = urlsplit(url)
@@ -184,9 +191,31 @@ def until(seconds: float | None, now: Callable[[], float] = time.time) -> str:
     return "" if seconds is None else time.strftime("until %H:%M:%S", time.localtime(now() + seconds))
 
 
+def spellings(secrets: Iterable[str]) -> list[str]:
+    """Secrets as they are and as addresses, pages and encodings spell them, longest first."""
+    found: set[str] = set()
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            plain = {secret, secret.strip()}
+            encoded = {base64.b64encode(text.encode()).decode().rstrip("=") for text in plain}
+            found |= plain | encoded | {quote(text, safe="") for text in plain} | {quote_plus(text) for text in plain}
+            found |= {json.dumps(text)[1:-1] for text in plain} | {html.escape(text) for text in plain}
+    return sorted(found, key=len, reverse=True)
+
+
+def scrub(value: Any, words: Sequence[str]) -> Any:
+    """A JSON value without any of the words, which services repeat in their answers: the one place that sees to it."""
+    if isinstance(value, str):
+        for word in words:
+            value = value.replace(word, "…")
+        return value
+    if isinstance(value, list):
+        return [scrub(item, words) for item in value]
+    if isinstance(value, dict):
+        return {scrub(name, words): scrub(item, words) for name, item in value.items()}
+    return value
+
+
 def redact(value: str, secrets: Iterable[str]) -> str:
     """A text without any of the secrets in it: services repeat keys in their errors."""
-    for secret in secrets:
-        if len(secret) >= 4:
-            value = value.replace(secret, "…")
-    return value
+    return str(scrub(value, spellings(secrets)))

@@ -149,8 +149,8 @@ def is_public(text: str) -> bool:
         inner = [address.sixtofour, *(address.teredo or ()), last if isatap or address in NAT64 else None]
         if any(item is not None and not is_public(str(item)) for item in inner):
             return False
-        if any(address in network for network in NOWHERE):
-            return False
+    if any(address in network for network in NOWHERE):
+        return False
     return address.is_global and not address.is_multicast
 
 

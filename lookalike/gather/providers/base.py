@@ -67,6 +67,7 @@ class Stop(Exception):
 OUTCOMES: dict[str, str] = {
     "enough": "all photos wanted were found",
     "exhausted": "it has no more",
+    "endless": "its answers come to no end",
     "no-hits": "it knows nothing by this name",
     "bad-request": "it did not understand the question",
     "no-key": "it needs a key",
@@ -87,7 +88,10 @@ def in_words(reason: str, detail: str = "") -> str:
     return f"{words}: {detail}" if detail else words
 
 
-FOR_THIS_QUESTION = frozenset({"enough", "exhausted", "no-hits", "bad-request"})
+FEWEST_PAGES, PHOTOS_A_PAGE = 20, 5
+"""How many pages of a search are read: as many as give the photos wanted when one page brings five, and twenty more."""
+
+FOR_THIS_QUESTION = frozenset({"enough", "exhausted", "endless", "no-hits", "bad-request"})
 """Outcomes that say nothing about the next question; after any other the provider is not asked again in this run."""
 
 
@@ -269,7 +273,10 @@ class WebProvider:
             raise Stop("no-key", f"set {' or '.join(self.keys)}")
         request: Request | None = self.first(query)
         seen: set[str] = set()
+        pages, most = 0, FEWEST_PAGES + query.want // PHOTOS_A_PAGE
         while request is not None:
+            if (pages := pages + 1) > most:
+                raise Stop("endless", f"{most} pages were read for {query.want} photos")
             page = self.understand(self.ask(self, request), query)
             fresh = [hit for hit in page.hits if hit.address not in seen]
             seen.update(hit.address for hit in fresh)
