@@ -32,12 +32,17 @@ UNLIKELY = "not sure; closest is circles: no label is likely enough"
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
     """A project with a model that takes dark photos for something else, one that wants to be sure, and photos."""
-    for name, limits in (("m", {"min_similarity": 0.1}), ("sure", {"threshold": 0.9})):
+    for name, limits in (
+        ("m", {"min_similarity": 0.1}),
+        ("each", {"min_similarity": (0.5, 0.1)}),
+        ("sure", {"threshold": 0.9}),
+    ):
         folder = models.bundle(tmp_path / "models" / name, models.with_similarity(), **limits)
         (folder / "predict.py").write_bytes(STANDALONE.read_bytes())
     Image.new("RGB", (64, 64), (40, 0, 0)).save(tmp_path / "dark.png")
     Image.new("RGB", (64, 64), "grey").save(tmp_path / "grey.png")
     Image.new("RGB", (64, 64), (255, 0, 0)).save(tmp_path / "red.png")
+    Image.new("RGB", (64, 64), (0, 0, 255)).save(tmp_path / "blue.png")
     return tmp_path
 
 
@@ -77,10 +82,21 @@ def test_the_program_beside_the_model_says_it_too(here: Path) -> None:
 
 
 def test_every_program_gives_the_same_document(cli: Cli, here: Path, app: Callable[[str], Any]) -> None:
-    for name, photo in (("m", "dark.png"), ("sure", "grey.png"), ("m", "red.png"), ("sure", "red.png")):
+    for name, photo in (
+        ("m", "dark.png"),
+        ("sure", "grey.png"),
+        ("m", "red.png"),
+        ("each", "red.png"),
+        ("each", "blue.png"),
+    ):
         (row,) = cli("predict", photo, "--model", name, "--json").data["predictions"]
         classifier = app("predict").Classifier(here / "models" / name)
         assert {"file": photo, **rounded(classifier.classify(here / photo))} == rounded(row)
+
+
+def test_each_label_has_its_own_limit(cli: Cli, here: Path) -> None:
+    rows = cli("predict", "red.png", "blue.png", "--model", "each", "--json").data["predictions"]
+    assert [(row["label"], row.get("closest")) for row in rows] == [("neither", "circles"), ("stripes", None)]
 
 
 def rounded(row: dict[str, Any]) -> dict[str, Any]:
@@ -175,8 +191,11 @@ def test_labels_that_are_numbers_come_best_first_on_the_page(tmp_path: Path, chr
 
 @browser.needs_browser
 @pytest.mark.browser
-@pytest.mark.parametrize("limits", [{}, {"threshold": 0.9}, {"min_similarity": 0.5}, {"temperature": 3.0}])
-def test_the_exported_page_gives_the_same_document(tmp_path: Path, chromium: Any, limits: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "limits",
+    [{}, {"threshold": 0.9}, {"min_similarity": 0.5}, {"temperature": 3.0}, {"min_similarity": (0.9, 0, 0, 0.2)}],
+)
+def test_the_exported_page_gives_the_same_document(tmp_path: Path, chromium: Any, limits: dict[str, Any]) -> None:
     labels = ("9", "0", "a: b", "__proto__")
     model = bundle.load(models.bundle(tmp_path / "m", models.with_similarity(labels=4), labels=labels, **limits))
     photos = [(40, 0, 0), (128, 128, 128), (0, 0, 255), (255, 40, 0)]

@@ -94,7 +94,9 @@ class Model:
         order = np.argsort(-probabilities, kind="stable")
         ranked = tuple((self.description.labels[i], float(probabilities[i])) for i in order)
         doubt = "unlikely" if _below(ranked[0][1], self.description.threshold) else ""
-        doubt = "unlike" if _below(similarity, self.description.min_similarity) else doubt
+        limit = self.description.min_similarity
+        limit = limit[order[0]] if isinstance(limit, tuple) else limit
+        doubt = "unlike" if _below(similarity, limit) else doubt
         return Prediction(file, ranked[0][0], ranked, similarity, doubt)
 
     def predict(self, photos: Iterable[tuple[str, Path | bytes]], batch_size: int = 16) -> Iterator[Prediction]:

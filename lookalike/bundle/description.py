@@ -66,8 +66,10 @@ def fault(description: Bundle) -> str:
         return "temperature must be a number above 0"
     if description.threshold is not None and not _number(description.threshold, 0, 1):
         return "threshold must be between 0 and 1"
-    if description.min_similarity is not None and not _number(description.min_similarity, -1, 1):
-        return "min_similarity must be between -1 and 1"
+    limits = description.min_similarity
+    each = limits if isinstance(limits, tuple) else (limits,) * len(labels)
+    if len(each) != len(labels) or (limits is not None and not all(_number(limit, -1, 1) for limit in each)):
+        return "min_similarity must be between -1 and 1, once or for each label"
     if not isinstance(description.files, dict):
         return "files must map names to sha256"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ import numpy as np
 
 from lookalike.bundle.bundle import Model
 from lookalike.errors import NotReadyError
+from lookalike.evaluate.probing import sample
 from lookalike.files import sha256_file
 from lookalike.photos.cache import PixelCache, Pixels, exact
 from lookalike.project import dataset as datasets
 from lookalike.project.records import Example, TrainedRun
 from lookalike.report import Reporter
+
+LEARNT = 1000  # photos learnt from that are asked about too
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class Answers:
     """Held-back photos with their probabilities (n, labels) and right labels (n,), at temperature 1.
 
     `similarities` (n,) to the photos learnt from are None when the model doesn't tell them. `part` is `test` when
-    photos were kept for nothing but this, else `valid`. `root` is the folder of the photos.
+    photos were kept for nothing but this, else `valid`. `root` is the folder of the photos. `learnt` are similarities
+    and right labels of photos learnt from, when the network sees them as it would new ones.
     """
 
     part: str
@@ -33,6 +38,7 @@ class Answers:
     pixels: dict[str, Pixels]
     unreadable: tuple[dict[str, str], ...] = ()
     similarities: np.ndarray | None = None
+    learnt: tuple[np.ndarray, np.ndarray] = (np.zeros(0, np.float32), np.zeros(0, int))
 
     def describe(self, index: int, labels: tuple[str, ...], loss: float) -> dict[str, Any]:
         """One photo as a row of the report."""
@@ -75,10 +81,27 @@ def collect(folder: Path, root: Path, trained: TrainedRun, model: Model, *, repo
         examples=tuple(example for example, _ in usable),
         probabilities=np.concatenate([probabilities for probabilities, _ in asked]),
         similarities=np.concatenate(similarities) if similarities else None,
+        learnt=_learnt(examples, root, trained, model, cache, report),
         actual=np.array([index[example.label] for example, _ in usable]),
         pixels={example.file: pixels for example, pixels in usable},
         unreadable=tuple({"file": str(path), "reason": reason} for path, reason in reasons.items()),
     )
+
+
+def _learnt(
+    examples: Sequence[Example], root: Path, trained: TrainedRun, model: Model, cache: PixelCache, report: Reporter
+) -> tuple[np.ndarray, np.ndarray]:
+    """Similarities and labels as numbers of some photos learnt from; none after fine-tuning, which drew them near."""
+    if trained.best_epoch:
+        return np.zeros(0, np.float32), np.zeros(0, int)
+    some = sample([example for example in examples if example.part == "train"], LEARNT // len(trained.labels))
+    seen, _ = cache.get([(root / e.file, e.sha256) for e in some], exact(trained.input), report=report)
+    rows = [(trained.labels.index(e.label), pixels) for e, pixels in zip(some, seen, strict=True) if pixels is not None]
+    values = [model.ask(np.stack([p for _, p in rows[i : i + 32]]))[1] for i in range(0, len(rows), 32)]
+    told = [value for value in values if value is not None]
+    if not told:
+        return np.zeros(0, np.float32), np.zeros(0, int)
+    return np.concatenate(told), np.array([number for number, _ in rows])
 
 
 def _fault(path: Path, sha256: str) -> str:

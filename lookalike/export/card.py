@@ -56,7 +56,9 @@ def _neither(bundle: Bundle) -> Iterable[str]:
         yield f'A photo whose best label has less than {bundle.threshold:.0%} is answered with "neither".'
     if bundle.min_similarity is not None:
         yield 'A photo that is too unlike those it learnt from is answered with "neither"'
-        yield f"(similarity below {bundle.min_similarity:.3f}). What looks like them gets a label all the same:"
+        each = bundle.min_similarity if isinstance(bundle.min_similarity, tuple) else (bundle.min_similarity,)
+        between = " to ".join(dict.fromkeys(f"{limit:.3f}" for limit in (min(each), max(each))))
+        yield f"(similarity below {between}, by label). What looks like them gets a label all the same:"
         yield "to a model of two people, a third person's face is still a face."
 
 

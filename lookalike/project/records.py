@@ -146,7 +146,7 @@ class Evaluation(Record):
     unreadable: tuple[dict[str, str], ...] = ()
     temperature: float = 1.0
     threshold: float | None = None
-    min_similarity: float | None = None
+    min_similarity: float | tuple[float, ...] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     created: str = ""
 
@@ -156,7 +156,8 @@ class Bundle(Record):
     """model.json: what a model needs to answer, away from its project. `files` maps names to sha256.
 
     Probabilities of the network are raised to 1/`temperature` and normalised again; a best probability below
-    `threshold`, or a similarity to the photos learnt from below `min_similarity`, means none of the labels. `checksum`
+    `threshold`, or a similarity to the photos learnt from below `min_similarity` (one for each label, or one for all),
+    means none of the labels. `checksum`
     is the sha256 of model.json itself, written without it.
     """
 
@@ -170,7 +171,7 @@ class Bundle(Record):
     fingerprint: str = ""
     temperature: float = 1.0
     threshold: float | None = None
-    min_similarity: float | None = None
+    min_similarity: float | tuple[float, ...] | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     parity: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache, partial
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
@@ -55,7 +56,7 @@ def _fit(hint: Any) -> Fit:
     if origin is Annotated:
         return inner[1]
     if origin in (Union, UnionType):
-        return partial(_optional, _fit(next(item for item in inner if item is not type(None))))
+        return partial(_optional, [_fit(item) for item in inner if item is not type(None)])
     if origin is Literal:
         return partial(_one_of, inner)
     if origin is tuple:
@@ -67,8 +68,12 @@ def _fit(hint: Any) -> Fit:
     return {str: _text, int: _whole, float: _real, Any: lambda value: value}[hint]
 
 
-def _optional(fit: Fit, value: Any) -> Any:
-    return None if value is None else fit(value)
+def _optional(fits: list[Fit], value: Any) -> Any:
+    """Nothing, or a value of the first type that it fits; the last one says what is wrong."""
+    for fit in fits[:-1]:
+        with suppress(TypeError):
+            return None if value is None else fit(value)
+    return None if value is None else fits[-1](value)
 
 
 def _one_of(known: list[Any], value: Any) -> Any:

@@ -62,7 +62,7 @@ class Classifier:
         ranked = sorted(zip(self.labels, (p / p.sum()).tolist(), strict=True), key=lambda pair: -pair[1])
         label, probability = ranked[0]
         alike = {"similarity": float(more[0][0])} if more else {}  # to the photos learnt from, when the model tells
-        doubt = self.doubt(probability, alike.get("similarity"))
+        doubt = self.doubt(label, probability, alike.get("similarity"))
         best: dict[str, Any] = {"label": label, "probability": probability}
         if doubt:
             why = {"closest": label, "reason": doubt, "detail": DOUBTS[doubt]}
@@ -70,9 +70,10 @@ class Classifier:
         order = {"ranked": [name for name, _ in ranked], "probabilities": dict(ranked)}
         return {**best, **alike, "known": not doubt, **order}
 
-    def doubt(self, probability: float, similarity: float | None) -> str:
+    def doubt(self, label: str, probability: float, similarity: float | None) -> str:
         """Why the best label is only the closest one and not the answer, or ""."""
-        alike = self.about.get("min_similarity")
+        alike = self.about.get("min_similarity")  # one for each label, or one for all
+        alike = alike[self.labels.index(label)] if isinstance(alike, list) else alike
         if similarity is not None and alike is not None and similarity < alike:
             return "unlike"
         return "unlikely" if probability < (self.about.get("threshold") or 0) else ""

@@ -33,7 +33,9 @@ export function answer(about, raw, similarity) {
   const ranked = powered.map((p, i) => [about.labels[i], p / total]).sort((a, b) => b[1] - a[1]);
   const below = (value, limit) => value != null && limit != null && value < limit;
   const unlikely = below(ranked[0][1], about.threshold) ? 'unlikely' : '';
-  const doubt = below(similarity, about.min_similarity) ? 'unlike' : unlikely;
+  const limits = about.min_similarity; // one for each label, or one for all
+  const limit = Array.isArray(limits) ? limits[about.labels.indexOf(ranked[0][0])] : limits;
+  const doubt = below(similarity, limit) ? 'unlike' : unlikely;
   const [closest, probability] = ranked[0];
   const unsure = { label: 'neither', probability: null, closest, reason: doubt, detail: DOUBTS[doubt] };
   const order = { ranked: ranked.map(([label]) => label), probabilities: Object.fromEntries(ranked) };
