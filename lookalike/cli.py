@@ -30,6 +30,14 @@ from lookalike.settings import fields, loading
 
 STOPPED = 130
 """The exit code after Ctrl-C. Typer turns the interrupt into it before we see the exception."""
+AFTER_A_STOP = {
+    "gather": "what was found is kept; run the same command to go on",
+    "clean": "what was seen and decided is kept; run the same command to go on",
+    "train": "the photos it read are kept, but no epoch yet; run the same command to go on",
+    "evaluate": "each finished fold is kept, nothing else was changed; run the same command to go on",
+    "export": "what was there before is intact; run the same command again",
+}
+"""What is true when Ctrl-C ends a command that had nothing better to say, and how it goes on."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +237,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         result = _application(arguments)(args=arguments, prog_name="lookalike", standalone_mode=False, obj=console)
         if isinstance(result, int):
-            return _stopped(console) if result == STOPPED else result  # --help and --version end here
+            return _stopped(console, arguments) if result == STOPPED else result  # --help and --version end here
         console.result(result)
         return 0
     except LookalikeError as error:
@@ -238,7 +246,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TyperException as error:
         return _usage(console, error)
     except (KeyboardInterrupt, typer.Abort):
-        return _stopped(console)
+        return _stopped(console, arguments)
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # what Typer makes of one: the reader (head) has seen enough
             return 0
@@ -251,8 +259,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return reason.exit_code
 
 
-def _stopped(console: Console) -> int:
-    console.error(LookalikeError("stopped", "what was done is kept; run the same command to go on"), code=STOPPED)
+def _stopped(console: Console, arguments: Sequence[str]) -> int:
+    name = next((name for name in arguments if name in COMMANDS), "")
+    hint = AFTER_A_STOP.get(name, "run the same command again")
+    console.error(LookalikeError("stopped", hint), code=STOPPED)
     return STOPPED
 
 

@@ -58,11 +58,10 @@ def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
     with monkeypatch.context() as patch:
         patch.setattr(Best, "after_validate", stopped_in_the_third)
         assert cli(*flags).code == 130
-    answer = cli(*flags, "--resume")
+    answer = cli("train", "--resume", "--json")
     assert f"going on after epoch {kept_epoch}" in answer.err
     again = Path(answer.data["folder"])
     assert (again / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
-    assert not (tmp_path / ".cache" / "training.pt").exists()
 
 
 def test_moments_lie_in_memory_as_the_weights_do_when_the_plan_is_another(
@@ -97,10 +96,23 @@ def test_moments_lie_in_memory_as_the_weights_do_when_the_plan_is_another(
     assert alike and all(alike)
 
 
-def test_resume_with_nothing_to_go_on_from_starts_anew(cli: Cli, tmp_path: Path):
+@pytest.mark.parametrize("kept", [None, b"not a training"])
+def test_resume_with_nothing_to_go_on_from_starts_anew(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bytes | None
+):
+    from lookalike.vision.callbacks import Best
+
+    def stopped(self: Best) -> None:
+        raise KeyboardInterrupt
+
     draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
-    (tmp_path / ".cache").mkdir()
-    (tmp_path / ".cache" / "training.pt").write_bytes(b"not a training")
+    if kept:
+        with monkeypatch.context() as patch:
+            patch.setattr(Best, "after_validate", stopped)
+            assert cli("train", "--size", 64, "--epochs", 1).code == 130
+        (folder,) = tmp_path.glob("runs/*")
+        (folder / "training.pt").write_bytes(kept)
     answer = cli("train", "--size", 64, "--epochs", 1, "--resume", "--json")
     assert answer.code == 0
+    assert "starts" in answer.err
     assert len(answer.data["run"]["history"]) == 2

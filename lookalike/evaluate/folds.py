@@ -25,7 +25,7 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    from lookalike.vision import recipes
+    from lookalike.vision import checkpoint, recipes
     from lookalike.vision.device import choose, repeatable
     from lookalike.vision.material import Material
 
@@ -52,11 +52,12 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
             train=[room[i] for i in learn], train_targets=targets[learn].tolist(), train_groups=groups[learn].tolist(),
             valid=[whole[i] for i in hold], valid_targets=targets[hold].tolist(), arch=trained.arch,
             weights=wanted.weights, epochs=wanted.epochs, batch_size=wanted.batch_size, device=device,
-            report=report, seed=wanted.seed, workspace=project.cache / "folds",  # not where a stopped training waits
+            report=report, seed=wanted.seed, workspace=project.cache, folder=project.cache / "folds",
         )  # fmt: skip
         repeatable(wanted.seed, device)
         made = plugins.find("recipe", trained.recipe)(material)
         answers[hold] = recipes.held_back(made, material)
+        (material.folder / checkpoint.NAME).unlink(missing_ok=True)
         scores.append(float((answers[hold].argmax(axis=1) == targets[hold]).mean()))
     right = int((answers.argmax(axis=1) == targets).sum())
     return {**metrics.rate(right, len(targets)).to_json(), "folds": folds, "each": scores}

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,6 +42,11 @@ class Project:
         """A folder of photos as a run keeps it, so that a project may move."""
         whole, root = images.resolve(), self.root.resolve()
         return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else str(whole)
+
+    def command(self, words: str) -> str:
+        """A command of ours as it is typed to work in this project."""
+        place = "" if self.root == Path() else f" --project {shlex.quote(str(self.root))}"
+        return f"lookalike {words}{place}"
 
     @property
     def quarantine(self) -> Path:

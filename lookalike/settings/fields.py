@@ -137,7 +137,9 @@ class TrainSettings(Section):
     crop: Literal["none", "face", "auto"] = Field(
         "auto", description="look at the main face, at none but the whole photo, or at what most show"
     )
-    resume: bool = Field(False, description="go on with a training that was stopped, after its last kept epoch")
+    resume: bool = Field(
+        False, description="go on with the training stopped last, as it was started, after its last kept epoch"
+    )
     budget: Seconds | None = Field(
         None, description="time the whole command may take, e.g. 90s, 3m or 1h; the epochs are chosen to fit"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import secrets
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,18 +17,19 @@ import numpy as np
 
 from lookalike import plugins
 from lookalike.bundle.bundle import FACE, write_description
-from lookalike.errors import ConfigError, LookalikeError
+from lookalike.errors import ConfigError
 from lookalike.files import write_bytes, write_json, write_rows
 from lookalike.photos import faces
-from lookalike.project import dataset as datasets
 from lookalike.project.layout import require_labels
 from lookalike.project.paths import Project
 from lookalike.project.records import Bundle, Dataset, InputSpec, Part, TrainedRun
 from lookalike.project.walk import Walk, walk
 from lookalike.report import SILENT, Logged, Reporter
 from lookalike.settings.fields import Settings, TrainSettings
+from lookalike.train import stopped
 from lookalike.train.prepare import Prepared, framing, prepare
 from lookalike.train.result import TrainResult
+from lookalike.train.stopped import Place
 
 if TYPE_CHECKING:
     import torch
@@ -47,23 +47,28 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     fit, NetworkError when pretrained weights would have to be fetched and can't.
     """
     started, entered = time.perf_counter(), time.monotonic()
-    wanted = settings.train
-    if wanted.recipe not in ("auto", "book", "probe"):
-        raise ConfigError(f"there is no recipe called {wanted.recipe!r}", "choose auto, book or probe")
-    found = walk(project.images)
-    require_labels(found)
-    report.note(f"{found.summary()}; loading torch")
-    with _Reading(project, settings, found, report) as reading:  # while torch is loaded: each takes seconds
-        from lookalike.vision import distributed, weights
-        from lookalike.vision.device import choose
+    with stopped.place(project, settings.train, report) as place:
+        wanted = stopped.settings_of(place.start, settings.train) if place.start else settings.train
+        if place.start:
+            project = replace(project, images_dir=project.locate(place.start.images))
+        if wanted.recipe not in ("auto", "book", "probe"):
+            raise ConfigError(f"there is no recipe called {wanted.recipe!r}", "choose auto, book or probe")
+        found = walk(project.images)
+        require_labels(found)
+        report.note(f"{found.summary()}; loading torch")
+        settings = settings.model_copy(update={"train": wanted})
+        with _Reading(project, settings, found, place, report) as reading:  # while torch is loaded: each takes seconds
+            from lookalike.vision import distributed, weights
+            from lookalike.vision.device import choose
 
-        if wanted.recipe == "book" and distributed.size() > 1:
-            raise ConfigError("the book's recipe trains in one process", "leave out --recipe book, or torchrun")
-        device = choose(wanted.device, report)
-        weights.resolve(wanted.arch)
-        with distributed.joined(device):
-            spec = _input_spec(wanted, reading.spec.result(), len(found.photos), device, report, entered)
-            return _train(project, wanted, spec, reading.prepared(spec), device, report, started, entered)
+            if wanted.recipe == "book" and distributed.size() > 1:
+                raise ConfigError("the book's recipe trains in one process", "leave out --recipe book, or torchrun")
+            device = choose(wanted.device, report)
+            weights.resolve(wanted.arch)
+            with distributed.joined(device):
+                usual = reading.spec.result()
+                spec = usual if place.start else _input_spec(wanted, usual, len(found.photos), device, report, entered)
+                return _train(project, wanted, spec, reading.prepared(spec), place, device, report, started, entered)
 
 
 class _Reading:
@@ -72,13 +77,14 @@ class _Reading:
     Of several processes the first does it and the others, held up by the cache's lock, find its work there.
     """
 
-    def __init__(self, project: Project, settings: Settings, found: Walk, report: Reporter) -> None:
+    def __init__(self, project: Project, settings: Settings, found: Walk, place: Place, report: Reporter) -> None:
         wanted = settings.train
-        self._prepare = lambda spec: prepare(project, wanted, spec, found, report)
+        self._prepare = lambda spec: prepare(project, wanted, spec, found, place.examples(), report)
         photos = [project.images / item.file for item in found.photos]
         self.pool = ThreadPoolExecutor(1)
-        self.spec = self.pool.submit(framing, settings, photos, report)
-        settled = wanted.size or not wanted.budget
+        start = place.start
+        self.spec = self.pool.submit(lambda: start.input if start else framing(settings, photos, report))
+        settled = start or wanted.size or not wanted.budget
         self._prepared = self.pool.submit(lambda: self._prepare(self.spec.result())) if settled else None
 
     def prepared(self, spec: InputSpec) -> Prepared:
@@ -96,7 +102,7 @@ class _Reading:
 
 
 def _train(
-    project: Project, wanted: TrainSettings, spec: InputSpec, prepared: Prepared, device: torch.device,
+    project: Project, wanted: TrainSettings, spec: InputSpec, prepared: Prepared, place: Place, device: torch.device,
     report: Reporter, started: float, entered: float,
 ) -> TrainResult:  # fmt: skip
     """The same in one process or in several: of those, one writes."""
@@ -104,12 +110,15 @@ def _train(
     from lookalike.vision.device import repeatable
     from lookalike.vision.material import Material
 
-    folder = distributed.share(lambda: _new_folder(project.runs))
+    place.folder = folder = distributed.share(lambda: place.folder)
+    resume = place.start is not None
+    if distributed.rank() == 0:
+        place.begin(wanted, spec, prepared.dataset)
     log = Logged(report, folder / LOG if distributed.rank() == 0 else Path(os.devnull))
     material = Material(
         **prepared.columns(), spec=spec, arch=wanted.arch, weights=wanted.weights, epochs=wanted.epochs,
         batch_size=wanted.batch_size, device=device, report=log,
-        seed=wanted.seed, workspace=project.cache, resume=wanted.resume,
+        seed=wanted.seed, workspace=project.cache, folder=folder, resume=resume, kept=place.keep,
         deadline=entered + wanted.budget if wanted.budget else None,
     )  # fmt: skip
     repeatable(wanted.seed, device)
@@ -122,21 +131,17 @@ def _train(
     done = _record(folder.name, project, wanted, prepared.dataset, spec, trained, seconds)
     if distributed.rank() == 0:
         model.save(trained.network, folder / model.WEIGHTS_FILE)
-        _write(folder, done, prepared.dataset, onnx.to_onnx(trained.network, spec), trained, accuracy, temperature)
+        _write(folder, done, onnx.to_onnx(trained.network, spec), trained, accuracy, temperature)
+        place.end()
     skipped = tuple((str(path.relative_to(project.images)), str(fault)) for path, fault in prepared.faults.items())
     return TrainResult(done, folder, folder / "model", accuracy, skipped, prepared.passed)
 
 
 def _fit(recipe: str, material: Material, log: Logged) -> Trained:
-    """Train, and log how that ends unless it ends well. A training refused before it began leaves no folder."""
+    """Train, and log how that ends unless it ends well."""
     log.write(f"{material.arch}, {material.spec.size} px, {len(material.train)} photos to learn from")
     try:
         trained: Trained = plugins.find("recipe", recipe)(material)
-    except LookalikeError:
-        if log.path.name == LOG:
-            log.path.unlink(missing_ok=True)
-            log.path.parent.rmdir()
-        raise
     except BaseException as error:
         log.write(f"stopped: {type(error).__name__} {error}".rstrip())
         raise
@@ -174,13 +179,6 @@ def _input_spec(
     return replace(spec, size=size)
 
 
-def _new_folder(runs: Path) -> Path:
-    runs.mkdir(parents=True, exist_ok=True)
-    folder = runs / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    folder.mkdir()
-    return folder
-
-
 def _measure(trained: Trained, material: Material) -> tuple[dict[str, float], float]:
     """Accuracy of the kept network on the photos held back, with its interval; and the temperature that suits it."""
     from lookalike import metrics
@@ -197,13 +195,12 @@ def _counts(dataset: Dataset) -> dict[str, dict[str, int]]:
 
 
 def _write(
-    folder: Path, done: TrainedRun, dataset: Dataset, onnx: bytes, trained: Trained, accuracy: dict[str, float],
+    folder: Path, done: TrainedRun, onnx: bytes, trained: Trained, accuracy: dict[str, float],
     temperature: float,
 ) -> None:  # fmt: skip
     """Everything of a run but its weights, run.json last."""
     columns = ["epoch", "train_loss", "valid_loss", "accuracy", "seconds"]
     write_rows(folder / "history.csv", columns, ([row.get(name, "") for name in columns] for row in done.history))
-    datasets.write_split(folder / "split.csv", dataset, seed=done.seed, valid=done.settings["valid"])
     write_bytes(folder / "model" / "model.onnx", onnx)
     bundle = Bundle(
         name=done.id, created=done.created, labels=done.labels, input=done.input, arch=done.arch, run=done.id,

@@ -122,8 +122,13 @@ class Prepared:
         }
 
 
-def prepare(project: Project, wanted: TrainSettings, spec: InputSpec, found: Walk, report: Reporter) -> Prepared:
-    """Hash, decode, group and split; photos that can't be read are left out with a reason."""
+def prepare(
+    project: Project, wanted: TrainSettings, spec: InputSpec, found: Walk, before: Sequence[Example], report: Reporter
+) -> Prepared:
+    """Hash, decode, group and split; photos that can't be read are left out with a reason.
+
+    A training that goes on has the photos and the sides it had `before`. Raises NotReadyError when it can't.
+    """
     root = project.images
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         hashes = list(pool.map(lambda item: sha256_file(root / item.file), found.photos))
@@ -141,12 +146,9 @@ def prepare(project: Project, wanted: TrainSettings, spec: InputSpec, found: Wal
     readable = replace(found, photos=tuple(item for item, _, _ in usable))
     require_labels(readable)
     require_both_sides(readable)
-    groups = _groups(project, [(item.file, sha256) for item, sha256, _ in usable], [seen for _, _, seen in usable])
-    examples = [
-        Example(item.file, item.label, sha256, group, item.part or "train")
-        for (item, sha256, _), group in zip(usable, groups, strict=True)
-    ]
-    split = _split(project, wanted, examples, divided=any(item.part == "valid" for item, _, _ in usable))
+    if before:
+        _require_all_of(before, {item.file: sha256 for item, sha256, _ in usable}, report)
+    split = tuple(before) or _divided(project, wanted, usable)
     labels = tuple(sorted({example.label for example in split}))
     dataset = Dataset(str(root), labels, split, datasets.fingerprint(split))
     _require_enough(dataset)
@@ -158,6 +160,31 @@ def prepare(project: Project, wanted: TrainSettings, spec: InputSpec, found: Wal
     names = [example.file for example in split if example.part != "train"]
     by_name = {name: seen for name, seen in zip(names, measured, strict=True) if seen is not None}
     return Prepared(dataset, side, by_file, by_name, faults | unmeasured, found.passed, seconds)
+
+
+def _require_all_of(before: Sequence[Example], now: Mapping[str, str], report: Reporter) -> None:
+    """Raise NotReadyError unless all photos of a training that goes on are as they were; `now` has sha256 by file."""
+    lost = [example.file for example in before if now.get(example.file) != example.sha256]
+    if lost:
+        told = f"{len(lost)} of the {len(before)} photos that the stopped training learns from are gone or changed"
+        raise NotReadyError(f"{told}: {lost[0]}", "start a new one: lookalike train, with the flags it had")
+    if added := len(now) - len(before):
+        were = (
+            "photo of today was not there then and is" if added == 1 else "photos of today were not there then and are"
+        )
+        report.note(f"{added} {were} left out; the next training takes them")
+
+
+def _divided(
+    project: Project, wanted: TrainSettings, usable: Sequence[tuple[Found, str, Pixels]]
+) -> tuple[Example, ...]:
+    """Photos, each with its sha256 and pixels, grouped and split."""
+    groups = _groups(project, [(item.file, sha256) for item, sha256, _ in usable], [seen for _, _, seen in usable])
+    examples = [
+        Example(item.file, item.label, sha256, group, item.part or "train")
+        for (item, sha256, _), group in zip(usable, groups, strict=True)
+    ]
+    return _split(project, wanted, examples, divided=any(item.part == "valid" for item, _, _ in usable))
 
 
 def _groups(project: Project, photos: list[tuple[str, str]], pixels: list[Pixels]) -> list[str]:

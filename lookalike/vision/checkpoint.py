@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from fastai.torch_core import set_seed
 from lookalike.files import replacing
 from lookalike.vision import distributed
 from lookalike.vision.callbacks import Averaged, Best, Scaled
+
+if TYPE_CHECKING:
+    from lookalike.vision.material import Material
 
 NAME = "training.pt"
 SHARE = 0.25  # of the training's time may go into keeping it
@@ -30,11 +33,6 @@ def load(folder: Path, key: str) -> dict[str, Any] | None:
     return kept if kept.get("key") == key else None
 
 
-def forget(folder: Path) -> None:
-    """The training has ended; nothing is left to go on with."""
-    (folder / NAME).unlink(missing_ok=True)
-
-
 class Checkpoint(Callback):
     """Keeps everything after each epoch; each epoch has randomness of its own, so that going on changes nothing.
 
@@ -44,8 +42,9 @@ class Checkpoint(Callback):
 
     order = 80
 
-    def __init__(self, folder: Path, key: str, seed: int, averaged: Averaged, best: Best) -> None:
-        self.folder, self.key, self.seed, self.averaged, self.best = folder, key, seed, averaged, best
+    def __init__(self, material: Material, averaged: Averaged, best: Best) -> None:
+        self.material, self.averaged, self.best = material, averaged, best
+        self.key, self.seed = material.key(), material.seed
 
     def before_fit(self) -> None:
         self.began, self.spent = time.monotonic(), 0.0
@@ -59,7 +58,6 @@ class Checkpoint(Callback):
         costly = self.spent > SHARE * (started - self.began)
         if costly or self.epoch < self.learn.skipped_epochs or distributed.rank():
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         scaler = getattr(self.learn, "scaler", None)
         kept = {
             "key": self.key, "epochs": self.epoch + 1, "planned": self.n_epoch,
@@ -69,9 +67,19 @@ class Checkpoint(Callback):
             "best": {} if self.best.best_epoch == self.epoch + 1 else self.best.state,  # else it is the average
             "scaler": scaler.state_dict() if scaler else {},
         }  # fmt: skip
-        with replacing(self.folder / NAME) as part:
-            torch.save(kept, part)
+        self._write(kept)
         self.spent += time.monotonic() - started
+
+    def _write(self, kept: dict[str, Any]) -> None:
+        """Replace what was kept before. Where there is no room for it the training goes on all the same."""
+        try:
+            with replacing(self.material.folder / NAME) as part:
+                torch.save(kept, part)
+            if self.material.kept:
+                self.material.kept(kept["epochs"], kept["planned"])
+        except (OSError, RuntimeError) as error:  # torch makes either of a full disk
+            reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+            self.material.report.warn(f"epoch {kept['epochs']} can't be kept: {reason}")
 
 
 def _plain(value: Any) -> Any:

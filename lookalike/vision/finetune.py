@@ -37,7 +37,7 @@ def fit(
             if not out_of_memory(error) or chosen.batch_size < 4 or distributed.size() > 1:
                 raise
         chosen = dataclasses.replace(chosen, batch_size=chosen.batch_size // 2)
-        kept = checkpoint.load(material.workspace, material.key())
+        kept = checkpoint.load(material.folder, material.key())
         if not kept and best.state:
             network.load_state_dict(best.state)
         material.report.warn(f"out of memory; going on with batches of {chosen.batch_size}")
@@ -78,7 +78,7 @@ def _fit_once(
     if kept:
         checkpoint.restore(learner, kept, averaged, best)
         material.report.note(f"going on after epoch {learner.skipped_epochs}")
-    keep = checkpoint.Checkpoint(material.workspace, material.key(), material.seed, averaged, best)
+    keep = checkpoint.Checkpoint(material, averaged, best)
     steps = len(dls.train) * (material.epochs - learner.skipped_epochs)
     with material.report.task("training", steps) as task, quiet(learner):
         rate = FINE_TUNING_RATE if pretrained else SCRATCH_RATE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from lookalike.report import Reporter
 class Material:
     """All a recipe works with. Pixels and targets run in parallel; `train` pixels are roomy, `valid` exact.
 
-    `workspace` is a folder that is safe to delete, for timings and what a stopped training goes on from. `deadline` is
-    when all must be done, the writing of the model too, on time.monotonic's clock.
+    `workspace` is a folder that is safe to delete, for timings; `folder` is where each epoch is kept, from where a
+    training goes on when `resume` says so, and `kept` is told of how many epochs and of how many that is. `deadline`
+    is when all must be done, the writing of the model too, on time.monotonic's clock.
     """
 
     dataset: Dataset
@@ -39,8 +40,10 @@ class Material:
     report: Reporter
     seed: int
     workspace: Path
+    folder: Path
     resume: bool = False
     deadline: float | None = None
+    kept: Callable[[int, int], None] | None = None
 
     def key(self) -> str:
         """A name for this very training: photos, network and settings."""

@@ -64,17 +64,18 @@ def auto(material: Material) -> Trained:
         network.load_state_dict(best.state)
     if best.best_epoch or not pretrained:
         _learn_means(network, material)  # else they are there since the probe
-    checkpoint.forget(material.workspace)
     history = tuple(best.history)
     return Trained(network.cpu().eval(), "linear", history, best.best_epoch, chosen.to_json())
 
 
 def _kept(material: Material) -> dict[str, Any] | None:
-    """Where a stopped training goes on. One that starts anew forgets it: it must not go on from there either."""
-    if material.resume:
-        return checkpoint.load(material.workspace, material.key())
-    checkpoint.forget(material.workspace)
-    return None
+    """Where a stopped training goes on; None where one begins."""
+    if not material.resume:
+        return None
+    kept = checkpoint.load(material.folder, material.key())
+    if not kept:
+        material.report.warn("what was kept of it is damaged or of another version; it starts anew")
+    return kept
 
 
 def held_back(trained: Trained, material: Material) -> np.ndarray:

@@ -1,0 +1,137 @@
+"""train --resume: which of several stopped trainings goes on, with which settings and photos, and what says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from tests.conftest import Answer, Cli
+from tests.support import draw
+
+Stop = Callable[..., Answer]
+
+
+@pytest.fixture
+def stop(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stop:
+    """`stop(2, "--seed", 3)` trains on a few drawn photos and presses Ctrl-C in epoch 2."""
+    from lookalike.vision.callbacks import Best
+
+    monkeypatch.setattr("lookalike.vision.checkpoint.SHARE", float("inf"))
+    monkeypatch.setattr("lookalike.vision.callbacks.FAR_WORSE", float("inf"))
+    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+    validate = Best.after_validate
+
+    def run(epoch: int, *flags: object) -> Answer:
+        def interrupted(self: Best) -> None:
+            if self.epoch == epoch - 1:
+                raise KeyboardInterrupt
+            validate(self)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Best, "after_validate", interrupted)
+            return cli("train", "--size", 64, "--epochs", 3, *flags)
+
+    return run
+
+
+def runs(project: Path) -> list[str]:
+    """The names of all trainings, finished or not, in the order they began."""
+    return sorted(folder.name for folder in (project / "runs").iterdir())
+
+
+def test_ctrl_c_names_the_command_that_goes_on_with_all_settings(cli: Cli, tmp_path: Path, stop: Stop):
+    stopped = stop(3, "--seed", 7, "--valid", 0.4, "--project", tmp_path)
+    assert stopped.code == 130
+    assert (
+        f"stopped; 2 of 3 epochs are kept\n  go on with: lookalike train --resume --project {tmp_path}" in stopped.err
+    )
+    answer = cli("train", "--resume", "--json")
+    settings = answer.data["run"]["settings"]
+    assert (settings["seed"], settings["valid"], settings["size"], settings["epochs"]) == (7, 0.4, 64, 3)
+    assert "going on after epoch 2" in answer.err
+    assert not list(tmp_path.glob("runs/*/training.pt")) and not list(tmp_path.glob("runs/*/started.json"))
+
+
+def test_several_are_kept_and_the_newest_goes_on_first(cli: Cli, tmp_path: Path, stop: Stop):
+    for seed in (1, 2):
+        assert stop(2, "--seed", seed).code == 130
+    assert "no epoch yet; run the same command" in stop(1, "--seed", 3).err
+    seeds = [cli("train", "--resume", "--json").data["run"]["seed"] for _ in range(2)]
+    assert seeds == [2, 1]
+    assert "no stopped training to go on with" in cli("train", "--resume", "--recipe", "probe").err
+
+
+def test_flags_choose_among_them_and_else_are_told_not_to_count(cli: Cli, stop: Stop):
+    for seed in (1, 2):
+        assert stop(2, "--seed", seed).code == 130
+    assert cli("train", "--resume", "--seed", 1, "--json").data["run"]["seed"] == 1
+    answer = cli("train", "--resume", "--seed", 5, "--json")
+    assert answer.data["run"]["seed"] == 2
+    assert "started with seed 2 and goes on so, not with 5" in answer.err
+
+
+def test_a_new_training_tells_of_the_stopped_one_and_lets_the_oldest_of_many_go(cli: Cli, tmp_path: Path, stop: Stop):
+    told = [stop(2, "--seed", seed).err for seed in range(5)]
+    assert "was stopped after" not in told[0]
+    assert f"{runs(tmp_path)[0]} was stopped after 1 of 3 epochs; lookalike train --resume goes on with it" in told[1]
+    assert [path.parent.name for path in sorted(tmp_path.glob("runs/*/training.pt"))] == sorted(runs(tmp_path)[2:])
+
+
+def test_it_learns_from_the_photos_it_began_with(cli: Cli, tmp_path: Path, stop: Stop):
+    assert stop(2).code == 130
+    (tmp_path / "images" / "circles" / "new.jpg").write_bytes(draw.jpeg("circles", 99))
+    gone = tmp_path / "images" / "stripes" / "000.jpg"
+    photo = gone.read_bytes()
+    gone.unlink()
+    answer = cli("train", "--resume")
+    assert answer.code == 3
+    assert "1 of the 12 photos" in answer.err and "stripes/000.jpg" in answer.err
+    gone.write_bytes(photo)
+    answer = cli("train", "--resume", "--json")
+    assert "1 photo of today was not there then and is left out" in answer.err
+    assert sum(sum(counts.values()) for counts in answer.data["run"]["counts"].values()) == 12
+
+
+def test_one_that_another_process_works_on_is_left_alone(cli: Cli, tmp_path: Path, stop: Stop):
+    assert stop(2).code == 130
+    (folder,) = tmp_path.glob("runs/*")
+    with FileLock(folder / ".lock"):
+        answer = cli("train", "--resume", "--size", 64, "--recipe", "probe")
+    assert "no stopped training to go on with" in answer.err
+    assert (folder / "training.pt").is_file()
+
+
+def test_an_epoch_that_cannot_be_kept_is_told_and_the_training_ends_well(stop: Stop, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: Any) -> None:
+        raise RuntimeError("PytorchStreamWriter failed writing file data/1: file write failed")
+
+    monkeypatch.setattr("torch.save", full)
+    answer = stop(99)
+    assert answer.code == 0
+    assert "epoch 1 can't be kept" in answer.err
+
+
+def test_a_training_that_was_killed_goes_on_and_leaves_nothing_half_written(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+    command = [sys.executable, "-m", "lookalike", "train", "--size", "64", "--epochs", "12", "--quiet"]
+    with subprocess.Popen(command, cwd=tmp_path, env=os.environ) as process:
+        while not list(tmp_path.glob("runs/*/training.pt")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    (folder,) = tmp_path.glob("runs/*")
+    (folder / ".training.pt.x1y2.part").write_bytes(b"half of one")
+    answer = cli("train", "--resume", "--json")
+    assert answer.code == 0
+    assert Path(answer.data["folder"]) == folder.relative_to(tmp_path)
+    assert answer.data["run"]["history"][-1]["epoch"] == 12 or answer.data["run"]["best_epoch"] == 0
+    assert not list(tmp_path.rglob("*.part"))
