@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -140,6 +141,41 @@ def test_a_divided_set_and_digits_are_rebuilt_too(cli: Cli) -> None:
     answer = cli("gather", "--from", "images/manifest.jsonl", "--project", "copy", "--json")
     assert (answer.data["saved"], answer.data["lost"]) == (20, [])
     assert photos("copy/images") == photos()
+
+
+@pytest.mark.parametrize("gone", ["nothing", "source", "images"])
+def test_a_set_from_a_folder_is_rebuilt_from_beside_its_manifest_or_from_the_source(cli: Cli, gone: str) -> None:
+    draw.folder(Path("sorted"), {"circles": 12, "stripes": 12})
+    cli("gather", "--provider", "folder", "--source", "sorted", "--quiet")
+    original = photos()
+    shutil.copy("images/manifest.jsonl", "told.jsonl")
+    told = ("told.jsonl", "--source", "sorted") if gone == "images" else ("images/manifest.jsonl",)
+    if gone != "nothing":
+        shutil.rmtree("sorted" if gone == "source" else "images")
+    answer = cli("gather", "--from", *told, "--project", "copy", "--json")
+    assert (answer.code, answer.data["saved"], answer.data["lost"]) == (0, 24, [])
+    assert photos("copy/images") == original
+
+
+def test_photos_of_a_folder_that_changed_or_is_not_given_are_lost_with_the_reason(cli: Cli) -> None:
+    draw.folder(Path("sorted"), {"circles": 12, "stripes": 12})
+    cli("gather", "--provider", "folder", "--source", "sorted", "--quiet")
+    Path("images/manifest.jsonl").rename("told.jsonl")
+    Path("sorted/circles/000.jpg").write_bytes(draw.jpeg("stripes", 99))
+    answer = cli("gather", "--from", "told.jsonl", "--source", "sorted", "--project", "copy", "--json")
+    assert [item["file"] for item in answer.data["lost"]] == ["circles/000.jpg"]
+    answer = cli("gather", "--from", "told.jsonl", "--project", "other", "--json", "--min-per-label", 0)
+    assert {item["reason"] for item in answer.data["lost"]} == {"no-access"} and len(answer.data["lost"]) == 24
+
+
+def test_a_manifest_reads_nothing_outside_its_own_folder(cli: Cli) -> None:
+    draw.folder(Path("sorted"), {"circles": 10, "stripes": 10})
+    cli("gather", "--provider", "folder", "--source", "sorted", "--quiet")
+    Path("secret.jpg").write_bytes(draw.jpeg("circles", 500))
+    line = {**lines()[0], "file": "circles/none.jpg", "image_url": "folder:x/../secret.jpg", "sha256": ""}
+    Path("images/manifest.jsonl").write_text(json.dumps(line) + "\n")
+    answer = cli("gather", "--from", "images/manifest.jsonl", "--project", "copy", "--min-per-label", 0, "--json")
+    assert answer.data["saved"] == 0
 
 
 def test_a_manifest_from_a_stranger_cannot_write_elsewhere(cli: Cli, faults: FaultServer) -> None:

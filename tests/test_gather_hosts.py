@@ -12,6 +12,7 @@ import pytest
 
 from lookalike.gather.hosts import Hosts, site
 from lookalike.gather.reasons import meaning
+from lookalike.gather.search import connections
 from lookalike.net.addresses import is_public
 from lookalike.net.client import Client, FetchError, may_recover, retry_after
 from lookalike.settings.fields import NetworkSettings
@@ -32,7 +33,7 @@ class Clock:
 
 
 def queue(clock: Clock, at_once: int = 99, per_host: int = 2, pause: float = 0.0) -> Hosts[int]:
-    return Hosts(at_once, per_host, pause, lambda url: "listed" in url, clock)
+    return Hosts(at_once, per_host, pause, lambda url: "listed" in url, clock, connections())
 
 
 def taken(hosts: Hosts[int]) -> list[int]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+from lookalike import plugins
 from lookalike.errors import ConfigError
-from lookalike.gather.providers import digits
 from lookalike.gather.providers.base import Hit
 from lookalike.gather.search import Candidate
 from lookalike.project.manifest import Manifest
@@ -17,11 +18,8 @@ from lookalike.project.records import ImageRecord
 DECIDED = frozenset({"two-labels", "placeholder", "bad-row", "odd-item"})
 """Failures that another try cannot change."""
 
-WHOLE = frozenset({"urls", "folder"})
-"""Providers all of whose photos are wanted, however many there are."""
 
-
-def failed(manifest: Manifest) -> dict[str, list[Candidate]]:
+def failed(manifest: Manifest, source: Path | None) -> dict[str, list[Candidate]]:
     """What failed and was never fetched since, by label."""
     last: dict[tuple[str, str], ImageRecord] = {}
     for record in manifest.records():
@@ -30,10 +28,10 @@ def failed(manifest: Manifest) -> dict[str, list[Candidate]]:
             last[key] = record
         else:
             last.pop(key, None)
-    return _by_label(last.values(), expect=False)
+    return _by_label(last.values(), [source] if source else [], expect=False)
 
 
-def rebuilding(path: Path) -> dict[str, list[Candidate]]:
+def rebuilding(path: Path, source: Path | None) -> dict[str, list[Candidate]]:
     """Every photo that another manifest keeps, by label, each with the bytes to expect. Raises ConfigError."""
     try:
         with path.open(encoding="utf-8") as file:
@@ -45,12 +43,14 @@ def rebuilding(path: Path) -> dict[str, list[Candidate]]:
     told = manifest.fold()
     kept = [record for record in told.files.values() if record.status == "ok"]
     nameless = [record for record in told.attempts if record.reason == "bad-name" and record.sha256]
-    return _by_label([*kept, *nameless], expect=True)
+    return _by_label([*kept, *nameless], [*([source] if source else []), path.parent], expect=True)
 
 
-def _by_label(records: Iterable[ImageRecord], *, expect: bool) -> dict[str, list[Candidate]]:
+def _by_label(records: Iterable[ImageRecord], places: Sequence[Path], *, expect: bool) -> dict[str, list[Candidate]]:
     found: dict[str, list[Candidate]] = {}
     for record in records:
+        provider = _provider(record.provider)
+        reread = getattr(provider, "reread", None)
         hit = Hit(
             record.image_url or f"unknown:{record.file}",
             alternatives=(record.final_url,) if record.final_url else (),
@@ -63,16 +63,20 @@ def _by_label(records: Iterable[ImageRecord], *, expect: bool) -> dict[str, list
             group=record.group,
             width=record.width,
             height=record.height,
-            content=_digits(record.image_url),
+            content=reread(record, places) if reread else None,
             place=record.file if expect else "",
             sha256=record.sha256 if expect else "",
         )
-        whole = expect or record.provider in WHOLE
+        whole = expect or getattr(provider, "whole", False)
         candidate = Candidate(hit, record.provider or "manifest", record.query, record.rank, whole)
         found.setdefault(record.label, []).append(candidate)
     return found
 
 
-def _digits(address: str) -> Callable[[], bytes] | None:
-    """What reads the bytes of a photo that comes from this machine."""
-    return partial(digits.content, address) if address.startswith("digits:") else None
+@cache
+def _provider(name: str) -> Any:
+    """The provider that a line names; None when it names none, or one that is not installed here."""
+    try:
+        return plugins.find("provider", name) if name else None
+    except ConfigError:
+        return None

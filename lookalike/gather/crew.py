@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import queue
 import random
 import threading
@@ -15,7 +16,7 @@ from lookalike.gather.fetch import Look, Photo, download, verify
 from lookalike.gather.hosts import Hosts
 from lookalike.gather.providers.base import Hit
 from lookalike.gather.robots import Robots
-from lookalike.gather.search import Candidate
+from lookalike.gather.search import Candidate, connections
 from lookalike.gather.store import Store
 from lookalike.gather.wanted import Errand, Wanted
 from lookalike.net.client import Body, Client, FetchError, may_recover
@@ -52,7 +53,9 @@ class Crew:
         self.settings, self.client, self.store, self.look = settings, client, store, look
         self.is_settled = is_settled
         self.robots = Robots(client) if settings.robots else None
-        self.hosts: Hosts[Errand] = Hosts(settings.jobs, settings.per_host, settings.pause, client.guard.lists_url)
+        self.hosts: Hosts[Errand] = Hosts(
+            settings.jobs, settings.per_host, settings.pause, client.guard.lists_url, limits=connections()
+        )
         self.finished: queue.SimpleQueue[tuple[Errand, ImageRecord] | BaseException] = queue.SimpleQueue()
         self.stopping = threading.Event()
         self.outstanding = 0
@@ -220,6 +223,8 @@ class Crew:
             raise UnusablePhoto("no-access", error.strerror or type(error).__name__) from None
         finally:
             self.hosts.done(url, failed=False)
+        if hit.sha256 and hashlib.sha256(content).hexdigest() != hit.sha256:
+            raise UnusablePhoto("changed", "the file has other bytes now")
         return Photo(content, self.look(content))
 
     def _from_web(self, url: str) -> Body:

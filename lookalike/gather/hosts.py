@@ -7,15 +7,12 @@ import itertools
 import threading
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 STRAIGHT_FAILURES = 5
 """After so many failures in a row a host is not asked again in this run."""
-
-LIMITS = {"wikimedia.org": 2, "gbif.org": 1}
-"""Connections at the same time that a site's own rules allow, over all its hosts."""
 
 Task = TypeVar("Task")
 
@@ -24,7 +21,8 @@ class Hosts(Generic[Task]):
     """A queue of tasks for many threads.
 
     At most `at_once` run at the same time, at most `per_host` of them on one site, started `pause` seconds apart.
-    `free` tells addresses of hosts that need no such protection: those the user has listed.
+    `limits` has sites that allow fewer, over all their hosts. `free` tells addresses of
+    hosts that need no such protection: those the user has listed.
     """
 
     def __init__(
@@ -34,8 +32,10 @@ class Hosts(Generic[Task]):
         pause: float,
         free: Callable[[str], bool],
         clock: Callable[[], float] = time.monotonic,
+        limits: Mapping[str, int] | None = None,
     ) -> None:
         self.at_once, self.per_host, self.pause, self.free, self.clock = at_once, per_host, pause, free, clock
+        self.limits = limits or {}
         self._waiting: OrderedDict[str, deque[tuple[str, Task]]] = OrderedDict()
         self._later: list[tuple[float, int, str, Task]] = []
         self._number = itertools.count()
@@ -131,7 +131,7 @@ class Hosts(Generic[Task]):
     def _has_room(self, name: str, url: str, now: float) -> bool:
         if not name or self._next_start.get(name, 0) > now:
             return not name
-        return self.free(url) or self._active[name] < LIMITS.get(name, self.per_host)
+        return self.free(url) or self._active[name] < self.limits.get(name, self.per_host)
 
     def _until_next(self, now: float) -> float | None:
         """Seconds until a task may start without another one ending; None when only an ending can help."""

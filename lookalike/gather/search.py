@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lookalike import plugins
@@ -96,6 +97,15 @@ class Search:
                 self.ended[provider.name] = stop
         if end is not None and not (end.reason == "no-hits" and outcome.found):
             outcome.reason, outcome.detail = end.reason, redact(end.detail, provider.secrets)
+
+
+def connections() -> dict[str, int]:
+    """How many connections sites allow at the same time, as providers know it: it holds whoever names an address."""
+    allowed: dict[str, int] = {}
+    for name in plugins.names("provider"):
+        with suppress(ConfigError):  # told when it is asked for
+            allowed |= getattr(plugins.find("provider", name), "connections", {})
+    return allowed
 
 
 def _check_license(gather: GatherSettings, providers: list[type[Provider]]) -> None:

@@ -26,7 +26,6 @@ from lookalike.settings.fields import Settings
 
 DEFAULT_COUNT = 150
 LOCK_WAIT = 600.0
-ASK_FOR_CONTACT = ("commons",)
 
 
 class Gathering:
@@ -53,9 +52,9 @@ class Gathering:
 
     def _sources(self, rebuild: Path | None) -> tuple[dict[str, list[Candidate]] | None, Search | None]:
         if rebuild:
-            return again.rebuilding(rebuild), None
+            return again.rebuilding(rebuild, self.settings.gather.source), None
         if self.settings.gather.retry_failed:
-            return again.failed(self.manifest), None
+            return again.failed(self.manifest, self.settings.gather.source), None
         return None, Search(self.settings, os.environ, self.api)
 
     def _tell_terms(self) -> None:
@@ -64,8 +63,8 @@ class Gathering:
         for provider in providers:
             if provider.restricted:
                 self.report.note(f"{provider.name}: {provider.terms}")
-        if any(provider.name in ASK_FOR_CONTACT for provider in providers) and not self.settings.network.contact:
-            self.report.note("set LOOKALIKE_NETWORK_CONTACT to your e-mail or page: Wikimedia slows down the unnamed")
+            if (why := getattr(provider, "contact", "")) and not self.settings.network.contact:
+                self.report.note(f"set LOOKALIKE_NETWORK_CONTACT to your e-mail or page: {why}")
 
     def _labels_known(self) -> list[str]:
         """Without names: all that are given, that the providers have, or that earlier runs had."""

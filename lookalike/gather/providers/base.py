@@ -137,6 +137,10 @@ class Provider(Protocol):
     says whether --license can be honoured; `local`, that photos come from this machine and are taken as they are;
     `whole`, that all of it is wanted when no --count is given; `restricted`, that its terms must be told when it is
     used.
+
+    It may have `contact`, why the service wants to know whom to write to; `connections`, how many at the same time
+    its sites allow; and a class method `reread` like LocalProvider's (local.py), without which a photo is fetched
+    again from its address.
     """
 
     name: ClassVar[str]
@@ -162,28 +166,6 @@ class Provider(Protocol):
 
     def search(self, query: Query) -> Iterator[Hit]:
         """Hits for a question, as they are needed. Raises Stop with the reason when there are no more."""
-
-
-class LocalProvider:
-    """A provider that needs no network."""
-
-    section: ClassVar[type[Section] | None] = None
-    terms: ClassVar[str] = "your own files"
-    docs: ClassVar[str] = ""
-    last_verified: ClassVar[str] = "2026-11-22"
-    keys: ClassVar[tuple[str, ...]] = ()
-    licenses: ClassVar[bool] = False
-    local: ClassVar[bool] = True
-    whole: ClassVar[bool] = True
-    restricted: ClassVar[bool] = False
-    secrets: list[str] = []  # noqa: RUF012 - always empty
-
-    def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None:
-        self.settings = settings
-
-    def labels(self) -> list[str]:
-        """The labels it has by itself."""
-        return []
 
 
 class WebProvider:

@@ -91,6 +91,8 @@ class Commons(WebProvider):
     last_verified: ClassVar[str] = "2026-11-22"
     licenses: ClassVar[bool] = True
     pause: ClassVar[float] = 0.25
+    contact: ClassVar[str] = "Wikimedia slows down the unnamed"
+    connections: ClassVar[Mapping[str, int]] = {"wikimedia.org": 2}
 
     def first(self, query: Query) -> Request:
         """Bitmaps only, with a smallest size; the words are the user's own."""

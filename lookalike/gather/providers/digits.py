@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from PIL import Image
 
-from lookalike.gather.providers.base import Hit, LocalProvider, Query, Stop
+from lookalike.gather.providers.base import Hit, Query, Stop
+from lookalike.gather.providers.local import LocalProvider
+from lookalike.project.records import ImageRecord
 
 SIDE = 128
 MARGIN = 16
@@ -56,6 +59,11 @@ class Digits(LocalProvider):
     def labels(self) -> list[str]:
         """Two that people mix up."""
         return ["3", "8"]
+
+    @classmethod
+    def reread(cls, record: ImageRecord, places: Sequence[Path]) -> Callable[[], bytes]:
+        """A scan has its number in its address."""
+        return partial(content, record.image_url)
 
     def search(self, query: Query) -> Iterator[Hit]:
         """The scans of one digit, in their order."""

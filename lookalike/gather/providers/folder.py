@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import ClassVar
 
 from lookalike.errors import ConfigError
-from lookalike.gather.providers.base import Ask, Hit, LocalProvider, Query, Stop
+from lookalike.gather.providers.base import Ask, Hit, Query, Stop
+from lookalike.gather.providers.local import LocalProvider
 from lookalike.project.walk import Found, walk
 from lookalike.settings.fields import Settings
 
@@ -47,8 +47,3 @@ class Folder(LocalProvider):
                 digest = "unreadable"
             yield Hit(f"folder:{digest[:32]}/{item.file}", title=path.name, content=path.read_bytes, place=item.file)
         raise Stop("exhausted" if query.label in self.found else "no-hits")
-
-
-def is_divided(root: Path) -> bool:
-    """Whether the label folders lie inside train/ and valid/ folders."""
-    return any(item.part for item in walk(root).photos)

@@ -69,6 +69,7 @@ class Urls:
     local: ClassVar[bool] = False
     whole: ClassVar[bool] = True
     restricted: ClassVar[bool] = False
+    connections: ClassVar[Mapping[str, int]] = {"gbif.org": 1}  # which hands out lists of addresses
     secrets: list[str] = []  # noqa: RUF012 - always empty
 
     def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None:
