@@ -245,9 +245,12 @@ def run(app: App, sock: socket.socket) -> None:
     """Serve until Ctrl-C or a termination signal; requests under way get a moment to end."""
     import uvicorn
 
+    from lookalike.web.limits import Limited
+
     options = uvicorn.Config(
         app, log_level="critical", access_log=False, lifespan="off", server_header=False, timeout_keep_alive=10,
-        timeout_graceful_shutdown=2, h11_max_incomplete_event_size=65_536, http="h11", ws="none", limit_concurrency=256,
+        timeout_graceful_shutdown=2, h11_max_incomplete_event_size=65_536, http=Limited, ws="none",
+        limit_concurrency=256,
     )  # fmt: skip
     try:
         uvicorn.Server(options).run(sockets=[sock])
