@@ -17,6 +17,7 @@ from requests.structures import CaseInsensitiveDict
 
 from lookalike.files import write_text
 from lookalike.gather.providers.base import Answer, Request, Stop, WebProvider, text
+from lookalike.gather.providers.reading import decoded
 from lookalike.net.client import RETRY_STATUS, Client, FetchError, is_challenge, retry_after
 from lookalike.report import SILENT, Reporter
 from lookalike.settings.fields import Settings
@@ -75,7 +76,7 @@ class Api:
 
     def _cached(self, path: Path) -> Any:
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
+            kept = decoded(path.read_text(encoding="utf-8"))
             fresh = time.time() - kept["at"] < self.settings.gather.cache_hours * 3600
             return kept["payload"] if fresh else None
         except (OSError, ValueError, KeyError, TypeError):
@@ -88,11 +89,11 @@ class Api:
             try:
                 self._sign_in(provider)
                 answer = self._once(provider, request)
-                if answer.status == 200 and answer.payload is not None:
+                if answer.status == 200 and answer.payload is not None and not provider.explain(answer):
                     return answer
                 end = _explain(provider, answer)
                 wait = end.retry_after or wait
-                again = answer.status in RETRY_STATUS and end.reason in ("rate-limited", "unreachable")
+                again = answer.status in (200, *RETRY_STATUS) and end.reason in ("rate-limited", "unreachable")
             except FetchError as error:
                 end = provider.explain(Answer(0, {}, None)) or Stop("unreachable", error.detail or error.reason)
                 again = end.reason == "unreachable" and error.reason not in ("blocked-address", "bad-url", "tls", "dns")
@@ -116,7 +117,7 @@ class Api:
         if body.status != 200:
             raise general_reading(Answer(body.status, body.headers, None), needs_key=True)
         try:
-            provider.signed_in(json.loads(body.content))
+            provider.signed_in(decoded(body.content))
         except (ValueError, KeyError, TypeError):
             raise Stop("changed", "no token in the answer to id and secret") from None
 
@@ -138,8 +139,8 @@ class Api:
         words = body.content.decode("utf-8", "replace")
         secrets = spellings(provider.secrets)
         try:
-            payload = scrub(json.loads(words), secrets)
-        except (ValueError, RecursionError):
+            payload = scrub(decoded(words), secrets)
+        except ValueError:
             payload = None
         headers = CaseInsensitiveDict(scrub(dict(body.headers), secrets))
         return Answer(body.status, headers, payload, scrub(words, secrets)[:WORDS])

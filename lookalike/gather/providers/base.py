@@ -7,7 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 from lookalike.errors import UnusablePhoto
+from lookalike.gather.providers import reading
+from lookalike.gather.providers.reading import text, whole_number
 from lookalike.settings.fields import Section, Settings
+
+__all__ = ["text", "whole_number"]
 
 
 @dataclass(frozen=True)
@@ -133,10 +137,9 @@ class Provider(Protocol):
     """What gather needs of a provider. The class attributes fill the table of `lookalike providers`.
 
     `keys` lists the environment variables that may hold the key, in order; empty when none is needed. `secrets` are
-    the keys themselves. `licenses`
-    says whether --license can be honoured; `local`, that photos come from this machine and are taken as they are;
-    `whole`, that all of it is wanted when no --count is given; `restricted`, that its terms must be told when it is
-    used.
+    the keys themselves. `licenses` says whether --license can be honoured; `local`, that photos come from this
+    machine and are taken as they are; `whole`, that all of it is wanted when no --count is given; `restricted`, that
+    its terms must be told when it is used.
 
     It may have `contact`, why the service wants to know whom to write to; `connections`, how many at the same time
     its sites allow; and a class method `reread` like LocalProvider's (local.py), without which a photo is fetched
@@ -179,6 +182,7 @@ class WebProvider:
     local: ClassVar[bool] = False
     whole: ClassVar[bool] = False
     restricted: ClassVar[bool] = False
+    listed: ClassVar[tuple[str, ...]] = ("results",)  # where in an answer the list of photos is
     pause: ClassVar[float] = 0.0
     """Seconds between the starts of two calls."""
 
@@ -229,13 +233,25 @@ class WebProvider:
         raise NotImplementedError
 
     def understand(self, payload: Any, query: Query) -> Page:
-        """`read`, with an unknown shape as a reason to stop; single hits that make no sense are left out."""
+        """`read`, with an unknown shape as a reason to stop; items that make no sense become hits with a fault."""
+        odd: list[tuple[str, str]] = []
         try:
-            page = self.read(payload, query)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            try:
+                page = self._checked(payload, query)
+            except reading.UNKNOWN_SHAPE:
+                payload, odd = reading.split(payload, self.listed, lambda one: self._checked(one, query))
+                page = self._checked(payload, query)
+        except reading.UNKNOWN_SHAPE as error:
             raise Stop("changed", f"{type(error).__name__} in the answer") from None
-        sound = [hit for hit in page.hits if all(isinstance(url, str) for url in (hit.address, *hit.alternatives))]
-        return replace(page, hits=tuple(sound))
+        faults = (Hit(f"{self.name}:odd/{name}", fault=UnusablePhoto("odd-item", why)) for name, why in odd)
+        return replace(page, hits=(*page.hits, *faults))
+
+    def _checked(self, payload: Any, query: Query) -> Page:
+        page = self.read(payload, query)
+        for hit in page.hits:
+            if not all(isinstance(url, str) for url in (hit.address, *hit.alternatives)):
+                raise TypeError("an address that is no text")
+        return page
 
     def follow(self, request: Request, page: Page) -> Request | None:
         """The call for the page after this one."""
@@ -266,19 +282,6 @@ class WebProvider:
             # a page of known hits means that the service runs in a circle; one whose hits were all filtered does not
             request = self.follow(request, page) if fresh or not page.hits else None
         raise Stop("exhausted" if seen else "no-hits")
-
-
-def whole_number(value: Any) -> int:
-    """A size from an answer, where null, text and nonsense mean "not known"."""
-    try:
-        return max(0, int(value))
-    except (TypeError, ValueError):
-        return 0
-
-
-def text(value: Any, limit: int = 300) -> str:
-    """A line of text from an answer: never None, one line, not endless."""
-    return " ".join(str(value or "").split())[:limit]
 
 
 def large_enough(width: int, height: int, query: Query) -> bool:

@@ -67,6 +67,7 @@ class Bing(WebProvider):
     """One call gives up to 150 hits."""
 
     name: ClassVar[str] = "bing"
+    listed: ClassVar[tuple[str, ...]] = ("value",)
     section: ClassVar[type[Section] | None] = BingSettings
     summary: ClassVar[str] = "a service that speaks the Bing v7 dialect"
     terms: ClassVar[str] = "Microsoft's own terms forbid machine learning and storing; another service has its own"

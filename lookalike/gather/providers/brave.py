@@ -19,6 +19,7 @@ from lookalike.gather.providers.base import (
     text,
     whole_number,
 )  # fmt: skip
+from lookalike.net.client import retry_after
 from lookalike.settings.fields import Section
 
 PAGE = 200
@@ -90,14 +91,25 @@ class Brave(WebProvider):
         """A refused key comes as 422; a month's quota and a second's limit both come as 429."""
         payload = answer.payload if isinstance(answer.payload, dict) else {}
         error: dict[str, Any] = payload["error"] if isinstance(payload.get("error"), dict) else {}
-        code, meta = str(error.get("code", "")), error.get("meta") or {}
+        code = str(error.get("code", ""))
+        meta: dict[str, Any] = error["meta"] if isinstance(error.get("meta"), dict) else {}
         if answer.status == 422:
-            return Stop("bad-key" if "TOKEN" in code else "bad-request", text(code))
-        if answer.status == 429 and (meta.get("quota_limit") or self._month_is_over(answer.headers)):
+            return Stop("bad-key" if code.startswith("SUBSCRIPTION_TOKEN") else "bad-request", text(code))
+        if answer.status != 429:
+            return None
+        month_over, wait = self._limits(answer.headers)
+        quota = whole_number(meta.get("quota_limit"))
+        used = whole_number(meta.get("quota_current", quota))
+        if month_over or (month_over is None and quota and used >= quota):
             return Stop("quota", "the quota of this month is used up")
-        return None
+        return Stop("rate-limited", text(code), retry_after(answer.headers) or wait)
 
     @staticmethod
-    def _month_is_over(headers: Mapping[str, str]) -> bool:
-        """Headers hold two numbers, one for the second and one for the month: `X-RateLimit-Remaining: 0, 1234`."""
-        return headers.get("X-RateLimit-Remaining", "").rpartition(",")[2].strip() == "0"
+    def _limits(headers: Mapping[str, str]) -> tuple[bool | None, float | None]:
+        """Whether the month is over (None: not told), and the seconds until the limit for the second is lifted.
+
+        Headers hold numbers for both: `X-RateLimit-Remaining: 0, 1234`, `X-RateLimit-Reset: 1, 1209600`.
+        """
+        left = [part.strip() for part in headers.get("X-RateLimit-Remaining", "").split(",")]
+        reset = headers.get("X-RateLimit-Reset", "").partition(",")[0].strip()
+        return (left[-1] == "0" if len(left) > 1 else None), (float(reset) if reset.isdecimal() else None)

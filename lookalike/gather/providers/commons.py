@@ -23,6 +23,7 @@ from lookalike.gather.providers.base import (
     text,
     whole_number,
 )  # fmt: skip
+from lookalike.net.client import retry_after
 from lookalike.settings.fields import Section
 
 WIDTH = 960
@@ -34,13 +35,12 @@ ENDED = {"ratelimited": "rate-limited", "maxlag": "rate-limited", "blocked": "bl
 
 def parse(payload: Mapping[str, Any]) -> Page:
     """The hits of an answer in their order; `more` is everything that the service wants back for the next page."""
-    if error := payload.get("error"):
-        code = text(error.get("code"))
-        raise Stop(ENDED.get(code, "bad-request"), f"{code}: {text(error.get('info'))}")
     if "query" not in payload and "batchcomplete" not in payload and "continue" not in payload:
         raise KeyError("query")
     pages = payload.get("query", {}).get("pages", [])
-    hits = [_hit(page) for page in sorted(pages, key=lambda page: page.get("index", 0)) if page.get("imageinfo")]
+    hits = [
+        _hit(page) for page in sorted(pages, key=lambda page: whole_number(page.get("index"))) if page.get("imageinfo")
+    ]
     return Page(tuple(hits), dict(payload.get("continue") or {}) or None)
 
 
@@ -84,6 +84,7 @@ class Commons(WebProvider):
     """Thumbnails 960 pixels wide: originals are large, and refused to programs when asked for in number."""
 
     name: ClassVar[str] = "commons"
+    listed: ClassVar[tuple[str, ...]] = ("query", "pages")
     section: ClassVar[type[Section] | None] = CommonsSettings
     summary: ClassVar[str] = "Wikimedia Commons: free photos with named authors"
     terms: ClassVar[str] = "each photo has its own free licence; keep licence and credit"
@@ -120,7 +121,12 @@ class Commons(WebProvider):
         return None if page.more is None else request.with_params(**page.more)
 
     def explain(self, answer: Answer) -> Stop | None:
-        """A 403 means that the User-Agent names nobody to write to."""
+        """Errors come with status 200; a 403 means that the User-Agent names nobody to write to."""
+        error = answer.payload.get("error") if isinstance(answer.payload, dict) else None
+        if isinstance(error, dict):
+            code = text(error.get("code"))
+            told = f"{code}: {text(error.get('info'))}"
+            return Stop(ENDED.get(code, "bad-request"), told, retry_after(answer.headers))
         if answer.status == 403:
             return Stop("blocked", "set LOOKALIKE_NETWORK_CONTACT to a page or an e-mail address of yours")
         return None

@@ -53,6 +53,7 @@ class Ddgs(WebProvider):
     """One backend after the other; without one that honours a filter, the filter is refused."""
 
     name: ClassVar[str] = "ddgs"
+    listed: ClassVar[tuple[str, ...]] = ()
     summary: ClassVar[str] = "DuckDuckGo and Bing pages, read by the ddgs package (extra: ddg)"
     terms: ClassVar[str] = "for educational purposes only, as its authors say; blocked from time to time"
     docs: ClassVar[str] = "https://github.com/deedy5/ddgs"

@@ -19,6 +19,7 @@ from lookalike.gather.providers.base import (
     text,
     whole_number,
 )  # fmt: skip
+from lookalike.gather.providers.reading import UNKNOWN_SHAPE
 from lookalike.settings.fields import Section
 
 PAGE = 200
@@ -39,7 +40,8 @@ CC0 = "https://creativecommons.org/publicdomain/zero/1.0/"
 def parse_taxa(payload: Mapping[str, Any], words: str) -> int | None:
     """The species or group meant by some words: an exact name first, else the best known of those offered."""
     offered = payload["results"]
-    names = [(str(item.get("name", "")), str(item.get("preferred_common_name", "")), item["id"]) for item in offered]
+    sound = [item for item in offered if isinstance(item, dict) and whole_number(item.get("id"))]
+    names = [(str(item.get("name", "")), str(item.get("preferred_common_name", "")), item["id"]) for item in sound]
     for latin, common, number in names:
         if words.casefold() in (latin.casefold(), common.casefold()):
             return int(number)
@@ -110,7 +112,7 @@ class INaturalist(WebProvider):
         )
         try:
             self.taxon = parse_taxa(answer, query.text)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except UNKNOWN_SHAPE as error:
             raise Stop("changed", f"{type(error).__name__} in the answer") from None
         if self.taxon is None:
             raise Stop("no-hits", "no species or group by this name")

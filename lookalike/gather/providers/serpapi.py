@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from lookalike.gather.hosts import host
 from lookalike.gather.providers.base import (
     Answer,
     Hit,
@@ -22,7 +23,8 @@ from lookalike.gather.providers.base import (
 from lookalike.settings.fields import Section
 
 LAST_PAGE = 9
-THUMBNAIL_HOST = "gstatic.com/"
+THUMBNAIL_HOST = ".gstatic.com"
+SPENT = ("run out of searches", "searches for the month are exhausted", "no searches left")
 
 
 def parse(payload: Mapping[str, Any]) -> Page:
@@ -34,7 +36,7 @@ def parse(payload: Mapping[str, Any]) -> Page:
     hits = []
     for item in payload["images_results"]:
         address = item.get("original") or ""
-        if address and THUMBNAIL_HOST not in address:
+        if address and not f".{host(address)}".endswith(THUMBNAIL_HOST):
             hits.append(
                 Hit(
                     address,
@@ -58,6 +60,7 @@ class SerpApi(WebProvider):
     """About 100 hits a call; the key travels in the address, so addresses of calls are never written anywhere."""
 
     name: ClassVar[str] = "serpapi"
+    listed: ClassVar[tuple[str, ...]] = ("images_results",)
     section: ClassVar[type[Section] | None] = SerpApiSettings
     summary: ClassVar[str] = "Google Images through a paid service"
     terms: ClassVar[str] = "it answers for the collection, not for your use of the photos"
@@ -93,7 +96,8 @@ class SerpApi(WebProvider):
         return request.with_params(ijn=number) if page.more and number <= LAST_PAGE else None
 
     def explain(self, answer: Answer) -> Stop | None:
-        """429 without a wait means that no searches are left."""
-        if answer.status == 429 and "Retry-After" not in answer.headers:
+        """429 means that the searches of the month, or those of this hour, are used up: the words tell."""
+        told = answer.payload.get("error") if isinstance(answer.payload, dict) else None
+        if answer.status == 429 and any(words in str(told).lower() for words in SPENT):
             return Stop("quota", "no searches are left in the plan")
         return None

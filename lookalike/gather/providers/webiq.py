@@ -63,6 +63,7 @@ class WebIQ(WebProvider):
     """Each variant of a question is one paid call; they are asked only as long as photos are missing."""
 
     name: ClassVar[str] = "webiq"
+    listed: ClassVar[tuple[str, ...]] = ("imageResults",)
     section: ClassVar[type[Section] | None] = WebIQSettings
     summary: ClassVar[str] = "Microsoft Web IQ, the successor of Bing's API"
     terms: ClassVar[str] = "its terms of use decide whether photos may be kept and learnt from: read them first"
