@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lookalike.vision.material import Material, Trained
 
 LOG = "train.log"
+KNOWN_ARCH = "efficientnet_lite0"  # takes every size, and ONNX can express it: need not be tried
 VERSIONS = ("torch", "torchvision", "fastai", "timm", "onnxruntime", "pillow", "numpy")
 
 
@@ -72,7 +73,8 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
 
 
 class _Reading:
-    """Photos read in the background, as soon as it is known how the network will see them.
+    """Photos read in the background, as soon as it is known how the network will see them: of the network that comes
+    with a package at once, of others when they have been tried.
 
     Of several processes the first does it and the others, held up by the cache's lock, find its work there.
     """
@@ -84,7 +86,7 @@ class _Reading:
         self.pool = ThreadPoolExecutor(1)
         start = place.start
         self.spec = self.pool.submit(lambda: start.input if start else framing(settings, photos, report))
-        settled = start or wanted.size or not wanted.budget
+        settled = start or (wanted.arch == KNOWN_ARCH and (wanted.size or not wanted.budget))
         self._prepared = self.pool.submit(lambda: self._prepare(self.spec.result())) if settled else None
 
     def prepared(self, spec: InputSpec) -> Prepared:
@@ -166,16 +168,22 @@ def _input_spec(
     wanted: TrainSettings, usual: InputSpec, photos: int, device: torch.device, report: Reporter, entered: float
 ) -> InputSpec:
     """What the network gets to see: the usual, normalised as its weights expect, or less if time is short."""
-    from lookalike.vision import distributed, plan, weights
+    from lookalike.vision import distributed, plan, trial, weights
 
     mean, std = weights.normalisation(wanted.arch)
     spec = replace(usual, mean=mean, std=std)
+    if wanted.arch != KNOWN_ARCH:
+        told, recipe = wanted.size is not None, wanted.recipe
+        size = distributed.share(
+            lambda: trial.usable_size(wanted.arch, wanted.weights, recipe, usual.size, told=told, report=report)
+        )
+        spec = replace(spec, size=size)
     if not wanted.budget or wanted.size:
         return spec
     left = entered + wanted.budget - time.monotonic()
-    size = distributed.share(lambda: plan.affordable_size(wanted.arch, usual.size, photos, left, device))
-    if size < usual.size:
-        report.note(f"{size} px instead of {usual.size}, to fit the time")
+    size = distributed.share(lambda: plan.affordable_size(wanted.arch, spec.size, photos, left, device))
+    if size < spec.size:
+        report.note(f"{size} px instead of {spec.size}, to fit the time")
     return replace(spec, size=size)
 
 

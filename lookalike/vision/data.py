@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,18 @@ from lookalike.vision import distributed
 from lookalike.vision.augment import Augmented, Normalised
 
 
-def training_size(size: int) -> int:
+def training_size(size: int, takes: Callable[[int], bool] = lambda _: True) -> int:
     """The side of training pictures for a network that will be asked at `size`: about nine tenths of it.
 
     Training squares are zoomed into, so things are larger in them than in the whole photo; a network that is asked at
     a somewhat higher resolution than it was trained at sees them in the same size again (H. Touvron et al., "Fixing
     the train-test resolution discrepancy", 2019), and each step costs four fifths. Measured on faces at 160 px, five
     seeds, loss at the best temperature: 0.058 trained at 160, 0.061 at 144, 0.128 at 128.
+
+    `takes` says whether the network can be asked at a size: one that can't is trained at `size` itself.
     """
-    return max(64, round(size * 0.9 / 16) * 16) if size > 64 else size
+    smaller = max(64, round(size * 0.9 / 16) * 16)
+    return smaller if size > 64 and takes(smaller) else size
 
 
 class _Squares:
@@ -83,12 +86,13 @@ def cached_loaders(
     *,
     labels: Sequence[str],
     spec: InputSpec,
+    training_size: int,
     side: int,
     batch_size: int,
     device: torch.device,
 ) -> DataLoaders:
     """Loaders over cached pixels: training squares of `side` pixels are augmented in batches, on the device, and
-    come out at spec.size; measuring squares are spec.size already.
+    come out at `training_size`; measuring squares are spec.size already.
 
     No worker processes: cutting a square is a copy of memory, and starting workers in each epoch costs more than all
     the copies (measured: 4 s an epoch against 0.01 s).
@@ -98,7 +102,7 @@ def cached_loaders(
         _Share(
             _Squares(*train, side, anywhere=True), bs=batch_size, shuffle=True,
             drop_last=len(train[0]) // distributed.size() > batch_size,
-            after_batch=[Augmented(replace(spec, size=training_size(spec.size)))], **common,
+            after_batch=[Augmented(replace(spec, size=training_size))], **common,
         ),
         TfmdDL(
             _Squares(*valid, spec.size, anywhere=False), bs=2 * batch_size, after_batch=[Normalised(spec)],

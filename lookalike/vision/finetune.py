@@ -25,10 +25,11 @@ SCRATCH_RATE = 2e-3
 
 
 def fit(
-    network: nn.Module, early: list[nn.Module], material: Material, chosen: plan.Plan, best: Best,
+    network: nn.Module, early: list[nn.Module] | None, material: Material, chosen: plan.Plan, best: Best,
     kept: dict[str, Any] | None,
 ) -> plan.Plan:  # fmt: skip
-    """Fine-tune; when memory runs out, go on after the last kept epoch with batches of half the size."""
+    """Fine-tune all but the `early` layers, or without any train all of them from random weights; when memory runs out,
+    go on after the last kept epoch with batches of half the size."""
     while True:
         try:
             _fit_once(network, early, material, chosen, best, kept)
@@ -44,12 +45,12 @@ def fit(
 
 
 def _fit_once(
-    network: nn.Module, early: list[nn.Module], material: Material, chosen: plan.Plan, best: Best,
+    network: nn.Module, early: list[nn.Module] | None, material: Material, chosen: plan.Plan, best: Best,
     kept: dict[str, Any] | None,
 ) -> None:  # fmt: skip
     """Fine-tune in place, from where an earlier training was stopped if `kept` says so."""
-    pretrained = bool(early)
-    early_ids = {id(p) for layer in early for p in layer.parameters()}
+    pretrained = early is not None
+    early_ids = {id(p) for layer in early or () for p in layer.parameters()}
 
     def groups(whole: nn.Module) -> list[list[nn.Parameter]]:
         kept = [p for p in whole.parameters() if id(p) in early_ids]
@@ -58,7 +59,7 @@ def _fit_once(
 
     dls = data.cached_loaders(
         (material.train, material.train_targets), (material.valid, material.valid_targets),
-        labels=material.dataset.labels, spec=material.spec, side=material.side,
+        labels=material.dataset.labels, spec=material.spec, training_size=chosen.size, side=material.side,
         batch_size=max(2, chosen.batch_size // distributed.size()), device=material.device,
     )  # fmt: skip
     network.to(memory_format=torch.channels_last if chosen.channels_last else torch.contiguous_format)
@@ -72,7 +73,7 @@ def _fit_once(
         opt_func=partial(OptimWrapper, opt=partial(torch.optim.AdamW, fused=True)), wd=0.05,
         cbs=[quick, averaged, best, *scaled, *together],
     )  # fmt: skip
-    if pretrained:
+    if early_ids:
         learner.freeze_to(1)
     learner.skipped_epochs = kept["epochs"] if kept else 0
     if kept:

@@ -16,7 +16,7 @@ from lookalike.vision import model
 def overlays(folder: Path, photos: dict[str, Pixels]) -> dict[str, bytes]:
     """A JPEG for each photo (size, size, 3) by name: the photo, dimmed where it did not count for the answer given.
 
-    `folder` is the run's. Networks whose last layer has no picture (transformers that pool early) give none.
+    `folder` is the run's. Networks without pictures inside (most transformers have rows of tokens) give none.
     """
     run, network = model.load_run(folder)
     made = {}
@@ -28,14 +28,25 @@ def overlays(folder: Path, photos: dict[str, Pixels]) -> dict[str, bytes]:
 
 
 def _heat(network: torch.nn.Module, photo: torch.Tensor) -> np.ndarray | None:
-    """Where the last layer's picture raised the winning label, (h, w) in 0..1."""
-    seen = network[0](photo).detach().requires_grad_()  # type: ignore[index]
-    if seen.dim() != 4:
+    """Where the last picture inside the network raised the winning label, (h, w) in 0..1."""
+    pictures: list[torch.Tensor] = []
+
+    def keep(_: torch.nn.Module, __: object, seen: object) -> None:
+        if isinstance(seen, torch.Tensor) and seen.dim() == 4 and seen.requires_grad:
+            channels, height, width = seen.shape[1:]
+            if channels > height == width > 1:  # else it is no picture, or lies with its channels last
+                pictures[:] = [seen]
+
+    leaves = [layer for layer in network.modules() if not list(layer.children())]
+    hooks = [leaf.register_forward_hook(keep) for leaf in leaves]
+    answer = network(photo)[0]
+    for hook in hooks:
+        hook.remove()
+    if not pictures:
         return None
-    answer = network[1](seen)[0]  # type: ignore[index]
-    answer[int(answer.argmax())].backward()
-    weights = seen.grad.mean((2, 3), keepdim=True)
-    heat = (weights * seen).sum(1).relu()[0].detach().numpy()
+    (picture,) = pictures
+    (slope,) = torch.autograd.grad(answer[int(answer.argmax())], picture)
+    heat = (slope.mean((2, 3), keepdim=True) * picture).sum(1).relu()[0].detach().numpy()
     return heat / heat.max() if heat.max() > 0 else heat
 
 

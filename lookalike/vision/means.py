@@ -41,7 +41,7 @@ def _unit(rows: torch.Tensor) -> torch.Tensor:
     return rows / rows.norm(dim=1, keepdim=True).clamp_min(SMALLEST)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def ask(network: Any, spec: InputSpec, pixels: Sequence[np.ndarray], batch: int = 32) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (n, labels) and similarities (n,), float32, of uint8 photos (n, size, size, 3), n at least 1."""
     see, name = halves(network)

@@ -13,47 +13,63 @@ from fastai.vision.learner import TimmBody, create_body, create_head, num_featur
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from lookalike.errors import NotReadyError
+from lookalike.errors import ConfigError, NotReadyError
 from lookalike.files import replacing
 from lookalike.project.paths import load_run as read_run
 from lookalike.project.records import InputSpec, TrainedRun
-from lookalike.vision import weights
+from lookalike.report import SILENT, Reporter
+from lookalike.vision import architectures, weights
 
 WEIGHTS_FILE = "weights.safetensors"
 EARLY_SHARE = 0.10
 
 
-def linear_head(features: int, labels: int, *, pool: bool = True, dropout: float = 0.0) -> nn.Sequential:
-    """Average over the picture, dropout, one linear layer: the smallest head, and one a linear probe can fill."""
-    average = nn.AdaptiveAvgPool2d(1) if pool else nn.Identity()
-    return nn.Sequential(average, nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, labels))
+def linear_head(features: int, labels: int, *, dropout: float = 0.0) -> nn.Sequential:
+    """Dropout and one linear layer on features (n, features): the smallest head, and one a linear probe can fill.
+
+    The first layer does nothing; it keeps the names that weights of earlier runs have.
+    """
+    return nn.Sequential(nn.Identity(), nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, labels))
 
 
-def build(arch: str, labels: int, *, head: str, source: str = "none") -> tuple[nn.Sequential, bool]:
-    """A network `nn.Sequential(body, head)` and whether its body is pretrained.
+def build(
+    arch: str, labels: int, *, head: str, source: str = "none", size: int | None = None, report: Reporter = SILENT
+) -> tuple[nn.Sequential, bool]:
+    """A network `nn.Sequential(body, head)` for photos of `size` pixels, and whether its body is pretrained.
 
-    `head` is `linear` or `book` (fastai's own head). `source` says which weights fill the body, as in
+    `head` is `linear` or `book` (fastai's own body and head). `source` says which weights fill the body, as in
     weights.load_into. The buffer `means` (labels, features) of the network is all zeros until means.fill.
     """
     whole: Any = weights.create(arch)
-    pretrained = weights.load_into(whole, arch, source)
-    pool: Any = True
-    if isinstance(weights.resolve(arch), str):
-        whole.reset_classifier(0)
-        body: nn.Module = TimmBody(whole)
-        features, pool = whole.num_features, body.needs_pool
-    else:
-        body = create_body(whole, pretrained=False)
-        features = num_features_model(body)
-    top: Any
+    pretrained = weights.load_into(whole, arch, source, report)
+    whole = architectures.at_size(whole, arch, size)
     if head == "linear":
-        top = linear_head(features, labels, pool=pool)
+        body, features = architectures.backbone(whole, arch)
+        top: Any = linear_head(features, labels)
     else:
-        top = create_head(features, labels, pool=pool)
-        apply_init(top, nn.init.kaiming_normal_)
+        body, top = _as_the_book_does(whole, arch, labels)
     network = nn.Sequential(body, top)
     network.register_buffer("means", torch.zeros(labels, top[-1].in_features))
     return network, pretrained
+
+
+def _as_the_book_does(whole: Any, arch: str, labels: int) -> tuple[Any, Any]:
+    """fastai's body and head around a network. Raises ConfigError for one that fastai can't cut."""
+    try:
+        if isinstance(weights.resolve(arch), str):
+            whole.reset_classifier(0)
+            body: nn.Module = TimmBody(whole)
+            features, pool = whole.num_features, bool(body.needs_pool)
+        else:
+            body = create_body(whole, pretrained=False)
+            features, pool = num_features_model(body), True
+    except Exception as error:  # it guesses where the head begins, and fails in many ways
+        raise ConfigError(
+            f"fastai can't cut {arch} for the book's recipe ({type(error).__name__})", "leave out --recipe book"
+        ) from None
+    top = create_head(features, labels, pool=pool)
+    apply_init(top, nn.init.kaiming_normal_)
+    return body, top
 
 
 def halves(network: Any) -> tuple[nn.Sequential, nn.Sequential]:
@@ -103,7 +119,7 @@ def load_run(folder: Path) -> tuple[TrainedRun, nn.Sequential]:
 
 def filled(run: TrainedRun, path: Path) -> nn.Sequential:
     """The network of a run with the weights in a file, ready to answer. Raises NotReadyError when they do not fit."""
-    network, _ = build(run.arch, len(run.labels), head=run.head)
+    network, _ = build(run.arch, len(run.labels), head=run.head, size=run.input.size)
     try:
         network.load_state_dict({"means": network.means, **load_file(path)})  # older runs have no means
     except Exception as error:  # safetensors and torch each have their own kinds for a file that does not fit
@@ -119,11 +135,14 @@ def normalise(pixels: torch.Tensor, spec: InputSpec) -> torch.Tensor:
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def predict(
     network: nn.Module, spec: InputSpec, pixels: np.ndarray | Sequence[np.ndarray], batch: int = 32
 ) -> np.ndarray:
-    """Probabilities (n, labels), float32, of uint8 photos (n, size, size, 3)."""
+    """Probabilities (n, labels), float32, of uint8 photos (n, size, size, 3).
+
+    Not in inference mode: what some networks keep between calls (convit) could not be trained on afterwards.
+    """
     device = next(network.parameters()).device
     rows = []
     for start in range(0, len(pixels), batch):

@@ -26,7 +26,7 @@ class _Deployed(nn.Module):
 
     def __init__(self, network: nn.Module, spec: InputSpec) -> None:
         super().__init__()
-        self.network = _with_fixed_padding(network, spec.size)
+        self.network = _for_one_size(network, spec.size)
         self.mean: torch.Tensor
         self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(spec.mean).mul(255).view(1, 3, 1, 1))
@@ -49,29 +49,52 @@ class _DeployedWithSimilarity(_Deployed):
         return name(seen).softmax(dim=1), means.similarity(seen, network.means)
 
 
-def _with_fixed_padding(network: nn.Module, size: int) -> nn.Module:
-    """A copy in which convolutions that compute their padding at run time (TensorFlow's "same") have it computed.
+def _for_one_size(network: nn.Module, size: int) -> nn.Module:
+    """A copy in which what layers compute from the size of their input is computed, since that size is known.
 
-    The input size is known, so the padding is. Written into the graph as arithmetic on shapes it keeps onnxruntime
+    Convolutions with TensorFlow's "same" padding: written into the graph as arithmetic on shapes it keeps onnxruntime
     from fusing it; measured on efficientnet_lite0, answers are equal to the last bit and come in about half the time.
+    Pooling to several cells (alexnet, vgg): ONNX has no word for it, but for one size it is a product of matrices.
     """
     network = copy.deepcopy(network).cpu().eval()
     seen: dict[str, torch.Size] = {}
     hooks = [
         layer.register_forward_hook(lambda _, given, __, name=name: seen.update({name: given[0].shape[-2:]}))
         for name, layer in network.named_modules()
-        if isinstance(layer, Conv2dSame)
+        if isinstance(layer, Conv2dSame) or (isinstance(layer, nn.AdaptiveAvgPool2d) and _cells(layer) != (1, 1))
     ]
-    with torch.inference_mode():
+    with torch.no_grad():
         network(torch.zeros(1, 3, size, size))
     for hook in hooks:
         hook.remove()
     for name, (height, width) in seen.items():
         parent, _, leaf = name.rpartition(".")
         layer = network.get_submodule(name)
-        assert isinstance(layer, Conv2dSame)
-        setattr(network.get_submodule(parent), leaf, _padded(layer, height, width))
+        fixed = _padded(layer, height, width) if isinstance(layer, Conv2dSame) else _Pooled(layer, height, width)
+        setattr(network.get_submodule(parent), leaf, fixed)
     return network
+
+
+def _cells(layer: nn.AdaptiveAvgPool2d) -> tuple[int, int]:
+    """Height and width of what adaptive pooling gives; 1 where it follows the input, as in no network so far."""
+    told = layer.output_size
+    height, width = told if isinstance(told, tuple) else (told, told)
+    return height or 1, width or 1
+
+
+class _Pooled(nn.Module):
+    """Adaptive average pooling of pictures (n, c, height, width), as the averages over rows and over columns."""
+
+    def __init__(self, layer: Any, height: int, width: int) -> None:
+        super().__init__()
+        down, across = _cells(layer)
+        self.rows: torch.Tensor
+        self.columns: torch.Tensor
+        self.register_buffer("rows", nn.functional.adaptive_avg_pool1d(torch.eye(height), down).T)
+        self.register_buffer("columns", nn.functional.adaptive_avg_pool1d(torch.eye(width), across))
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self.rows @ pictures @ self.columns
 
 
 def _padded(layer: Conv2dSame, height: int, width: int) -> nn.Module:

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from lookalike.files import write_json
-from lookalike.vision import distributed, model
+from lookalike.vision import architectures, distributed, model, trial
 from lookalike.vision.data import training_size
 from lookalike.vision.device import out_of_memory
 
@@ -35,8 +35,10 @@ LEAST_SIZE = 128
 
 @dataclass(frozen=True)
 class Plan:
-    """What was chosen. `step_ms` is one photo's share of a training step in milliseconds, `tried` all timings."""
+    """What was chosen. `size` is the side of the training squares in pixels, `step_ms` one photo's share of a training
+    step in milliseconds, `tried` all timings."""
 
+    size: int
     precision: str
     channels_last: bool
     batch_size: int
@@ -69,29 +71,30 @@ def _time(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def choose(network: nn.Module, early: list[nn.Module], material: Material) -> Plan:
+def choose(network: nn.Module, early: list[nn.Module], material: Material, *, pretrained: bool) -> Plan:
     """Time a few steps each way and take the fastest. On CUDA only half precision and channels last are tried."""
-    batch = material.batch_size or _batch_size(len(material.train), LEAST if early else LEAST_FROM_NOTHING)
+    batch = material.batch_size or _batch_size(len(material.train), LEAST if pretrained else LEAST_FROM_NOTHING)
     frozen = {id(p) for layer in early for p in layer.parameters()}
-    tried = _remembered(network, frozen, material, batch)
+    size = training_size(material.spec.size, lambda smaller: trial.takes(network, smaller))
+    tried = _remembered(network, frozen, material, size, batch)
     best = min(tried, key=tried.__getitem__)
-    return Plan(best.split()[0], best.endswith("last"), batch, tried[best], tried)
+    return Plan(size, best.split()[0], best.endswith("last"), batch, tried[best], tried)
 
 
-def _remembered(network: nn.Module, frozen: set[int], material: Material, batch: int) -> dict[str, float]:
+def _remembered(network: nn.Module, frozen: set[int], material: Material, size: int, batch: int) -> dict[str, float]:
     """Timings of each way, taken once: another choice would give slightly other weights from the same seed."""
     path = material.workspace / "plan.json"
     on_gpu = material.device.type == "cuda"
     count = batch if on_gpu else min(batch, TRIAL_BATCH)  # on a GPU a photo's share depends on how many there are
     name = torch.cuda.get_device_name(material.device) if on_gpu else f"{distributed.threads()} cores"
     where = f"{name} by {count}"
-    key = f"{material.arch} {material.spec.size} {len(frozen)} torch {torch.__version__} {where}"
+    key = f"{material.arch} {size} {len(frozen)} torch {torch.__version__} {where}"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         known = {}
     if key not in known:
-        known[key] = _timings(network, frozen, training_size(material.spec.size), material.device, count)
+        known[key] = _timings(network, frozen, size, material.device, count)
         write_json(path, known)
     timings: dict[str, float] = known[key]
     return timings
@@ -122,22 +125,27 @@ def _ways(device: torch.device) -> list[tuple[str, torch.memory_format]]:
 def affordable_size(arch: str, size: int, photos: int, seconds: float, device: torch.device) -> int:
     """The largest size up to `size`, in steps of 32, at which a linear probe and an epoch fit; at least LEAST_SIZE.
 
-    Size comes before epochs: a probe that sees more is worth more than fine-tuning at half the size.
+    Size comes before epochs: a probe that sees more is worth more than fine-tuning at half the size. A network that
+    is made for one size keeps it.
     """
+    if architectures.own_size(arch):
+        return size
     network, _ = model.build(arch, 2, head="linear")
     frozen = {id(p) for layer in model.early_layers(network[0]) for p in layer.parameters()}
+    side = training_size(size, lambda smaller: trial.takes(network, smaller))
     network.to(device)
     precision, form = _ways(device)[0]
     count = TRIAL_BATCH if device.type == "cpu" else _batch_size(photos, LEAST)
     step = math.inf
     for _ in range(2):  # a process's first steps are slow
-        taken = _time_within_memory(network, frozen, training_size(size), precision, form, count)
+        taken = _time_within_memory(network, frozen, side, precision, form, count)
         step = min(step, taken / 1000)
     wanted = photos * step * (MEASURING + 1) + WRITING
     if wanted <= seconds:
         return size
     share = max(0.0, seconds - WRITING) / (wanted - WRITING)
-    return max(min(size, LEAST_SIZE), min(size, int(size * math.sqrt(share)) // 32 * 32))
+    wished = max(min(size, LEAST_SIZE), min(size, int(size * math.sqrt(share)) // 32 * 32))
+    return next(smaller for smaller in (*range(wished, size, 32), size) if trial.takes(network, smaller))
 
 
 def _batch_size(photos: int, least: int) -> int:

