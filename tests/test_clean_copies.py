@@ -16,7 +16,7 @@ from lookalike.photos import faces
 from lookalike.project.dataset import split
 from lookalike.project.records import Example
 from tests.conftest import Cli
-from tests.support import draw
+from tests.support import crowds, draw
 
 SIZE = (320, 240)
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
@@ -69,7 +69,7 @@ def test_photos_alike_only_in_their_large_shapes_are_no_copies() -> None:
     slope = np.linspace(0, 200, near.SIDE)[None, :] + np.zeros((near.SIDE, 1))
     noise = np.random.default_rng(1).integers(0, 55, (2, near.SIDE, near.SIDE))
     pictures = (slope + noise).astype(np.uint8)
-    assert len(near._candidates(2, lambda numbers: pictures[numbers])[0].left) == 1
+    assert len(near._candidates(2, lambda numbers: pictures[numbers]).left) == 1
     assert near.find(2, lambda numbers: pictures[numbers]) == []
 
 
@@ -98,13 +98,44 @@ def test_copies_can_stay_and_a_split_still_keeps_them_together(cli: Cli, photos:
         assert parts["circles/003.jpg"] == parts["circles/copy.jpg"]
 
 
-def test_a_changed_copy_under_another_label_takes_both_out(cli: Cli, photos: Path) -> None:
+def test_a_changed_copy_under_another_label_is_a_note_and_one_group(cli: Cli, photos: Path) -> None:
     _copy(photos, "003.jpg", "cropped", label="stripes")
     data = cli("clean", "--json", "--suspects", 0).data
+    assert data["aside"] == []
+    assert [(note["file"], note["reason"], note["other"]) for note in data["notes"]] == [
+        ("stripes/copy.jpg", "alike", "circles/003.jpg")
+    ]
+    assert _groups(photos)["circles/003.jpg"] == _groups(photos)["stripes/copy.jpg"]
+
+
+def test_a_photo_saved_again_under_another_label_takes_both_out(cli: Cli, photos: Path) -> None:
+    with Image.open(photos / "circles" / "003.jpg") as image:
+        image.save(photos / "stripes" / "copy.png")
+    data = cli("clean", "--json", "--suspects", 0).data
     assert _aside(data) == {
-        "circles/003.jpg": ("two-labels", "stripes/copy.jpg"),
-        "stripes/copy.jpg": ("two-labels", "circles/003.jpg"),
+        "circles/003.jpg": ("two-labels", "stripes/copy.png"),
+        "stripes/copy.png": ("two-labels", "circles/003.jpg"),
     }
+
+
+def test_where_a_small_change_is_the_label_both_stay_and_are_one_group(cli: Cli, photos: Path) -> None:
+    for number in range(4):
+        with Image.open(photos / "circles" / f"{number:03}.jpg") as image:
+            masked = image.copy()
+        masked.paste((180, 215, 240), (120, 100, 200, 150))
+        masked.save(photos / "stripes" / f"masked{number}.jpg", quality=92)
+    data = cli("clean", "--json", "--suspects", 0).data
+    assert data["aside"] == []
+    assert {note["file"] for note in data["notes"]} == {f"stripes/masked{number}.jpg" for number in range(4)}
+    groups = _groups(photos)
+    assert all(groups[f"circles/{n:03}.jpg"] == groups[f"stripes/masked{n}.jpg"] for n in range(4))
+
+
+@pytest.mark.parametrize("kind", crowds.KINDS)
+def test_photos_that_only_look_alike_stay(cli: Cli, tmp_path: Path, kind: str) -> None:
+    crowds.folder(tmp_path / "images", kind, 48)
+    data = cli("clean", "--json", "--suspects", 0, "--aside", "damaged").data
+    assert [item for item in data["aside"] if item["reason"] != "duplicate"] == []
 
 
 def test_a_copy_that_comes_back_keeps_its_group(cli: Cli, photos: Path) -> None:

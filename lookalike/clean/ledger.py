@@ -16,7 +16,7 @@ def register(manifest: Manifest, state: State, found: Survey, by: str) -> int:
 
     Returns how many photos were new.
     """
-    groups = _group_names(state, found.groups)
+    groups = _group_names(state, found.together)
     records, adopted = [], 0
     for photo in found.photos:
         known = state.files.get(photo.file)

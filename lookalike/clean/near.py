@@ -1,14 +1,10 @@
-"""Find near copies: resized, re-encoded, cropped, mirrored or recoloured versions of one photo.
+"""Find what may be near copies: resized, re-encoded, cropped, mirrored or recoloured versions of one photo.
 
 Every photo is a grey picture of 64 x 64. Candidates come from a coarse look: the 8 x 8 picture of one photo against
-several windows of every other, by normalised correlation. Each candidate is then laid exactly on its partner by a
-pattern search over the window's corner and size, and judged by the correlation of the *gradients* of the two, which
-copies share and merely similar photos do not. Measured on 396 photos of insects with one changed copy each: copies
-agree at 0.8 and more, different photos at 0.41 and less; on drawings the two meet at 0.5. Between POSSIBLE and SURE
-the packaged network decides.
-
-Where nearly everything looks alike (handwriting, aligned faces), likeness proves little, and only almost equal
-pictures count.
+several windows of every other, by normalised correlation; of each photo only the few likest count, so that a set full
+of look-alikes costs about as much as any other. Each candidate is then laid exactly on its partner (Gauss-Newton over
+the window's corner and size), and the gradients of the two must agree. Whoever asks looks at the photos themselves
+(photos/agree.py) before it believes any of them.
 """
 
 from __future__ import annotations
@@ -20,12 +16,10 @@ import numpy as np
 
 SIDE = 64
 COARSE, FINE = 8, 24
-CANDIDATE, CANDIDATE_CROWDED = 0.82, 0.985
-SURE, POSSIBLE, CROWDED_SURE = 0.6, 0.5, 0.99
-MOST_NEIGHBOURS = 24
+CANDIDATE, POSSIBLE = 0.82, 0.5
+MOST_NEIGHBOURS, MOST_PARTNERS = 8, 3
 _BLOCK_BYTES = 64_000_000
-_FIRST_STEP = 0.05
-_STAGES = ((4, 0.18), (4, 0.34), (8, 0.0))  # rounds of the search, and the agreement that earns the next stage
+_ROUNDS, _LONGEST_STEP = 6, 0.06
 
 # Where a cropped copy may have been cut from: width, height, left and top as parts of the picture. The search that
 # follows closes gaps of a few hundredths between them.
@@ -38,8 +32,6 @@ WINDOWS = np.array(
     + [(0.85, 1, 0.15 * x, 0) for x in _ENDS],
     dtype=np.float32,
 )
-_MOVES = [(0, 0, 1, 0), (0, 0, 0, 1), (1, 0, -0.5, 0), (0, 1, 0, -0.5)]  # right, down, wider, higher
-_STEPS = np.array([_MOVES, np.negative(_MOVES)], dtype=np.float32).reshape(-1, 4)
 
 Load = Callable[[np.ndarray], np.ndarray]
 
@@ -61,33 +53,48 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Likeness:
-    """Two photos, by number, and how well their gradients agree (1: the same picture). Not `sure`: look closer."""
+    """Two photos, by number, and the box of the first (width, height, left, top) that may show what the second does,
+    mirrored or not. `value` is how well their gradients agree (1: the same picture)."""
 
     left: int
     right: int
+    box: tuple[float, float, float, float]
+    mirrored: bool
     value: float
-    sure: bool
 
 
 def find(count: int, load: Load) -> list[Likeness]:
-    """The pairs among `count` photos that are, or may be, copies. `load` gives pictures (n, 64, 64) by number."""
+    """The pairs among `count` photos that may be copies, at most a few for each photo, the likest first. `load` gives
+    pictures (n, 64, 64) by number."""
     if count < 2:
         return []
-    candidates, crowded = _candidates(count, load)
-    found = []
+    candidates, found = _candidates(count, load), []
     for start in range(0, len(candidates.left), 2000):
         part = candidates.take(np.arange(start, min(start + 2000, len(candidates.left))))
-        for left, right, value in zip(part.left, part.right, _agreement(part, load), strict=True):
-            if value >= (CROWDED_SURE if crowded else POSSIBLE):
-                found.append(Likeness(int(left), int(right), round(float(value), 3), crowded or value >= SURE))
-    return found
+        boxes, values = _laid(part, load)
+        for number in np.flatnonzero(values >= POSSIBLE):
+            width, height, x, y = (float(v) for v in boxes[number])
+            left, right, mirrored = int(part.left[number]), int(part.right[number]), bool(part.mirrored[number])
+            found.append(Likeness(left, right, (width, height, x, y), mirrored, float(values[number])))
+    return _few(sorted(found, key=lambda pair: -pair.value), count)
 
 
-def _candidates(count: int, load: Load) -> tuple[Candidates, bool]:
-    """Pairs that look alike at 8 x 8, the best view of each, and whether the set is crowded with look-alikes."""
+def _few(ranked: list[Likeness], count: int) -> list[Likeness]:
+    """The pairs that are among the likest of either photo."""
+    times, chosen = [0] * count, []
+    for pair in ranked:
+        if min(times[pair.left], times[pair.right]) < MOST_PARTNERS:
+            chosen.append(pair)
+            times[pair.left] += 1
+            times[pair.right] += 1
+    return chosen
+
+
+def _candidates(count: int, load: Load) -> Candidates:
+    """Pairs that look alike at 8 x 8, the best view of each."""
     whole, mirrored = _whole(count, load)
     rows = max(1, _BLOCK_BYTES // (len(WINDOWS) * count * 8))
-    found, neighbours = [], np.zeros(count, np.int64)
+    found = []
     for start in range(0, count, rows):
         numbers = np.arange(start, min(start + rows, count))
         windows = _windows(load(numbers))
@@ -95,17 +102,11 @@ def _candidates(count: int, load: Load) -> tuple[Candidates, bool]:
             scores = (windows.reshape(-1, COARSE * COARSE) @ others.T).reshape(len(numbers), len(WINDOWS), count)
             best = scores.max(1)
             best[np.arange(len(numbers)), numbers] = -1
-            near = _nearest(best)
-            neighbours[numbers] += near.sum(1)
-            left, right = np.nonzero(near)
+            left, right = np.nonzero(_nearest(best))
             window = scores[left, :, right].argmax(1)
             found.append(Candidates(left + start, right, window, np.full(len(left), flag), best[left, right]))
     names = Candidates.__dataclass_fields__
-    every = Candidates(*(np.concatenate([getattr(part, name) for part in found]) for name in names))
-    crowded = float(np.median(neighbours)) > max(8.0, 0.03 * count)
-    if crowded:
-        every = every.take(every.score >= CANDIDATE_CROWDED)
-    return _best_view(every, count), crowded
+    return _best_view(Candidates(*(np.concatenate([getattr(part, name) for part in found]) for name in names)), count)
 
 
 def _nearest(best: np.ndarray) -> np.ndarray:
@@ -155,45 +156,40 @@ def _shares(start: float, size: float) -> np.ndarray:
     return covered / covered.sum(1, keepdims=True)
 
 
-def _agreement(pairs: Candidates, load: Load) -> np.ndarray:
-    """How well the gradients of each pair agree once one photo is laid on the other; hopeless pairs end early."""
-    result = np.zeros(len(pairs.left))
-    alive = np.arange(len(pairs.left))
+def _laid(pairs: Candidates, load: Load) -> tuple[np.ndarray, np.ndarray]:
+    """The box of each pair where the one photo fits the other best, by Gauss-Newton with gain and offset free, and how
+    well their gradients agree there."""
     own = load(pairs.left).astype(np.float32)
-    other = _sample(load(pairs.right).astype(np.float32), np.tile(WINDOWS[:1], (len(alive), 1)))
+    other = _sample(load(pairs.right).astype(np.float32), np.tile(WINDOWS[:1], (len(pairs.left), 1)))[0]
     other[pairs.mirrored == 1] = other[pairs.mirrored == 1][:, :, ::-1]
-    box = WINDOWS[pairs.window].copy()
-    step = np.full(len(box), _FIRST_STEP, np.float32)
-    for rounds, bar in _STAGES:
-        box, step = _lay(own, other, box, step, rounds)
-        result[alive] = np.einsum("ij,ij->i", _gradients(_sample(own, box)), _gradients(other))
-        stays = result[alive] >= bar
-        if not stays.any():
-            break
-        alive, own, other, box, step = alive[stays], own[stays], other[stays], box[stays], step[stays]
-    return result
+    goal, aim = _centred(other), _gradients(other)
+    box = best = WINDOWS[pairs.window].copy()
+    fit, value = np.full(len(box), -1.0, np.float32), np.zeros(len(box), np.float32)
+    for _ in range(_ROUNDS):
+        seen, across, down = _sample(own, box)
+        grey = _centred(seen)
+        shared, norm = np.einsum("ij,ij->i", grey, goal), np.einsum("ij,ij->i", grey, grey)
+        got = shared / np.sqrt(norm * np.einsum("ij,ij->i", goal, goal) + 1e-3)
+        better = got > fit
+        best = np.where(better[:, None], box, best)
+        value = np.where(better, np.einsum("ij,ij->i", _gradients(seen), aim), value)
+        fit = np.maximum(fit, got)
+        gain = np.clip(shared / (norm + 1e-3), 0.2, 5)[:, None].astype(np.float32)
+        box = _inside(box + _step(grey, goal, gain, across, down))
+    return best, value
 
 
-def _lay(
-    own: np.ndarray, other: np.ndarray, box: np.ndarray, step: np.ndarray, rounds: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Move each box by the step that helps most; where none helps, halve the step (pattern search)."""
-    target = _flat(other)
-
-    def score(boxes: np.ndarray) -> np.ndarray:
-        return np.einsum("ij,ij->i", _flat(_sample(own, boxes)), target)
-
-    value = score(box)
-    for _ in range(rounds):
-        best, better = box.copy(), value.copy()
-        for direction in _STEPS:
-            tried = _inside(box + direction * step[:, None])
-            got = score(tried)
-            gain = got > better
-            better[gain], best[gain] = got[gain], tried[gain]
-        step = np.where(better > value + 1e-4, step, step / 2).astype(np.float32)
-        value, box = better, best
-    return box, step
+def _step(grey: np.ndarray, goal: np.ndarray, gain: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
+    """How far each box should move: the least-squares step for width, height, left and top, gain and offset beside."""
+    points = ((np.arange(FINE) + 0.5) / FINE).astype(np.float32)
+    fall_x, fall_y = (gain * slope.reshape(grey.shape) * SIDE for slope in (across, down))
+    parts = [fall_x * np.tile(points, FINE), fall_y * np.repeat(points, FINE), fall_x, fall_y, grey, np.ones_like(grey)]
+    design = np.stack(parts, axis=2)
+    turned = design.transpose(0, 2, 1)
+    normal, error = turned @ design, turned @ (goal - gain * grey)[..., None]
+    diagonal = np.arange(len(parts))
+    normal[:, diagonal, diagonal] += 1e-3 * normal[:, diagonal, diagonal] + 1e-3
+    return np.clip(np.linalg.solve(normal, error)[:, :4, 0], -_LONGEST_STEP, _LONGEST_STEP).astype(np.float32)
 
 
 def _inside(boxes: np.ndarray) -> np.ndarray:
@@ -203,8 +199,8 @@ def _inside(boxes: np.ndarray) -> np.ndarray:
     return boxes
 
 
-def _sample(pictures: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """One box of each picture, read at 24 x 24 points with bilinear interpolation."""
+def _sample(pictures: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One box of each picture, read at 24 x 24 points with bilinear interpolation, and its slopes across and down."""
     points = ((np.arange(FINE) + 0.5) / FINE).astype(np.float32)
     across = np.clip((boxes[:, 2, None] + boxes[:, 0, None] * points) * SIDE - 0.5, 0, SIDE - 1.001)
     down = np.clip((boxes[:, 3, None] + boxes[:, 1, None] * points) * SIDE - 0.5, 0, SIDE - 1.001)
@@ -212,19 +208,20 @@ def _sample(pictures: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     right, below = (across - x)[:, None, :], (down - y)[:, :, None]
     flat = pictures.reshape(-1)
     corner = (np.arange(len(pictures)) * SIDE * SIDE)[:, None, None] + y[:, :, None] * SIDE + x[:, None, :]
-    top = flat[corner] * (1 - right) + flat[corner + 1] * right
-    bottom = flat[corner + SIDE] * (1 - right) + flat[corner + SIDE + 1] * right
-    return top * (1 - below) + bottom * below
+    a, b, c, d = flat[corner], flat[corner + 1], flat[corner + SIDE], flat[corner + SIDE + 1]
+    top, bottom = a + (b - a) * right, c + (d - c) * right
+    return top + (bottom - top) * below, (b - a) * (1 - below) + (d - c) * below, bottom - top
+
+
+def _centred(pictures: np.ndarray) -> np.ndarray:
+    flat = pictures.reshape(len(pictures), -1)
+    return flat - flat.mean(1, keepdims=True)
 
 
 def _gradients(pictures: np.ndarray) -> np.ndarray:
     down = np.diff(pictures, axis=1)[:, :, 1:]
     across = np.diff(pictures, axis=2)[:, 1:, :]
     return _normal(np.concatenate([down.reshape(len(pictures), -1), across.reshape(len(pictures), -1)], axis=1))
-
-
-def _flat(pictures: np.ndarray) -> np.ndarray:
-    return _normal(pictures.reshape(len(pictures), -1))
 
 
 def _normal(rows: np.ndarray) -> np.ndarray:

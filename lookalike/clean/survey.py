@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +22,8 @@ from lookalike.settings.fields import CleanSettings, Settings
 
 @dataclass(frozen=True)
 class Survey:
-    """`away` is to be set aside, `notes` are only worth a look; `groups` are copies of one photo, the best first.
+    """`away` is to be set aside, `notes` are only worth a look; `groups` are copies of one photo, the best first;
+    `together` is what a split keeps on one side: copies, and photos of one scene.
 
     `passed` are files that nobody looked at, each with its reason.
     """
@@ -31,6 +32,7 @@ class Survey:
     away: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
     groups: list[list[Seen]] = field(default_factory=list)
+    together: list[list[Seen]] = field(default_factory=list)
     suspects: Suspects = field(default_factory=Suspects)
     passed: tuple[Found, ...] = ()
 
@@ -65,9 +67,11 @@ def survey(project: Project, state: State, everything: Settings, memory: Memory,
         else:
             notes.append(finding)
     good = [photo for photo in photos if photo.facts and photo.file not in away]
-    groups = [duplicates.best_first(group, kept) for group in duplicates.groups(good, memory, features)]
-    for finding in (finding for group in groups for finding in duplicates.findings(group)):
-        if finding.file not in kept and (finding.reason == "two-labels" or not settings.keep_copies):
+    copies = duplicates.find(project.images, good, memory, kept, jobs=settings.jobs, report=report)
+    together = duplicates.together(copies)
+    for finding in duplicates.findings(copies):
+        moves = finding.reason == "two-labels" or (finding.reason != "alike" and not settings.keep_copies)
+        if finding.file not in kept and moves:
             away.setdefault(finding.file, finding)
         else:
             notes.append(finding)
@@ -76,12 +80,18 @@ def survey(project: Project, state: State, everything: Settings, memory: Memory,
             away.setdefault(finding.file, finding)
         else:
             notes.append(finding)
-    suspects = _suspects(good, groups, away, settings, features)
+    suspects = _suspects(good, together, away, settings, features)
     for item in [item for item in suspects.ranked if item.file not in kept][: settings.apply_suspects or 0]:
         away.setdefault(item.file, Finding(item.file, item.label, "suspect", f"{item.why} ({item.score:.2f})"))
     notes = [finding for finding in notes if finding.file not in away]
     return Survey(
-        photos, sorted(away.values(), key=lambda finding: finding.file), notes, groups, suspects, unseen(walked)
+        photos,
+        sorted(away.values(), key=lambda finding: finding.file),
+        notes,
+        copies.groups,
+        together,
+        suspects,
+        unseen(walked),
     )
 
 
@@ -102,7 +112,7 @@ def _suspects(
     groups: list[list[Seen]],
     away: dict[str, Finding],
     settings: CleanSettings,
-    features: duplicates.Features,
+    features: Callable[[Sequence[Seen]], dict[str, np.ndarray]],
 ) -> Suspects:
     """Suspects among the photos that stay, unless they are not wanted or too few to tell."""
     staying = [photo for photo in good if photo.file not in away]
