@@ -58,6 +58,16 @@ def test_a_missed_bar_ends_with_5_and_still_shows_the_number(cli: Cli, tmp_path:
     assert answer.json["data"]["accuracy"]["value"] < 1
 
 
+def test_a_bar_is_missed_while_a_label_is_unmeasured(cli: Cli, trained: Path):
+    held = [row["file"] for row in cli("evaluate", "--json", "--no-heat", "--top", 8).data["top_losses"]]
+    for file in held:
+        if file.startswith("circles/"):
+            (trained / "images" / file).unlink()
+    answer = cli("evaluate", "--at-least", 0.0, "--no-heat")
+    assert answer.code == 5 and "circles: no photo of it was measured" in answer.err
+    assert "of circles only 0 photos were measured" in answer.out and "balanced accuracy" in answer.out
+
+
 def test_a_photo_that_changed_since_the_training_does_not_count(cli: Cli, trained: Path):
     first = cli("evaluate", "--json", "--no-heat").data["top_losses"][0]["file"]
     (trained / "images" / first).write_bytes(draw.jpeg("circles", 999))

@@ -56,6 +56,11 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     _calibrate(folder / "model", evaluation)
     pages = _write_report(folder, trained, evaluation, answers, heat=wanted.heat, report=report)
     result = EvaluateResult(evaluation, folder, pages, trained.images)
+    unmeasured = [label for label, row in evaluation.per_label.items() if not row["photos"]]
+    if wanted.at_least is not None and unmeasured:
+        raise QualityError(
+            f"{', '.join(unmeasured)}: no photo of it was measured", "gather more, and train again", result=result
+        )
     if wanted.at_least is not None and evaluation.accuracy.value < wanted.at_least:
         raise QualityError(
             f"accuracy {evaluation.accuracy.value:.3f} is below {wanted.at_least:g}",

@@ -14,6 +14,7 @@ from lookalike.project.records import Evaluation
 from lookalike.report import Block, Table
 
 SURE = 0.8
+FEW = 10  # photos of a label below which its number means little
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,14 @@ def warnings(evaluation: Evaluation) -> list[str]:
     """What to know before believing the number."""
     lines = []
     checks = evaluation.extra
+    measured = {label: row for label, row in evaluation.per_label.items() if row["photos"]}
+    scarce = min(evaluation.per_label, key=lambda label: evaluation.per_label[label]["photos"], default="")
+    if scarce and evaluation.per_label[scarce]["photos"] < FEW:
+        balanced = sum(row["recall"] for row in measured.values()) / max(1, len(measured))
+        lines.append(
+            f"warning: of {scarce} only {evaluation.per_label[scarce]['photos']:.0f} photos were measured, too few to"
+            f" tell; balanced accuracy {balanced:.3f}"
+        )
     if copies := checks.get("leak", {}).get("copies"):
         without = checks["leak"]["without_copies"]
         lines.append(
