@@ -34,7 +34,7 @@ AFTER_A_STOP = {
     "gather": "what was found is kept; run the same command to go on",
     "clean": "what was seen and decided is kept; run the same command to go on",
     "train": "the photos it read are kept, but no epoch yet; run the same command to go on",
-    "evaluate": "each finished fold is kept, nothing else was changed; run the same command to go on",
+    "evaluate": "nothing of it is kept, what was there before is intact; run the same command again",
     "export": "what was there before is intact; run the same command again",
 }
 """What is true when Ctrl-C ends a command that had nothing better to say, and how it goes on."""

@@ -72,6 +72,17 @@ def test_ctrl_c_ends_with_130_and_says_what_is_kept(cli: Cli, monkeypatch: pytes
     assert "run the same command to go on" in answer.err
 
 
+@pytest.mark.parametrize("command", ["evaluate", "export"])
+def test_ctrl_c_promises_nothing_where_nothing_is_kept(cli: Cli, monkeypatch: pytest.MonkeyPatch, command: str):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"lookalike.{command}.run", interrupted)
+    answer = cli(command)
+    assert answer.code == 130
+    assert "what was there before is intact; run the same command again" in answer.err
+
+
 def test_a_fault_of_ours_is_one_line_and_a_log(cli: Cli, monkeypatch: pytest.MonkeyPatch):
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("something unforeseen")

@@ -2,6 +2,7 @@
 
 Photos are drawn, or taken from the folder that LOOKALIKE_BENCH_PHOTOS names. The network is efficientnet_lite0 at
 224 px with random weights: the time does not depend on what it has learnt. Each pair is timed alternately.
+LOOKALIKE_BENCH_QUICK makes everything small.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ import numpy as np
 from lookalike.bundle import bundle
 from lookalike.export import runtime
 from lookalike.photos.decode import Pool
+from tests.bench import QUICK
 from tests.support import browser, draw, runs, servers
 
-PHOTOS = 1000
-ASKED = 200
+PHOTOS = 40 if QUICK else 1000
+ASKED = 20 if QUICK else 200
 ONE = """
 from fastai.vision.all import *
 l = load_learner(sys.argv[1])
@@ -60,6 +62,8 @@ def prepare(root: Path) -> tuple[Path, Path]:
     photos.mkdir()
     given = os.environ.get("LOOKALIKE_BENCH_PHOTOS")
     files = sorted(path for path in Path(given).rglob("*.jpg")) if given else []
+    if not files:
+        print("drawn photos; LOOKALIKE_BENCH_PHOTOS=FOLDER names a folder of real ones")
     contents = [path.read_bytes() for path in files] or [draw.jpeg("circles", n, (500, 375)) for n in range(100)]
     for number, content in zip(range(PHOTOS), itertools.cycle(contents), strict=False):
         (photos / f"{number:04}.jpg").write_bytes(content)
@@ -70,7 +74,7 @@ def one_photo(project: Path, photos: Path) -> Iterable[tuple[str, str]]:
     """Whole processes, from start to the printed answer."""
     photo, learner = photos / "0000.jpg", project / "models" / "m" / "learner.pkl"
     ours, theirs = [], []
-    for _ in range(3):
+    for _ in range(1 if QUICK else 3):
         ours.append(timed(lambda: lookalike("predict", photo, "--project", project, "--model", "m")))
         theirs.append(timed(lambda: python(ONE, learner, photo)))
     a, b = statistics.median(ours), statistics.median(theirs)

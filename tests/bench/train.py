@@ -17,10 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench import QUICK
 from tests.support import draw
 
-NETWORKS = (("efficientnet_lite0", "auto"), ("resnet18", "none"))
-SEEDS = int(os.environ.get("LOOKALIKE_BENCH_SEEDS", "3"))
+NETWORKS = (("efficientnet_lite0", "auto"), ("resnet18", "none"))[: 1 if QUICK else 2]
+SEEDS = int(os.environ.get("LOOKALIKE_BENCH_SEEDS", "1" if QUICK else "3"))
+EPOCHS = 1 if QUICK else 5
 
 BOOK = """
 import sys, time, json
@@ -42,7 +44,7 @@ if arch == "efficientnet_lite0":
 else:
     learn = vision_learner(dls, getattr(models, arch), pretrained=False, metrics=accuracy)
 with learn.no_bar(), learn.no_logging():
-    learn.fine_tune(5)
+    learn.fine_tune(int(sys.argv[4]))
 print(json.dumps({"accuracy": float(learn.recorder.values[-1][-1]), "fit": time.perf_counter() - started}))
 """
 
@@ -95,8 +97,15 @@ def main() -> None:
 def _data_sets(scratch: Path) -> list[Path]:
     named = os.environ.get("LOOKALIKE_BENCH_DATA")
     if not named:
-        return [draw.folder(scratch / "drawn", {"circles": 60, "stripes": 60}, (1600, 1200))]
-    return [Path(named) / name for name in ("athletes", "ants-bees") if (Path(named) / name).is_dir()]
+        print(
+            "drawn photos, which any network tells apart; LOOKALIKE_BENCH_DATA=FOLDER names a folder of real data sets"
+        )
+        count, size = (12, (320, 240)) if QUICK else (60, (1600, 1200))
+        return [draw.folder(scratch / "drawn", {"circles": count, "stripes": count}, size)]
+    found = sorted(path for path in Path(named).iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not found:
+        raise SystemExit(f"there is no data set in {named}: each is a folder of label folders")
+    return found
 
 
 def _compare(data: Path, arch: str, weights: str, scratch: Path) -> float:
@@ -105,27 +114,33 @@ def _compare(data: Path, arch: str, weights: str, scratch: Path) -> float:
     again, bare = [], []
     for seed in range(SEEDS):
         project = scratch / f"{data.name}-{arch}-{seed}"
-        flags = ["--arch", arch, "--weights", weights, "--size", "128", "--epochs", "5", "--crop", "none"]
+        flags = ["--arch", arch, "--weights", weights, "--size", "128", "--epochs", str(EPOCHS), "--crop", "none"]
         book = _book(data, arch, seed)
         first = _ours(project, data, seed, *flags)
         steps = json.loads(_process([sys.executable, "-c", STEPS, arch])[0].splitlines()[-1])
         bare.append(min(steps.items(), key=lambda item: item[1]))
         _ours(project, data, seed, *flags, "--epochs", "0")
         later = [json.loads(p.read_text())["seconds"] for p in sorted(project.glob("runs/*/run.json"))]
-        again.append(later[-1]["pixels"] / later[0]["pixels"])
+        again.append(later[-1]["pixels"] / max(later[0]["pixels"], 1e-9))
         pairs.append((book, first))
-    print(f"\n{data.name}, {arch} ({weights}), 128 px, 5 epochs, median of {SEEDS} seeds")
+    print(f"\n{data.name}, {arch} ({weights}), 128 px, {EPOCHS} epochs, median of {SEEDS} seeds")
     print(f"{'':14}{'book':>10}{'ours':>10}{'ratio':>10}")
     for field in ("wall", "cpu", "fit", "memory", "accuracy"):
         one, two = (statistics.median(getattr(pair[side], field) for pair in pairs) for side in (0, 1))
-        ratio = statistics.median(getattr(ours, field) / getattr(book, field) for book, ours in pairs)
-        print(f"{field:14}{one:10.2f}{two:10.2f}{ratio:10.2f}")
+        print(f"{field:14}{one:10.2f}{two:10.2f}{_median_ratio(field, pairs):>10}")
     print(f"reading photos again ÷ first time: {statistics.median(again):.3f}")
     way, step = bare[-1]
     for what, field in (("training steps", "step"), ("a whole epoch, measured and averaged,", "epoch")):
         ratios = [getattr(ours, field) / fastest for (_, ours), (_, fastest) in zip(pairs, bare, strict=True)]
         print(f"{what} ÷ bare steps at their fastest ({way}, {step:.1f} ms a photo): {statistics.median(ratios):.2f}")
     return statistics.median(book.wall for book, _ in pairs)
+
+
+def _median_ratio(field: str, pairs: Sequence[tuple[Measure, Measure]]) -> str:
+    """The median over the seeds of ours divided by the book's."""
+    if not all(getattr(book, field) for book, _ in pairs):
+        return "–"
+    return f"{statistics.median(getattr(ours, field) / getattr(book, field) for book, ours in pairs):.2f}"
 
 
 def _defaults(data: Path, scratch: Path, book_wall: float) -> None:
@@ -140,7 +155,12 @@ def _defaults(data: Path, scratch: Path, book_wall: float) -> None:
         print(f", ÷ the book's {wall / book_wall:.2f}")
     found = [_calibration(scratch / f"{data.name}-default-{seed}-0") for seed in range(SEEDS)]
     before, after = (statistics.mean(values) for values in zip(*found, strict=True))
-    print(f"{data.name} calibration error before {before:.4f}, after {after:.4f}: {after / before:.2f}")
+    print(f"{data.name} calibration error before {before:.4f}, after {after:.4f}: {_ratio(after, before)}")
+
+
+def _ratio(one: float, other: float) -> str:
+    """One divided by the other, where that means something: drawn photos leave no error to divide by."""
+    return f"{one / other:.2f}" if other else "–"
 
 
 def _calibration(project: Path) -> tuple[float, float]:
@@ -151,7 +171,7 @@ def _calibration(project: Path) -> tuple[float, float]:
 
 
 def _book(data: Path, arch: str, seed: int) -> Measure:
-    printed, wall, cpu, memory = _process([sys.executable, "-c", BOOK, str(data), arch, str(seed)])
+    printed, wall, cpu, memory = _process([sys.executable, "-c", BOOK, str(data), arch, str(seed), str(EPOCHS)])
     said = json.loads(printed.splitlines()[-1])
     return Measure(wall, cpu, said["fit"], memory, said["accuracy"])
 
