@@ -143,6 +143,18 @@ def test_a_limit_by_the_second_is_waited_for_and_is_no_quota(
     assert (answer.code, answer.data["saved"], len(search.calls["canned"])) == (0, 12, 2)
 
 
+def test_a_token_that_has_run_out_is_traded_for_anew(
+    cli: Cli, search: SearchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENVERSE_CLIENT_ID", "me")
+    monkeypatch.setenv("OPENVERSE_CLIENT_SECRET", search.key)
+    token = {"access_token": "a-token-for-a-minute", "expires_in": 60}
+    search.script["auth_tokens"] = [(200, token, {})]
+    search.photos("bear", 70)
+    assert cli("gather", "bear", "--provider", "openverse", "--json").data["saved"] == 70
+    assert len(search.calls["auth_tokens"]) == 2
+
+
 def test_a_pause_asked_for_with_status_200_is_kept_and_not_remembered(cli: Cli, search: SearchServer) -> None:
     search.photos("bear", 12)
     busy = (200, {"error": {"code": "maxlag", "info": "wait"}}, {"Retry-After": "1"})

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lookalike.gather.licences import allows
+from lookalike.gather.providers import commons, inat, serpapi
 from tests.conftest import Cli
+from tests.support.contracts import commons_page, observation, observations
 from tests.support.faultserver import FaultServer
 from tests.support.gathering import fetch, reasons
 
@@ -49,3 +51,33 @@ def test_a_site_that_is_down_behind_a_well_known_shield_is_asked_again(cli: Cli,
 )  # fmt: skip
 def test_a_licence_is_read_as_a_whole(license: str, allowed: bool) -> None:
     assert allows(license, "cc") is allowed
+
+
+@pytest.mark.parametrize(
+    ("url", "large"),
+    [
+        ("https://a.example/square.d/1/square.jpg", "https://a.example/square.d/1/large.jpg"),
+        ("https://a.example/1/square.jpeg?1545", "https://a.example/1/large.jpeg?1545"),
+        ("https://a.example/square.org/1/medium.jpg", "https://a.example/square.org/1/medium.jpg"),
+    ],
+)
+def test_only_the_file_of_a_photo_is_called_by_its_size(url: str, large: str) -> None:
+    page = observations(1, 1, observation(1, "cc0"))
+    page["results"][0]["photos"][0]["url"] = url
+    assert inat.parse(page).hits[0].address == large
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [("?utm_source=x", ""), ("?id=5&utm_source=x&w=2", "?id=5&w=2"), ("?id=%3Futm_", "?id=%3Futm_"), ("", "")],
+)
+def test_only_what_counts_visitors_is_taken_off_an_address(query: str, kept: str) -> None:
+    page = commons_page(1, 900)
+    page["imageinfo"][0]["url"] = f"https://a.example/1.jpg{query}"
+    assert commons.parse({"query": {"pages": [page]}}).hits[0].address == f"https://a.example/1.jpg{kept}"
+
+
+def test_only_a_thumbnail_of_its_own_is_no_original_to_serpapi() -> None:
+    addresses = ["https://encrypted-tbn0.gstatic.com/images?q=x", "https://a.example/gstatic.com/1.jpg"]
+    found = serpapi.parse({"images_results": [{"original": address} for address in addresses]})
+    assert [hit.address for hit in found.hits] == addresses[1:]

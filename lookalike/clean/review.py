@@ -96,7 +96,7 @@ def build(board: Board, pool: Pool, token: str) -> Starlette:
     def photos(request: Request) -> Response:
         if request.query_params.get("version") == str(board.version):
             return Json({"version": board.version})
-        return Json(board.photos(), headers={"cache-control": "no-store"})
+        return Json(_locked(board.photos), headers={"cache-control": "no-store"})
 
     def picture(request: Request) -> Response:
         return _picture(board, pool, request)

@@ -69,8 +69,11 @@ def _plain(value: Any) -> str:
 
 
 def _address(url: str) -> str:
-    """Without the ?utm_… that some answers carry."""
-    return urlsplit(url)._replace(query="").geturl() if "?utm_" in url else url
+    """Without the utm_… that some answers carry among what they ask for."""
+    parts = urlsplit(url)
+    asked = parts.query.split("&") if parts.query else []
+    kept = [one for one in asked if not one.startswith("utm_")]
+    return parts._replace(query="&".join(kept)).geturl() if kept != asked else url
 
 
 class CommonsSettings(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -65,8 +66,8 @@ def _hit(item: Mapping[str, Any], photo: Mapping[str, Any]) -> Hit:
     size = photo.get("original_dimensions") or {}
     family = license.removeprefix("cc-")
     return Hit(
-        photo["url"].replace("/square.", "/large."),
-        alternatives=(photo["url"].replace("/square.", "/medium."),),
+        _sized(photo["url"], "large"),
+        alternatives=(_sized(photo["url"], "medium"),),
         page_url=text(item.get("uri")),
         title=text((item.get("taxon") or {}).get("name")),
         license=license,
@@ -84,6 +85,11 @@ class INaturalistSettings(Section):
 
     table: ClassVar[str] = "inat"
     endpoint: str = Field("https://api.inaturalist.org/v1", description="address of the service")
+
+
+def _sized(url: str, size: str) -> str:
+    """The address of a photo in another size: its file is called by the size it has."""
+    return re.sub(r"/square(\.[a-z]+(?:\?[^/]*)?)$", rf"/{size}\1", url)
 
 
 class INaturalist(WebProvider):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urljoin
@@ -29,6 +30,8 @@ LICENSES = {
     "public": {"license": "cc0,pdm"},
 }
 MAX_WORDS = 200
+MARGIN = 60.0
+"""Seconds before its end that a token is no longer used."""
 
 
 def parse(payload: Mapping[str, Any]) -> Page:
@@ -73,6 +76,7 @@ class Openverse(WebProvider):
     licenses: ClassVar[bool] = True
     optional_keys: ClassVar[tuple[str, ...]] = ("OPENVERSE_TOKEN", "OPENVERSE_CLIENT_ID", "OPENVERSE_CLIENT_SECRET")
     _traded: str = ""
+    _until: float = 0.0
 
     @property
     def token(self) -> str:
@@ -92,8 +96,8 @@ class Openverse(WebProvider):
         return found if all(found.values()) else {}
 
     def sign_in(self) -> tuple[str, dict[str, str]] | None:
-        """A token for this run, when there is an account."""
-        if self._traded or not self._account:
+        """A token, when there is an account: for this run, and another one when it has run out."""
+        if not self._account or (self._traded and time.monotonic() < self._until):
             return None
         address = urljoin(self.settings.of(OpenverseSettings).endpoint, "../auth_tokens/token/")
         return address, {"grant_type": "client_credentials", **self._account}
@@ -101,6 +105,7 @@ class Openverse(WebProvider):
     def signed_in(self, payload: Any) -> None:
         """The token is for this run only: it is written nowhere."""
         self._traded = str(payload["access_token"])
+        self._until = time.monotonic() + whole_number(payload.get("expires_in", 3600)) - MARGIN
 
     def headers(self) -> dict[str, str]:
         """The token, when there is one."""
