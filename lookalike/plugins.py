@@ -44,10 +44,10 @@ FORMATS: dict[str, str] = {
     "torchscript": "lookalike.export.formats.torchscript:TorchScript",
 }
 TARGETS: dict[str, str] = {
-    "web": "lookalike.export.web:write",
-    "voila": "lookalike.export.voila:write",
-    "space": "lookalike.export.space:write",
-    "docker": "lookalike.export.docker:write",
+    "web": "lookalike.export.web:Web",
+    "voila": "lookalike.export.voila:Voila",
+    "space": "lookalike.export.space:Space",
+    "docker": "lookalike.export.docker:Docker",
 }
 TABLES: dict[str, dict[str, str]] = {
     "provider": PROVIDERS, "recipe": RECIPES, "format": FORMATS, "target": TARGETS,
@@ -62,18 +62,23 @@ def find(kind: str, name: str) -> Any:
 
     Raises ConfigError: with the nearest known name, or saying why an installed package's plug-in cannot be loaded.
     """
+    require(kind, name)
     if name in TABLES[kind]:
         module, _, attribute = TABLES[kind][name].partition(":")
         return getattr(import_module(module), attribute)
     points = _installed(kind)
-    if name not in points:
-        raise ConfigError(f"there is no {kind} called {name!r}", nearest(name, [*TABLES[kind], *points]))
     try:
         return points[name].load()
     except Exception as error:  # whatever a stranger's module does while it is imported
         package = getattr(points[name].dist, "name", points[name].module)
         reason = f"{type(error).__name__}: {error}"
         raise ConfigError(f"the {kind} {name!r} cannot be loaded: {reason}", f"update or remove {package}") from None
+
+
+def require(kind: str, name: str) -> None:
+    """See that there is such a plug-in, without loading it. Raises ConfigError with the nearest known name."""
+    if name not in TABLES[kind] and name not in (known := names(kind)):
+        raise ConfigError(f"there is no {kind} called {name!r}", nearest(name, known))
 
 
 def ours(kind: str | None = None) -> list[str]:

@@ -18,7 +18,6 @@ from lookalike.export import STANDALONE, web
 from lookalike.photos import align, faces, images
 from lookalike.project.paths import load_bundle
 from lookalike.project.records import InputSpec
-from lookalike.settings.fields import ExportSettings
 from tests.support import browser, models, portraits
 from tests.test_export import load_standalone
 
@@ -143,7 +142,7 @@ def test_the_program_in_the_bundle_sees_the_same_faces(model: Path) -> None:
 def test_the_page_sees_the_same_faces(model: Path, tmp_path: Path) -> None:
     expected = {answer.file: answer for answer in bundle.load(model).predict(PHOTOS)}
     for kind in ("page", "single"):
-        written(tmp_path / kind, model, single_file=kind == "single")
+        written(tmp_path / kind, model, single=kind == "single")
     with browser.browser() as chromium, browser.hosted(tmp_path) as host:
         for address in (f"{host}/page/", (tmp_path / "single" / "m.html").as_uri()):
             page = browser.opened(chromium, address)
@@ -172,6 +171,6 @@ def test_the_page_finds_and_aligns_each_face_as_python_does(model: Path, tmp_pat
 def written(folder: Path, model: Path, **flags: Any) -> None:
     folder.mkdir()
     try:
-        web.write(folder, model, load_bundle(model), ExportSettings(**flags))
+        web.write(folder, model, load_bundle(model), **flags)
     except LookalikeError as error:
         pytest.skip(f"no onnxruntime for browsers: {error.message}")

@@ -17,6 +17,7 @@ from lookalike.export import card, proof
 from lookalike.export.formats.base import Format
 from lookalike.export.opened import OpenedRun, face, open_run
 from lookalike.export.staging import staged
+from lookalike.export.target import Target
 from lookalike.files import write_text
 from lookalike.project.paths import Project, load_bundle, load_evaluation
 from lookalike.project.records import Bundle, Evaluation
@@ -75,7 +76,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     formats: dict[str, Format] = {
         name: plugins.find("format", name)() for name in dict.fromkeys(["onnx", *wanted.format])
     }
-    targets = {name: plugins.find("target", name) for name in wanted.to}
+    targets: dict[str, Target] = {name: plugins.find("target", name)() for name in wanted.to}
     if wanted.out and len(targets) != 1:
         raise ConfigError("--out is the folder of one target", "give one --to with it")
     wanted = wanted.model_copy(update={"name": _name(project, wanted.name)})
@@ -88,7 +89,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
         for name, target in targets.items():
             places[name] = wanted.out or project.apps / f"{folder.name}-{name}"
             with staged(places[name]) as part:
-                target(part, folder, description, wanted)
+                target.write(part, folder, description, settings)
             task.advance()
     sizes = {name: (folder / name).stat().st_size for name in (*description.files, "model.json")}
     return Exported(folder, description, sizes, places)

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import ClassVar
 
-from lookalike.export.voila import PYTHON, REQUIREMENTS, STANDALONE, copy_model
+from lookalike.export import requirements
+from lookalike.export.voila import STANDALONE, copy_model
 from lookalike.export.web import PAGE
 from lookalike.files import write_bytes, write_text
 from lookalike.project.records import Bundle
-from lookalike.settings.fields import ExportSettings
+from lookalike.settings.fields import Section, Settings
 
 FILES = {"index.html": "index.html", "style.css": "style.css", "app.js": "app.js", "engine.js": "remote.js"}
 
 
-def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> None:
-    """Fill `part` with what `docker build` needs."""
-    copy_model(part, model)
-    shutil.copyfile(STANDALONE / "docker_app.py", part / "app.py")
-    for name, source in FILES.items():
-        write_bytes(part / "page" / name, (PAGE / source).read_bytes())
-    write_text(part / "requirements.txt", "starlette>=1.0,<2\nuvicorn>=0.40,<1\n" + REQUIREMENTS)
-    write_text(part / "Dockerfile", DOCKERFILE.format(python=PYTHON))
-    write_text(part / "README.md", README.format(name=bundle.name.lower()))
+class Docker:
+    """A page and a JSON API in a container."""
+
+    section: ClassVar[type[Section] | None] = None
+
+    def write(self, part: Path, model: Path, bundle: Bundle, settings: Settings) -> None:
+        """Fill `part` with what `docker build` needs."""
+        copy_model(part, model)
+        shutil.copyfile(STANDALONE / "docker_app.py", part / "app.py")
+        for name, source in FILES.items():
+            write_bytes(part / "page" / name, (PAGE / source).read_bytes())
+        requirements.write(part, *requirements.SERVER)
+        write_text(part / "Dockerfile", DOCKERFILE.format(python=requirements.PYTHON))
+        write_text(part / "README.md", README.format(name=bundle.name.lower()))
 
 
 DOCKERFILE = """\

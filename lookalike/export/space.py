@@ -5,29 +5,48 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import ClassVar
 
-from lookalike.export import web
-from lookalike.export.voila import PYTHON, STANDALONE, copy_model
+from pydantic import Field
+
+from lookalike.export import requirements, web
+from lookalike.export.voila import STANDALONE, copy_model
 from lookalike.files import write_text
 from lookalike.project.records import Bundle
-from lookalike.settings.fields import ExportSettings
+from lookalike.settings.fields import Section, Settings
 
-GRADIO = "6.31.0"
 LARGE = "*.onnx filter=lfs diff=lfs merge=lfs -text\n*.gz filter=lfs diff=lfs merge=lfs -text\n"
 
 
-def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> None:
-    """Fill `part` with a Space."""
-    if wanted.gradio:
-        copy_model(part, model)
-        shutil.copyfile(STANDALONE / "gradio_app.py", part / "app.py")
-        write_text(part / "requirements.txt", "onnxruntime>=1.23,<2\nnumpy>=2,<3\npillow>=12,<13\n")
-        kind = f'sdk: gradio\nsdk_version: {GRADIO}\npython_version: "{PYTHON}"\napp_file: app.py'
-    else:
-        web.write(part, model, bundle, wanted.model_copy(update={"single_file": False}))
-        kind = "sdk: static\napp_file: index.html"
-    write_text(part / ".gitattributes", LARGE)
-    write_text(part / "README.md", README.format(name=bundle.name, title=json.dumps(bundle.name), kind=kind))
+class SpaceSettings(Section):
+    """A Hugging Face Space."""
+
+    table: ClassVar[str] = "space"
+    gradio: bool = Field(
+        False,
+        description="with --to space: a Gradio app instead of a static page",
+        json_schema_extra={"flag": "gradio"},
+    )
+
+
+class Space:
+    """A static Space, or one with a Gradio app."""
+
+    section: ClassVar[type[Section] | None] = SpaceSettings
+
+    def write(self, part: Path, model: Path, bundle: Bundle, settings: Settings) -> None:
+        """Fill `part` with a Space."""
+        if settings.of(SpaceSettings).gradio:
+            copy_model(part, model)
+            shutil.copyfile(STANDALONE / "gradio_app.py", part / "app.py")
+            requirements.write(part)
+            versions = f'sdk_version: {requirements.GRADIO}\npython_version: "{requirements.PYTHON}"'
+            kind = f"sdk: gradio\n{versions}\napp_file: app.py"
+        else:
+            web.write(part, model, bundle)
+            kind = "sdk: static\napp_file: index.html"
+        write_text(part / ".gitattributes", LARGE)
+        write_text(part / "README.md", README.format(name=bundle.name, title=json.dumps(bundle.name), kind=kind))
 
 
 README = """\

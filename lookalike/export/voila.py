@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from lookalike.export import requirements
 from lookalike.files import write_json, write_text
 from lookalike.project.records import Bundle
-from lookalike.settings.fields import ExportSettings
+from lookalike.settings.fields import Section, Settings
 from lookalike.text import markdown
 
 STANDALONE = Path(__file__).parent / "standalone"
-PYTHON = "3.12"
-REQUIREMENTS = "onnxruntime>=1.23,<2\nnumpy>=2,<3\npillow>=12,<14\n"
-APP_REQUIREMENTS = "voila>=0.5.13,<0.6\nipywidgets>=8.1,<9\nipykernel>=6.29,<8\n"
 MAX_UPLOAD = 100 * 1024 * 1024  # the default of 10 MB drops larger photos without a word
 
 
-def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> None:
-    """Fill `part` with a repository that Binder can run."""
-    copy_model(part, model)
-    write_json(part / "app.ipynb", notebook(bundle))
-    write_text(part / "requirements.txt", APP_REQUIREMENTS + REQUIREMENTS)
-    write_text(part / "runtime.txt", f"python-{PYTHON}\n")
-    room = {"tornado_settings": {"websocket_max_message_size": MAX_UPLOAD}}
-    write_json(part / ".jupyter" / "jupyter_server_config.json", {"ServerApp": room})  # read on Binder
-    write_json(part / "voila.json", {"Voila": room})  # read by `voila` itself
-    write_text(part / "README.md", README.format(name=bundle.name))
+class Voila:
+    """A notebook that Voila shows as a page."""
+
+    section: ClassVar[type[Section] | None] = None
+
+    def write(self, part: Path, model: Path, bundle: Bundle, settings: Settings) -> None:
+        """Fill `part` with a repository that Binder can run."""
+        copy_model(part, model)
+        write_json(part / "app.ipynb", notebook(bundle))
+        requirements.write(part, *requirements.NOTEBOOK)
+        write_text(part / "runtime.txt", f"python-{requirements.PYTHON}\n")
+        room = {"tornado_settings": {"websocket_max_message_size": MAX_UPLOAD}}
+        write_json(part / ".jupyter" / "jupyter_server_config.json", {"ServerApp": room})  # read on Binder
+        write_json(part / "voila.json", {"Voila": room})  # read by `voila` itself
+        write_text(part / "README.md", README.format(name=bundle.name))
 
 
 def copy_model(part: Path, model: Path) -> None:

@@ -9,19 +9,46 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
 
 from lookalike.export import runtime
 from lookalike.files import write_bytes, write_text
 from lookalike.project.records import Bundle
-from lookalike.settings.fields import ExportSettings
+from lookalike.settings.fields import Section, Settings
 
 PAGE = Path(__file__).parents[1] / "web" / "page"
 MODULES = ("assets.js", "pixels.js", "faces.js", "local.js", "app.js")
 SHOWN = ("name", "labels", "input", "temperature", "threshold", "min_similarity", "metrics", "created")
 
 
-def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> None:
-    """Fill `part` with the page for the model in folder `model`."""
+class WebSettings(Section):
+    """The page that classifies in the browser."""
+
+    table: ClassVar[str] = "web"
+    single_file: bool = Field(
+        False,
+        description="with --to web: one HTML file that opens from disk",
+        json_schema_extra={"flag": "single-file"},
+    )
+
+
+class Web:
+    """A page for any static host, or one HTML file."""
+
+    section: ClassVar[type[Section] | None] = WebSettings
+
+    def write(self, part: Path, model: Path, bundle: Bundle, settings: Settings) -> None:
+        """The page, in the form asked for."""
+        write(part, model, bundle, single=settings.of(WebSettings).single_file)
+
+
+def write(part: Path, model: Path, bundle: Bundle, *, single: bool = False) -> None:
+    """Fill `part` with the page for the model in folder `model`, as one file if `single`.
+
+    Raises MissingExtraError and NetworkError when onnxruntime for browsers cannot be had.
+    """
     script, wasm = runtime.files()
     about = {key: value for key, value in bundle.to_json().items() if key in SHOWN}
     assets = {
@@ -32,7 +59,7 @@ def write(part: Path, model: Path, bundle: Bundle, wanted: ExportSettings) -> No
     }
     if bundle.input.crop == "face":
         assets["face.onnx.gz"] = packed((model / "face.onnx").read_bytes())
-    if wanted.single_file:
+    if single:
         name = f"{bundle.name}.html"
         write_text(part / name, single_file(assets))
         write_text(part / "README.md", SINGLE_README.format(name=bundle.name, file=name))

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from lookalike import plugins
-from lookalike.errors import NetworkError
+from lookalike.errors import ConfigError, NetworkError
 from lookalike.gather.api import Api, redact
 from lookalike.gather.providers.base import Query, Stop, in_words
 from lookalike.project.paths import Project
@@ -23,7 +23,10 @@ WORDS = "cat"
 
 @dataclass(frozen=True)
 class Entry:
-    """One provider. `key` is `none needed`, `found`, `optional` or `missing`; `answer` is empty unless it was asked."""
+    """One provider. `answer` is empty unless it was asked.
+
+    `key` is `none needed`, `found`, `optional`, `missing`, or `broken` where an installed package cannot be loaded.
+    """
 
     name: str
     summary: str
@@ -75,7 +78,10 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> C
 
 
 def _describe(name: str, env: Mapping[str, str]) -> Entry:
-    kind = plugins.find("provider", name)
+    try:
+        kind = plugins.find("provider", name)
+    except ConfigError as error:
+        return Entry(name, error.message, "", "", "", (), "broken")
     optional = tuple(getattr(kind, "optional_keys", ()))
     found = any(env.get(variable) for variable in (*kind.keys, *optional))
     key = "found" if found else "missing" if kind.keys else "optional" if optional else "none needed"
@@ -87,6 +93,8 @@ def _key(entry: Entry) -> str:
 
 
 def _check(entry: Entry, settings: Settings) -> Entry:
+    if entry.key == "broken":
+        return entry
     kind = plugins.find("provider", entry.name)
     if kind.local or kind.whole or entry.key == "missing":
         return entry

@@ -172,8 +172,6 @@ class ExportSettings(Section):
     to: Words = Field([], description="where it shall run as well", json_schema_extra={"names": "target"})
     out: Path | None = Field(None, description="folder that --to writes [default: apps/NAME-TARGET]")
     small: bool = Field(False, description="store the weights in half the bytes (fp16); shows the answers that changes")
-    single_file: bool = Field(False, description="with --to web: one HTML file that opens from disk")
-    gradio: bool = Field(False, description="with --to space: a Gradio app instead of a static page")
     proof: int = Field(32, ge=1, le=10_000, description="validation photos that must get the same answer")
 
 

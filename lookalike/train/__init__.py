@@ -52,8 +52,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
         wanted = stopped.settings_of(place.start, settings.train) if place.start else settings.train
         if place.start:
             project = replace(project, images_dir=project.locate(place.start.images))
-        if wanted.recipe not in ("auto", "book", "probe"):
-            raise ConfigError(f"there is no recipe called {wanted.recipe!r}", "choose auto, book or probe")
+        plugins.require("recipe", wanted.recipe)
         found = walk(project.images)
         require_labels(found)
         report.note(f"{found.summary()}; loading torch")

@@ -1,0 +1,92 @@
+"""Plug-ins of a package that somebody else wrote and installed: no line of ours knows them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.support import package, runs
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return package.install(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture
+def run(environment: dict[str, str], tmp_path: Path) -> Run:
+    """The command line in a process of its own, in which the package is installed."""
+
+    def typed(*arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "lookalike", *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=tmp_path, env={**environment, **more}, capture_output=True, text=True, check=False
+        )
+
+    return typed
+
+
+def sides(folder: Path) -> set[int]:
+    return {Image.open(path).width for path in folder.glob("*/*.png")}
+
+
+def test_a_provider_of_another_package_brings_its_settings_and_is_reread(run: Run, tmp_path: Path) -> None:
+    asked = ("gather", "a", "bb", "--provider", "squares", "--count", 12, "--json")
+    assert run(*asked, "--project", "plain").returncode == 0 and sides(tmp_path / "plain/images") == {64}
+    assert run(*asked, "--project", "env", LOOKALIKE_SQUARES_SIDE="96").returncode == 0
+    assert sides(tmp_path / "env/images") == {96}
+    (tmp_path / "file").mkdir()
+    (tmp_path / "file/lookalike.toml").write_text("[squares]\nside = 128\n")
+    assert run(*asked, "--project", "file").returncode == 0 and sides(tmp_path / "file/images") == {128}
+    again = json.loads(run("gather", "--from", "env/images/manifest.jsonl", "--project", "copy", "--json").stdout)
+    assert (again["data"]["saved"], again["data"]["lost"]) == (24, []) and sides(tmp_path / "copy/images") == {96}
+
+
+def test_a_fault_in_its_settings_is_told_before_anything_is_done(run: Run, tmp_path: Path) -> None:
+    answer = run("gather", "a", "b", "--provider", "squares", LOOKALIKE_SQUARES_SIDE="8")
+    assert answer.returncode == 2 and "squares.side" in answer.stderr
+    (tmp_path / "lookalike.toml").write_text("[squares]\nsite = 64\n")
+    answer = run("train")
+    assert answer.returncode == 2 and "did you mean 'side'?" in answer.stderr
+
+
+def test_the_help_lists_what_is_installed(run: Run) -> None:
+    shown = {name: " ".join(run(name, "--help").stdout.split()) for name in ("gather", "export", "train")}
+    assert "digits, broken, squares" in shown["gather"] and "probe, telling" in shown["train"]
+    assert "docker, poster" in shown["export"] and "torchscript, liar, npz" in shown["export"]
+    assert "--headline" in shown["export"]
+
+
+def test_a_broken_one_is_told_when_it_is_asked_for_and_harms_nothing_else(run: Run) -> None:
+    answer = run("gather", "a", "--provider", "broken")
+    assert answer.returncode == 2 and "no module named gone" in answer.stderr and "little-plug-ins" in answer.stderr
+    entries = json.loads(run("providers", "--json").stdout)["data"]["providers"][-2:]
+    assert [(entry["name"], entry["key"]) for entry in entries] == [("broken", "broken"), ("squares", "none needed")]
+    assert run("gather", "a", "--provider", "squares", "--count", 10).returncode == 0
+
+
+def test_a_format_and_a_target_of_another_package_are_written_and_proven(run: Run, tmp_path: Path) -> None:
+    runs.untrained(tmp_path)
+    answer = run("export", "--name", "m", "--format", "npz", "--to", "poster", "--headline", "Behold", "--json")
+    done = json.loads(answer.stdout)["data"]
+    assert done["model"]["parity"]["formats"]["npz"]["largest"] < 1e-3 and "weights.npz" in done["model"]["files"]
+    assert "the weights for numpy" in (tmp_path / "models/m/README.md").read_text()
+    assert (tmp_path / "apps/m-poster/README.md").read_text() == "Behold circles and stripes\n"
+    answer = run("export", "--name", "lies", "--format", "liar")
+    assert answer.returncode == 5 and "lies.npz" in answer.stderr and not (tmp_path / "models/lies").exists()
+
+
+@pytest.mark.slow
+def test_a_recipe_of_another_package_trains(run: Run, tmp_path: Path) -> None:
+    runs.untrained(tmp_path)
+    small = ("--arch", "mobilenetv3_small_050", "--weights", "none", "--size", 64)
+    answer = run("train", "--recipe", "telling", *small)
+    assert answer.returncode == 0 and "the little recipe is at work" in answer.stderr
