@@ -61,7 +61,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> S
     with Pool(wanted.jobs) as pool:
         model = bundle.load(folder, threshold=wanted.threshold)
         desk = Desk(model, pool)
-        app = web.Guard(
+        app = web.RequestGuard(
             application(desk, token),
             hosts=web.own_hosts(wanted.host, port),
             token=token,

@@ -38,10 +38,14 @@ def part(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def top_imports(path: Path) -> set[str]:
-    """What a file imports when it is imported itself, type checking aside."""
+def imports(path: Path, *, inner: bool) -> set[str]:
+    """What a file imports when it is imported itself; with `inner`, also what its functions do. Type checking aside."""
+    tree = ast.parse(path.read_text())
+    tree.body = [
+        node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+    ]
     names: set[str] = set()
-    for node in ast.parse(path.read_text()).body:
+    for node in ast.walk(tree) if inner else tree.body:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -50,7 +54,7 @@ def top_imports(path: Path) -> set[str]:
 
 
 def ours(path: Path) -> set[str]:
-    return {name.split(".")[1] for name in top_imports(path) if name.startswith("lookalike.") and "." in name}
+    return {name.split(".")[1] for name in imports(path, inner=True) if name.startswith("lookalike.")}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
@@ -65,7 +69,16 @@ def test_imports_point_down_only(path: Path):
 def test_heavy_packages_are_imported_late(path: Path):
     if part(path) == "vision":
         return
-    assert not {name for name in top_imports(path) if name.split(".")[0] in HEAVY}
+    assert not {name for name in imports(path, inner=False) if name.split(".")[0] in HEAVY}
+
+
+def test_a_class_name_means_one_thing():
+    where: dict[str, list[Path]] = {}
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                where.setdefault(node.name, []).append(path)
+    assert not {name: paths for name, paths in where.items() if len(paths) > 1}
 
 
 def test_only_the_console_prints():

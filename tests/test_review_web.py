@@ -32,7 +32,7 @@ def _serve(private: bool) -> Iterator[tuple[str, int]]:
     sock = web.listen("127.0.0.1", 0)
     host, port = sock.getsockname()
     inner = Starlette(routes=[Route("/", _echo, methods=["GET", "POST"]), Route("/x", _echo, methods=["GET", "POST"])])
-    app = web.Guard(inner, hosts=web.own_hosts(host, port), token=TOKEN, private=private, max_body=1000)
+    app = web.RequestGuard(inner, hosts=web.own_hosts(host, port), token=TOKEN, private=private, max_body=1000)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()

@@ -73,7 +73,7 @@ def serve(project: Project, settings: Settings, *, report: Reporter) -> Reviewed
     with Pool(wishes.jobs) as pool:
         host, port = sock.getsockname()[:2]
         hosts = web.own_hosts(wishes.host, port) | web.own_hosts(host, port)
-        app = web.Guard(build(board, pool, token), hosts=hosts, token=token, private=True, max_body=MAX_BODY)
+        app = web.RequestGuard(build(board, pool, token), hosts=hosts, token=token, private=True, max_body=MAX_BODY)
         report.note(f"review page: {web.address(sock)}/?token={token}")
         report.note("press Ctrl-C to end; every decision is kept at once")
         web.run(app, sock)

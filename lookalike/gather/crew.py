@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lookalike.errors import UnusablePhoto
-from lookalike.gather.fetch import Look, Photo, download, verify
+from lookalike.gather.fetch import Decode, Fetched, download, verify
 from lookalike.gather.hosts import Hosts
 from lookalike.gather.providers.base import Hit
 from lookalike.gather.robots import Robots
@@ -47,10 +47,10 @@ class Crew:
         settings: GatherSettings,
         client: Client,
         store: Store,
-        look: Look,
+        decode: Decode,
         is_settled: Callable[[str, str], bool],
     ) -> None:
-        self.settings, self.client, self.store, self.look = settings, client, store, look
+        self.settings, self.client, self.store, self.decode = settings, client, store, decode
         self.is_settled = is_settled
         self.robots = Robots(client) if settings.robots else None
         self.hosts: Hosts[Errand] = Hosts(
@@ -61,7 +61,7 @@ class Crew:
         self.outstanding = 0
         self.next_look = 0.0
 
-    def run(self, labels: list[Wanted], progress: ProgressTask, on_saved: OnSaved) -> None:
+    def run(self, plan: list[Wanted], progress: ProgressTask, on_saved: OnSaved) -> None:
         """Fetch until each label has what it wants or its providers have no more. Raises OSError on a full disk."""
         number = self.settings.jobs + DECODING
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(number)]
@@ -69,11 +69,11 @@ class Crew:
             thread.start()
         try:
             while True:
-                self._count_late(labels)
-                self._feed(labels)
-                if not self.outstanding or all(label.complete for label in labels):
-                    return self._abandon(labels)
-                self._take_in(progress, on_saved, labels)
+                self._count_late(plan)
+                self._feed(plan)
+                if not self.outstanding or all(wanted.complete for wanted in plan):
+                    return self._abandon(plan)
+                self._take_in(progress, on_saved, plan)
         finally:
             self.stopping.set()
             self.hosts.close()
@@ -81,78 +81,78 @@ class Crew:
             for thread in threads:
                 thread.join(0 if self.outstanding else 1)
 
-    def _count_late(self, labels: list[Wanted]) -> None:
+    def _count_late(self, plan: list[Wanted]) -> None:
         """Once a second, see which errands take so long that others are started in their place."""
         now = self.hosts.clock()
         if now < self.next_look:
             return
         self.next_look, limit = now + 1, now - self.settings.patience
-        for label in labels:
-            label.late = sum(1 for errand in label.errands if errand.since and errand.since < limit)
+        for wanted in plan:
+            wanted.late = sum(1 for errand in wanted.errands if errand.since and errand.since < limit)
 
-    def _abandon(self, labels: list[Wanted]) -> None:
+    def _abandon(self, plan: list[Wanted]) -> None:
         """Nothing is kept from here on. What was still being fetched gets its line; what was just kept is counted."""
         self.stopping.set()
         self.store.close()
-        for errand in [errand for label in labels for errand in label.errands if errand.since]:
-            label = errand.wanted
-            if (label.label, errand.address) in self.store.kept:
-                label.saved += 1
+        for errand in [errand for wanted in plan for errand in wanted.errands if errand.since]:
+            wanted = errand.wanted
+            if (wanted.label, errand.address) in self.store.kept:
+                wanted.saved += 1
             else:
-                label.reasons["abandoned"] += 1
-                self.store.abandon(label.label, errand.candidate, errand.address)
+                wanted.reasons["abandoned"] += 1
+                self.store.abandon(wanted.label, errand.candidate, errand.address)
 
-    def _feed(self, labels: list[Wanted]) -> None:
+    def _feed(self, plan: list[Wanted]) -> None:
         """Start what is lacking, one candidate of each label in turn."""
         busy = True
         while busy and self.outstanding < QUEUED:
             busy = False
-            for label in labels:
-                candidate = self._next(label)
+            for wanted in plan:
+                candidate = self._next(wanted)
                 if candidate is not None:
                     busy = True
-                    self._start(label, candidate)
+                    self._start(wanted, candidate)
 
-    def _next(self, label: Wanted) -> Candidate | None:
+    def _next(self, wanted: Wanted) -> Candidate | None:
         """The next candidate worth fetching; None when the label has enough under way, or no more are found."""
-        while not label.ended and (label.lacking > 0 or (label.take_all and label.held is None)):
-            candidate = label.held or next(label.source, None)
-            label.held = None
+        while not wanted.ended and (wanted.lacking > 0 or (wanted.take_all and wanted.held is None)):
+            candidate = wanted.held or next(wanted.source, None)
+            wanted.held = None
             if candidate is None:
-                label.ended = True
+                wanted.ended = True
                 return None
-            if label.lacking <= 0 and not candidate.whole:
-                label.held = candidate
+            if wanted.lacking <= 0 and not candidate.whole:
+                wanted.held = candidate
                 return None
-            if candidate.hit.address in label.started:
+            if candidate.hit.address in wanted.started:
                 continue
-            label.started.add(candidate.hit.address)
-            label.found += 1
+            wanted.started.add(candidate.hit.address)
+            wanted.found += 1
             if fault := candidate.hit.fault:
-                self._note(label, candidate, fault)
-            elif not self.is_settled(label.label, candidate.hit.address):
+                self._note(wanted, candidate, fault)
+            elif not self.is_settled(wanted.label, candidate.hit.address):
                 return candidate
             else:
-                label.known += 1
+                wanted.known += 1
         return None
 
-    def _note(self, label: Wanted, candidate: Candidate, fault: UnusablePhoto) -> None:
+    def _note(self, wanted: Wanted, candidate: Candidate, fault: UnusablePhoto) -> None:
         """A candidate that makes no sense gets its line, once."""
         address = candidate.hit.address
-        if self.is_settled(label.label, address):
-            label.known += 1
+        if self.is_settled(wanted.label, address):
+            wanted.known += 1
         else:
-            label.reasons[fault.reason] += 1
-            self.store.miss(label.label, candidate, address, fault.reason, fault.detail)
+            wanted.reasons[fault.reason] += 1
+            self.store.miss(wanted.label, candidate, address, fault.reason, fault.detail)
 
-    def _start(self, label: Wanted, candidate: Candidate) -> None:
-        label.flying += 1
+    def _start(self, wanted: Wanted, candidate: Candidate) -> None:
+        wanted.flying += 1
         self.outstanding += 1
-        errand = Errand(label, candidate, candidate.hit.address, deque(candidate.hit.alternatives))
-        label.errands.add(errand)
+        errand = Errand(wanted, candidate, candidate.hit.address, deque(candidate.hit.alternatives))
+        wanted.errands.add(errand)
         self.hosts.add("" if candidate.hit.content else errand.address, errand)
 
-    def _take_in(self, progress: ProgressTask, on_saved: OnSaved, labels: list[Wanted]) -> None:
+    def _take_in(self, progress: ProgressTask, on_saved: OnSaved, plan: list[Wanted]) -> None:
         """Wait for one errand to end and count it, then all others that have ended meanwhile."""
         try:
             item = self.finished.get(timeout=1)
@@ -162,27 +162,27 @@ class Crew:
             if isinstance(item, BaseException):
                 raise item
             errand, record = item
-            label = errand.wanted
-            label.flying -= 1
-            label.errands.discard(errand)
+            wanted = errand.wanted
+            wanted.flying -= 1
+            wanted.errands.discard(errand)
             self.outstanding -= 1
             if record.status == "ok":
-                label.saved += 1
-                if len(label.files) < SHOWN:
-                    label.files.append(record.file)
-                on_saved(errand.candidate, label.label)
+                wanted.saved += 1
+                if len(wanted.files) < SHOWN:
+                    wanted.files.append(record.file)
+                on_saved(errand.candidate, wanted.label)
             else:
-                label.reasons[record.reason] += 1
+                wanted.reasons[record.reason] += 1
                 if errand.candidate.hit.sha256 and record.status != "duplicate":
-                    label.lost.append(replace(record, file=errand.candidate.hit.place))
-            progress.advance(int(record.status == "ok"), _status(labels))
+                    wanted.lost.append(replace(record, file=errand.candidate.hit.place))
+            progress.advance(int(record.status == "ok"), _status(plan))
             try:
                 item = self.finished.get_nowait()
             except queue.Empty:
                 break
         for name, count in self.store.take_withdrawn().items():
-            for label in labels:
-                label.withdrawn += count if label.label == name else 0
+            for wanted in plan:
+                wanted.withdrawn += count if wanted.label == name else 0
 
     def _work(self) -> None:
         while (taken := self.hosts.take()) is not None:
@@ -206,7 +206,7 @@ class Crew:
             else:
                 body = self._from_web(url)
                 least = 1 if candidate.hit.sha256 else self.settings.min_size
-                photo = verify(body, min_size=least, look=self.look, sha256=candidate.hit.sha256)
+                photo = verify(body, min_size=least, decode=self.decode, sha256=candidate.hit.sha256)
             return self.store.keep(label, candidate, errand.address, photo)
         except UnusablePhoto as error:
             if self.stopping.is_set() or self._again(url, errand, error):
@@ -215,7 +215,7 @@ class Crew:
             record = self.store.miss(label, candidate, errand.address, why.reason, why.detail)
             return None if self._elsewhere(errand) else record
 
-    def _from_here(self, url: str, hit: Hit) -> Photo:
+    def _from_here(self, url: str, hit: Hit) -> Fetched:
         """A photo of this machine, of any size, as long as it is one."""
         try:
             content = hit.content() if hit.content else b""
@@ -225,7 +225,7 @@ class Crew:
             self.hosts.done(url, failed=False)
         if hit.sha256 and hashlib.sha256(content).hexdigest() != hit.sha256:
             raise UnusablePhoto("changed", "the file has other bytes now")
-        return Photo(content, self.look(content))
+        return Fetched(content, self.decode(content))
 
     def _from_web(self, url: str) -> Body:
         """A download. The connection is free for the next one before this one is decoded."""
@@ -266,8 +266,8 @@ class Crew:
         return True
 
 
-def _status(labels: list[Wanted]) -> str:
+def _status(plan: list[Wanted]) -> str:
     """Where each label is, or how many are complete when there are many."""
-    if len(labels) <= 4:
-        return " · ".join(f"{label.label} {label.total}/{label.wanted}" for label in labels)
-    return f"{sum(label.lacking + label.flying <= 0 for label in labels)} of {len(labels)} names complete"
+    if len(plan) <= 4:
+        return " · ".join(f"{wanted.label} {wanted.total}/{wanted.goal}" for wanted in plan)
+    return f"{sum(wanted.lacking + wanted.flying <= 0 for wanted in plan)} of {len(plan)} names complete"

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from lookalike.errors import UnusablePhoto
-from lookalike.gather.looks import Looks
+from lookalike.gather.decoding import Decoded
 from lookalike.gather.optout import reserved
 from lookalike.net.client import Body, Client, FetchError, First
 from lookalike.project.kinds import HEAD, refusal
@@ -24,15 +24,15 @@ STAND_INS = frozenset(
 
 
 @dataclass(frozen=True)
-class Photo:
+class Fetched:
     """The bytes of a photo that was decoded completely, and the address that gave them in the end."""
 
     content: bytes
-    looks: Looks
+    decoded: Decoded
     final_url: str = ""
 
 
-Look = Callable[[bytes], Looks]
+Decode = Callable[[bytes], Decoded]
 
 
 def download(client: Client, url: str, *, honour_opt_out: bool) -> Body:
@@ -53,21 +53,21 @@ def download(client: Client, url: str, *, honour_opt_out: bool) -> Body:
     return body
 
 
-def verify(body: Body, *, min_size: int, look: Look, sha256: str = "") -> Photo:
+def verify(body: Body, *, min_size: int, decode: Decode, sha256: str = "") -> Fetched:
     """The photo in a download: decoded completely, large enough, and the very bytes expected when they are known.
 
     Raises UnusablePhoto; FetchError where another try may help.
     """
     try:
-        looks = look(body.content)
+        decoded = decode(body.content)
     except UnusablePhoto as error:
         if error.reason == "truncated" and not body.whole:
             raise FetchError("truncated", "the connection ended early") from None
         raise
     if sha256 and hashlib.sha256(body.content).hexdigest() != sha256:
         raise UnusablePhoto("changed", "the address now gives other bytes")
-    if min(looks.width, looks.height) < min_size:
-        raise UnusablePhoto("too-small", f"{looks.width}x{looks.height}")
-    if looks.plain and not sha256:
-        raise UnusablePhoto("one-colour", f"{looks.width}x{looks.height}")
-    return Photo(body.content, looks, body.url)
+    if min(decoded.width, decoded.height) < min_size:
+        raise UnusablePhoto("too-small", f"{decoded.width}x{decoded.height}")
+    if decoded.plain and not sha256:
+        raise UnusablePhoto("one-colour", f"{decoded.width}x{decoded.height}")
+    return Fetched(body.content, decoded, body.url)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from lookalike.gather.providers.base import in_words
 from lookalike.gather.reasons import meaning
-from lookalike.gather.search import Outcome
+from lookalike.gather.search import SearchOutcome
 from lookalike.gather.store import Conflict
 from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
@@ -51,7 +51,7 @@ class Gathered:
     kind: ClassVar[str] = "gathered"
     images: str
     labels: tuple[LabelResult, ...]
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[SearchOutcome, ...]
     calls: Mapping[str, int]
     conflicts: tuple[Conflict, ...] = ()
     placeholders: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ class Candidate:
 
 
 @dataclass
-class Outcome:
+class SearchOutcome:
     """How one provider fared for one label."""
 
     provider: str
@@ -42,7 +42,7 @@ class Search:
     def __init__(self, settings: Settings, env: Mapping[str, str], api: Api) -> None:
         self.settings = settings
         self.api = api
-        self.outcomes: dict[tuple[str, str], Outcome] = {}
+        self.outcomes: dict[tuple[str, str], SearchOutcome] = {}
         self.ended: dict[str, Stop] = {}
         kinds = [plugins.find("provider", name) for name in dict.fromkeys(settings.gather.provider)]
         if not kinds:
@@ -62,7 +62,7 @@ class Search:
         `label` is the name as a folder, by which the outcome is listed.
         """
         for provider in self.providers:
-            outcome = self.outcomes[provider.name, label] = Outcome(provider.name, label)
+            outcome = self.outcomes[provider.name, label] = SearchOutcome(provider.name, label)
             questions = [""] if provider.local else self.settings.gather.query
             for words in questions:
                 query = self._query(name, words, wanted)
@@ -84,7 +84,7 @@ class Search:
             type=gather.type,
         )
 
-    def _ask(self, provider: Provider, query: Query, outcome: Outcome) -> Iterator[Candidate]:
+    def _ask(self, provider: Provider, query: Query, outcome: SearchOutcome) -> Iterator[Candidate]:
         end = self.ended.get(provider.name)
         try:
             if end is None:

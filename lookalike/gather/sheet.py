@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from lookalike.files import replacing
-from lookalike.gather.looks import THUMBNAIL
+from lookalike.gather.decoding import THUMBNAIL
 from lookalike.photos.decode import Pool
 
 NAME = "gathered.jpg"
@@ -31,7 +31,7 @@ def write(path: Path, images: Path, files: Mapping[str, Sequence[str]], pool: Po
         pen.text((4, top + 3), label, fill="black", font=font)
         top += TITLE
         paths = [images / name for name in names]
-        for index, (_, small) in enumerate(pool.map("lookalike.gather.looks:thumbnail", paths)):
+        for index, (_, small) in enumerate(pool.map("lookalike.gather.decoding:thumbnail", paths)):
             if isinstance(small, bytes):
                 place = (CELL * (index % ACROSS), top + CELL * (index // ACROSS))
                 canvas.paste(Image.frombytes("RGB", (THUMBNAIL, THUMBNAIL), small), place)

@@ -11,7 +11,7 @@ from lookalike.errors import ConfigError, MissingExtraError, NetworkError, NotRe
 from lookalike.gather import again, attribution, history, labels, sheet
 from lookalike.gather.api import Api
 from lookalike.gather.crew import FULL, Crew
-from lookalike.gather.looks import Looks
+from lookalike.gather.decoding import Decoded
 from lookalike.gather.providers.base import in_words
 from lookalike.gather.result import Gathered, LabelResult, Lost
 from lookalike.gather.search import Candidate, Search
@@ -115,7 +115,7 @@ class Gathering:
             pool = stack.enter_context(Pool())
             is_settled = lambda label, address: (label, address) in past.settled  # noqa: E731
             crew = Crew(gather, Client(self.settings.network), self.store, _decoder(pool), is_settled)
-            lacking = sum(max(0, label.lacking) for label in self.wanted)
+            lacking = sum(max(0, wanted.lacking) for wanted in self.wanted)
             progress = stack.enter_context(self.report.task("photos", None if self.all_of_it else lacking))
             try:
                 crew.run(self.wanted, progress, self._count)
@@ -126,7 +126,7 @@ class Gathering:
             return self._extras(pool)
 
     def _disk_full(self, error: OSError) -> NotReadyError:
-        missing = sum(max(0, label.wanted - label.total) for label in self.wanted)
+        missing = sum(max(0, wanted.goal - wanted.total) for wanted in self.wanted)
         return NotReadyError(
             f"the disk is full ({error.strerror}): {missing} photos are still missing",
             "free some space and run the same command again",
@@ -136,7 +136,7 @@ class Gathering:
     def _extras(self, pool: Pool) -> dict[str, str]:
         written = {"attribution": attribution.write(self.project.images, self.manifest)}
         if self.settings.gather.sheet:
-            files = {label.label: label.files for label in self.wanted}
+            files = {wanted.label: wanted.files for wanted in self.wanted}
             written["contact sheet"] = sheet.write(self.project.root / sheet.NAME, self.project.images, files, pool)
         return {what: str(path) for what, path in written.items() if path}
 
@@ -161,7 +161,7 @@ class Gathering:
         )
 
     def _label(self, item: Wanted) -> LabelResult:
-        wanted = None if self.all_of_it else item.wanted
+        wanted = None if self.all_of_it else item.goal
         reasons = dict(item.reasons.most_common())
         return LabelResult(item.label, wanted, item.found, item.known, item.saved, item.total, reasons)
 
@@ -206,11 +206,11 @@ def waiting_lock(manifest: Manifest, report: Reporter) -> Iterator[None]:
         yield
 
 
-def _decoder(pool: Pool) -> Callable[[bytes], Looks]:
-    def look(content: bytes) -> Looks:
-        answer = pool.call("lookalike.gather.looks:look", content)
+def _decoder(pool: Pool) -> Callable[[bytes], Decoded]:
+    def decode(content: bytes) -> Decoded:
+        answer = pool.call("lookalike.gather.decoding:decode", content)
         if isinstance(answer, UnusablePhoto):
             raise answer
-        return Looks(*answer)
+        return Decoded(*answer)
 
-    return look
+    return decode

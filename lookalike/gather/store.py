@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lookalike.errors import UnusablePhoto
 from lookalike.files import write_bytes
-from lookalike.gather.fetch import Photo
+from lookalike.gather.fetch import Fetched
 from lookalike.gather.history import History
 from lookalike.gather.hosts import host
 from lookalike.gather.search import Candidate
@@ -56,14 +56,14 @@ class Store:
         self._copies: Counter[tuple[str, str]] = Counter()
         self._guard = threading.Lock()
 
-    def keep(self, label: str, candidate: Candidate, address: str, photo: Photo) -> ImageRecord:
+    def keep(self, label: str, candidate: Candidate, address: str, photo: Fetched) -> ImageRecord:
         """Keep a photo, unless its bytes are here already. Returns the line that was written."""
         sha256 = hashlib.sha256(photo.content).hexdigest()
         record = replace(
             describe(label, candidate, address),
             sha256=sha256,
-            width=photo.looks.width,
-            height=photo.looks.height,
+            width=photo.decoded.width,
+            height=photo.decoded.height,
             final_url="" if photo.final_url == address else photo.final_url,
         )
         with self._guard:
@@ -135,9 +135,9 @@ class Store:
         shutil.move(here, there)
         self.withdrawn[label] += 1
 
-    def _path(self, label: str, candidate: Candidate, sha256: str, photo: Photo) -> Path:
+    def _path(self, label: str, candidate: Candidate, sha256: str, photo: Fetched) -> Path:
         """Ours, from the bytes; a photo from the user's own folder keeps its name when that is safe."""
-        suffix = SUFFIXES.get(photo.looks.format, ".jpg")
+        suffix = SUFFIXES.get(photo.decoded.format, ".jpg")
         place = Path(candidate.hit.place)
         if candidate.hit.place and SAFE_NAME.fullmatch(place.stem):
             folder = self.folders[label]

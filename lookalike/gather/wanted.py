@@ -13,10 +13,10 @@ from lookalike.project.records import ImageRecord
 
 @dataclass
 class Wanted:
-    """One label under way. `wanted` photos in all, `had` of them before; `flying` are being fetched, `late` slowly."""
+    """One label under way. `goal` photos in all, `had` of them before; `flying` are being fetched, `late` slowly."""
 
     label: str
-    wanted: int
+    goal: int
     had: int
     source: Iterator[Candidate]
     take_all: bool = False
@@ -42,12 +42,12 @@ class Wanted:
     @property
     def lacking(self) -> int:
         """How many more fetches are worth starting now: those that take long are not counted on."""
-        return self.wanted - self.total - self.flying + self.late
+        return self.goal - self.total - self.flying + self.late
 
     @property
     def complete(self) -> bool:
         """Whether it has all it wants, whatever is still under way."""
-        return not self.take_all and self.total >= self.wanted
+        return not self.take_all and self.total >= self.goal
 
 
 @dataclass(eq=False)

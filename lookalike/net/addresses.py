@@ -59,7 +59,7 @@ class BadAddressError(ValueError):
         self.detail = detail
 
 
-class Guard:
+class AddressGuard:
     """The rule for one client: public addresses, and what the user listed as host or host:port."""
 
     def __init__(self, allow: Iterable[str] = ()) -> None:
@@ -122,13 +122,13 @@ def look_up(host: str, port: int, seconds: float) -> list[Address]:
     """Ask the system for a host's addresses, in a thread of its own: the system's look-up has no time limit."""
     answer: list[Any] = []
 
-    def ask() -> None:
+    def resolve() -> None:
         try:
             answer.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
             answer.append(socket.gaierror(str(error)))
 
-    thread = threading.Thread(target=ask, daemon=True)
+    thread = threading.Thread(target=resolve, daemon=True)
     thread.start()
     thread.join(seconds)
     if not answer:
@@ -199,7 +199,7 @@ class _SecureSocket(ssl.SSLSocket):
         return super().recv_into(*args, **kwargs)
 
 
-def connect(guard: Guard, host: str, port: int, seconds: float) -> socket.socket:
+def connect(guard: AddressGuard, host: str, port: int, seconds: float) -> socket.socket:
     """A connection to one of the allowed addresses of a host. Raises BadAddressError or OSError."""
     addresses = guard.resolve(host, port, min(seconds, _limits.left()))
     fault: OSError = ConnectionRefusedError("no address")
@@ -219,7 +219,7 @@ def connect(guard: Guard, host: str, port: int, seconds: float) -> socket.socket
 class GuardedAdapter(HTTPAdapter):
     """Makes requests connect through `connect`. One TLS context, read once, serves all threads."""
 
-    def __init__(self, guard: Guard, connect_timeout: float) -> None:
+    def __init__(self, guard: AddressGuard, connect_timeout: float) -> None:
         self.pools = _pool_classes(guard, connect_timeout)
         self.context = create_urllib3_context()
         self.context.sslsocket_class = _SecureSocket
@@ -254,7 +254,7 @@ def _authorities() -> dict[str, str]:
     return {"capath": bundle} if Path(bundle).is_dir() else {"cafile": bundle}
 
 
-def _pool_classes(guard: Guard, seconds: float) -> dict[str, type[HTTPConnectionPool]]:
+def _pool_classes(guard: AddressGuard, seconds: float) -> dict[str, type[HTTPConnectionPool]]:
     class GuardedPlain(Plain):
         def _new_conn(self) -> socket.socket:
             return connect(guard, self.host, self.port, seconds)

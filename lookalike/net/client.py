@@ -23,7 +23,7 @@ import urllib3
 
 from lookalike import __version__
 from lookalike.errors import UnusablePhoto
-from lookalike.net.addresses import BadAddressError, Guard, GuardedAdapter, deadline
+from lookalike.net.addresses import AddressGuard, BadAddressError, GuardedAdapter, deadline
 from lookalike.project.kinds import HEAD
 from lookalike.settings.fields import NetworkSettings
 
@@ -88,7 +88,7 @@ class Client:
 
     def __init__(self, network: NetworkSettings, *, trusted: Iterable[str] = ()) -> None:
         self.network = network
-        self.guard = Guard([*network.allow_hosts, *trusted])
+        self.guard = AddressGuard([*network.allow_hosts, *trusted])
         self.user_agent = user_agent(network.contact)
         self._adapter = GuardedAdapter(self.guard, network.connect_timeout)
         self._local = threading.local()

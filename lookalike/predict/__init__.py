@@ -34,9 +34,9 @@ def run(project: Project, settings: Settings, names: list[str], *, report: Repor
     jobs = min(wanted.jobs or cores(), total or 1) if total is not None and not wanted.watch else wanted.jobs
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy is to start no threads: 60 ms for what is not used here
     with Pool(jobs) as pool:
-        from lookalike.predict.answers import Answers
+        from lookalike.predict.answers import AnswerStream
 
-        answers = Answers(folder, pool, settings, report)
+        answers = AnswerStream(folder, pool, settings, report)
         try:
             with (SILENT if total in (0, 1) else report).task("photos", total) as task:
                 for prediction in answers.of(photos.expand(names, answers.result.passed)):

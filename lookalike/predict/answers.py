@@ -19,7 +19,7 @@ from lookalike.settings.fields import Settings
 BATCH = 16
 
 
-class Answers:
+class AnswerStream:
     """What happens to each answer: it is counted, printed and its photo sorted before the next one is asked for."""
 
     def __init__(self, folder: Path, pool: Pool, settings: Settings, report: Reporter) -> None:

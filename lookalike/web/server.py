@@ -1,10 +1,10 @@
 """What every page served from this computer needs: checks on each request, safe paths, and a running server.
 
 A page on another site can send requests to a local server, and a name on the Internet can be made to point to this
-computer. So `Guard` answers only requests that name this server as their host; changes must come from its own pages
-(Origin, Sec-Fetch-Site) and carry its token; bodies are capped in size and time. Layer: below the steps.
+computer. So `RequestGuard` answers only requests that name this server as their host; changes must come from its own
+pages (Origin, Sec-Fetch-Site) and carry its token; bodies are capped in size and time. Layer: below the steps.
 
-    app = Guard(Starlette(routes=…), hosts=own_hosts(host, port), token=new_token(), max_body=20_000_000)
+    app = RequestGuard(Starlette(routes=…), hosts=own_hosts(host, port), token=new_token(), max_body=20_000_000)
     run(app, sock, report=report)
 """
 
@@ -74,7 +74,7 @@ class RefusedError(HTTPException):
     """A request that is not answered: an HTTP status and one line; also when raised inside an application."""
 
 
-class Guard:
+class RequestGuard:
     """An ASGI application around another one that lets through only requests meant for it.
 
     `hosts` are the accepted Host headers. `token` guards changes (header x-lookalike-token); with `private`, it guards

@@ -29,7 +29,7 @@ sock = web.listen("127.0.0.1", 0)
 print(sock.getsockname()[1], flush=True)
 large = PlainTextResponse("x" * 50_000_000)
 app = Starlette(routes=[Route("/large", large), Route("/healthz", PlainTextResponse("ok"))])
-web.run(web.Guard(app, hosts=web.own_hosts(*sock.getsockname())), sock)
+web.run(web.RequestGuard(app, hosts=web.own_hosts(*sock.getsockname())), sock)
 """
 
 

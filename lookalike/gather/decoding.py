@@ -12,7 +12,7 @@ from lookalike.photos import images
 THUMBNAIL = 92
 
 
-class Looks(NamedTuple):
+class Decoded(NamedTuple):
     """A photo's format, its size upright in pixels, and whether all of it is one colour."""
 
     format: str
@@ -21,12 +21,12 @@ class Looks(NamedTuple):
     plain: bool
 
 
-def look(content: bytes) -> Looks:
+def decode(content: bytes) -> Decoded:
     """Decode a photo completely. Raises UnusablePhoto."""
     photo = images.open_photo(content, at_least=16)
     thumbnail = photo.image.resize((16, 16), Image.Resampling.BOX)
     bands = [band.getextrema() for band in thumbnail.split()]
-    return Looks(photo.format, photo.width, photo.height, all(low == high for low, high in bands))
+    return Decoded(photo.format, photo.width, photo.height, all(low == high for low, high in bands))
 
 
 def thumbnail(path: Path) -> bytes:
