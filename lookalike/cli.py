@@ -6,23 +6,19 @@ Steps are imported inside the commands, which keeps `--help` fast and `predict` 
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import gc
 import inspect
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.exceptions import TyperException
 
 from lookalike import __version__, flags
-from lookalike.console import Console, stand_in_for_closed_streams
+from lookalike.console import Console
 from lookalike.errors import LookalikeError, explained
 from lookalike.project.paths import Project
 from lookalike.report import Reporter, Result
@@ -272,32 +268,3 @@ def _usage(console: Console, error: TyperException) -> int:
     path = context.command_path if context else "lookalike"
     console.error(LookalikeError(message.rstrip("."), f"see `{path} --help`"), code=2)
     return 2
-
-
-def _script() -> None:
-    """What the console script runs. After Ctrl-C, another one must not disturb the end."""
-    stand_in_for_closed_streams()
-    gc.set_threshold(200_000, 30, 30)  # searching for cycles while torch and fastai are loaded takes a quarter of it
-    code = main()
-    if code == STOPPED:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if "torch" in sys.modules:
-        _end_at_once(code)
-    try:
-        sys.stdout.flush()
-    except OSError:  # what could not be written will not be at the end either
-        _end_at_once(code)
-    gc.freeze()  # searching everything for cycles before the end takes up to 0.1 s
-    sys.exit(code)
-
-
-def _end_at_once(code: int) -> NoReturn:
-    """End without taking every object of torch apart, which takes two seconds.
-
-    Nothing is left behind: files are replaced in one step, and what is registered for the end is run.
-    """
-    atexit._run_exitfuncs()
-    with contextlib.suppress(OSError):  # the reader is gone
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)

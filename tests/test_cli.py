@@ -112,8 +112,8 @@ def test_every_exit_code_is_documented():
 @pytest.mark.parametrize("loaded", ["sys", "torch"])
 def test_the_console_script_returns_the_code_and_everything_said(loaded: str):
     program = (
-        f"import atexit, sys, {loaded}; from lookalike import cli; sys.argv = ['lookalike', 'nonsense', '--json'];"
-        "atexit.register(print, 'the end'); cli._script()"
+        f"import atexit, sys, {loaded}; from lookalike.__main__ import script;"
+        "sys.argv = ['lookalike', 'nonsense', '--json']; atexit.register(print, 'the end'); script()"
     )
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
     assert done.returncode == 2
