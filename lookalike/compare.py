@@ -103,7 +103,7 @@ def run(project: Project, names: tuple[str, str], *, report: Reporter = SILENT) 
 def _right(model: bundle.Model, examples: list[Example], pixels: list[Any], labels: tuple[str, ...]) -> np.ndarray:
     """Whether the model names each photo rightly, (n,); False for photos that can't be read."""
     answers = [
-        seen is not None and labels[int(model.probabilities(np.asarray(seen)[None])[0].argmax())] == example.label
+        seen is not None and labels[int(model.ask_each([np.asarray(seen)])[0][0].argmax())] == example.label
         for example, seen in zip(examples, pixels, strict=True)
     ]
     return np.array(answers, dtype=bool)

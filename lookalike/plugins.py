@@ -36,6 +36,7 @@ RECIPES: dict[str, str] = {
     "auto": "lookalike.vision.recipes:auto",
     "book": "lookalike.vision.recipes:book",
     "probe": "lookalike.vision.recipes:linear_probe",
+    "people": "lookalike.train.people:train",
 }
 FORMATS: dict[str, str] = {
     "onnx": "lookalike.export.formats.onnx:Onnx",

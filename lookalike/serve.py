@@ -98,7 +98,7 @@ class Desk:
         if isinstance(pixels, UnusablePhoto):
             return Prediction(name, reason=pixels.reason, detail=pixels.detail)
         self.answered += 1
-        return self.model.predictions([name], pixels[None])[0]
+        return next(self.model.answers([(name, pixels)]))
 
 
 def application(desk: Desk, token: str = "") -> Starlette:
@@ -163,7 +163,7 @@ async def _photo(request: Request) -> tuple[str, bytes]:
 
 def openapi(labels: Iterable[str]) -> dict[str, Any]:
     """The API in OpenAPI's words."""
-    said = {
+    said: dict[str, Any] = {
         "type": "object",
         "required": ["file", "label", "probability", "known", "ranked", "probabilities"],
         "properties": {
@@ -183,6 +183,10 @@ def openapi(labels: Iterable[str]) -> dict[str, Any]:
             "model": {"type": "string"},
         },
     }
+    own = ("label", "probability", "similarity", "known", "probabilities")
+    box = {"type": "array", "items": {"type": "number"}, "description": "left, top, right, bottom in pixels"}
+    face = {"type": "object", "properties": {"box": box, **{name: said["properties"][name] for name in own}}}
+    said["properties"]["faces"] = {"type": "array", "items": face, "description": "only from models of people"}
     refusal = {"type": "object", "properties": {"reason": {"type": "string"}, "detail": {"type": "string"}}}
     binary = {"schema": {"type": "string", "format": "binary"}}
     form = {"schema": {"type": "object", "properties": {"photo": binary["schema"]}}}

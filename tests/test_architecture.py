@@ -18,7 +18,7 @@ LAYERS = [
     {"project", "settings"},
     {"photos", "net", "web", "metrics"},
     {"bundle"},
-    {"vision"},
+    {"vision", "people"},
     {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare"},
     {"flags"},
     {"cli"},

@@ -60,7 +60,7 @@ def test_a_fault_in_its_settings_is_told_before_anything_is_done(run: Run, tmp_p
 
 def test_the_help_lists_what_is_installed(run: Run) -> None:
     shown = {name: " ".join(run(name, "--help").stdout.split()) for name in ("gather", "export", "train")}
-    assert "digits, broken, squares" in shown["gather"] and "probe, telling" in shown["train"]
+    assert "digits, broken, squares" in shown["gather"] and "people, telling" in shown["train"]
     assert "docker, poster" in shown["export"] and "torchscript, liar, npz" in shown["export"]
     assert "--headline" in shown["export"]
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from lookalike.project.records import Prediction
+from lookalike.project.records import FaceAnswer, Prediction
 
 NEITHER = "neither"  # what programs read in place of a label; people read `unsure`
-DOUBTS = {"unlike": "this is unlike the photos it learnt from", "unlikely": "no label is likely enough"}
+DOUBTS = {
+    "unlike": "this is unlike the photos it learnt from",
+    "unlikely": "no label is likely enough",
+    "no-face": "no face was found",
+}
 
 
 def document(prediction: Prediction, top: int | None = None) -> dict[str, Any]:
@@ -21,10 +25,13 @@ def document(prediction: Prediction, top: int | None = None) -> dict[str, Any]:
     if prediction.reason:
         return {"file": file, "reason": prediction.reason, "detail": prediction.detail}
     similarity = {} if prediction.similarity is None else {"similarity": round(prediction.similarity, 6)}
-    best = {"label": prediction.label, "probability": round(prediction.probabilities[0][1], 6)}
     if prediction.doubt:
         why = {"closest": prediction.label, "reason": prediction.doubt, "detail": DOUBTS[prediction.doubt]}
-        best = {"label": NEITHER, "probability": None, **why}
+        told = {key: value for key, value in why.items() if value}  # without a face there is no closest label
+        best: dict[str, Any] = {"label": NEITHER, "probability": None, **told}
+    else:
+        best = {"label": prediction.label, "probability": round(prediction.probabilities[0][1], 6)}
+    people = {} if prediction.faces is None else {"faces": [_face(face, top) for face in prediction.faces]}
     return {
         "file": file,
         **best,
@@ -32,11 +39,28 @@ def document(prediction: Prediction, top: int | None = None) -> dict[str, Any]:
         "known": prediction.known,
         "ranked": [label for label, _ in prediction.probabilities[:top]],
         "probabilities": {label: round(p, 6) for label, p in prediction.probabilities[:top]},
+        **people,
+    }
+
+
+def _face(face: FaceAnswer, top: int | None) -> dict[str, Any]:
+    """The answer for one face, in the words of the photo's."""
+    why = {"closest": face.label, "reason": face.doubt, "detail": DOUBTS[face.doubt]} if face.doubt else {}
+    return {
+        "box": [round(place, 1) for place in face.box],
+        "label": NEITHER if face.doubt else face.label,
+        "probability": None if face.doubt else round(face.probabilities[0][1], 6),
+        **why,
+        "similarity": round(face.similarity, 6),
+        "known": face.known,
+        "probabilities": {label: round(p, 6) for label, p in face.probabilities[:top]},
     }
 
 
 def unsure(prediction: Prediction) -> str:
     """What people read in place of a label, with no number that would belong to another answer."""
+    if not prediction.label:
+        return DOUBTS[prediction.doubt]
     return f"not sure; closest is {prediction.label}: {DOUBTS[prediction.doubt]}"
 
 

@@ -13,21 +13,26 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
-from lookalike.bundle import onnxfile
+from lookalike.bundle import crowds, onnxfile
 from lookalike.bundle.description import AGAIN, checksum_of, fault, require_sealed
 from lookalike.errors import NotReadyError, UnusablePhoto
 from lookalike.files import sha256_file, write_text
 from lookalike.project.paths import load_bundle
 from lookalike.project.records import Bundle, InputSpec, Prediction
 
+if TYPE_CHECKING:
+    from lookalike.photos.crowd import Crowd
+
 FACE = "face.onnx"
 AGAIN_OLD = "run `lookalike train` again"
 SIMILARITY = "similarity"  # the name of the second output of models that know how alike a photo is to those learnt
-Decoded = tuple[str, "np.ndarray | UnusablePhoto"]
+Pixels = Union[np.ndarray, "Crowd"]  # of a whole photo, or of all its faces
+Decoded = tuple[str, Pixels | UnusablePhoto]
+BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,15 @@ class Reader:
     spec: InputSpec
     face: Path | None = None
 
-    def read(self, source: Path | bytes) -> np.ndarray:
-        """uint8 (size, size, 3). Raises UnusablePhoto."""
+    def read(self, source: Path | bytes) -> Pixels:
+        """uint8 (size, size, 3), or all faces for a model of people. Raises UnusablePhoto."""
         from lookalike.photos import images  # Pillow takes 20 ms, and `predict` reads photos in other processes
 
         self.prepare()
+        if self.spec.crop == "aligned":
+            from lookalike.photos import crowd
+
+            return crowd.read(source)
         return images.read(source, self.spec)
 
     def prepare(self) -> None:
@@ -113,10 +122,22 @@ class Model:
                 waiting.clear()
         yield from self._flush(waiting)
 
+    def ask_each(self, photos: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
+        """The same as `ask`, in batches, for photos as `images.read` gives them: for a model of people, all faces of
+        each, of which the one counts that is most like one of them."""
+        if self.description.input.crop == "aligned":
+            return crowds.ask_each(self.ask, photos, self.description)
+        asked = [self.ask(np.stack(photos[start : start + BATCH])) for start in range(0, len(photos), BATCH)]
+        told = [alike for _, alike in asked if alike is not None]
+        return np.concatenate([found for found, _ in asked]), np.concatenate(told) if told else None
+
     def _flush(self, waiting: list[Decoded]) -> Iterator[Prediction]:
         named = [name for name, item in waiting if not isinstance(item, UnusablePhoto)]
         pixels = [item for _, item in waiting if not isinstance(item, UnusablePhoto)]
-        answers = iter(self.predictions(named, np.stack(pixels)) if pixels else ())
+        if self.description.input.crop == "aligned":
+            answers = crowds.answers(self.predictions, named, pixels)  # type: ignore[arg-type]
+        else:
+            answers = iter(self.predictions(named, np.stack(pixels)) if pixels else ())  # type: ignore[arg-type]
         for name, item in waiting:
             if isinstance(item, UnusablePhoto):
                 yield Prediction(name, reason=item.reason, detail=item.detail)
@@ -128,7 +149,7 @@ def _below(value: float | None, limit: float | None) -> bool:
     return value is not None and limit is not None and value < limit
 
 
-def read_named(item: tuple[str, Path | bytes | UnusablePhoto, Reader]) -> np.ndarray:
+def read_named(item: tuple[str, Path | bytes | UnusablePhoto, Reader]) -> Pixels:
     """The pixels of one named photo: what decode.Pool calls in its processes. Raises UnusablePhoto."""
     _, source, reader = item
     if isinstance(source, UnusablePhoto):
@@ -136,7 +157,7 @@ def read_named(item: tuple[str, Path | bytes | UnusablePhoto, Reader]) -> np.nda
     return reader.read(source)
 
 
-def decode(source: Path | bytes, reader: Reader) -> np.ndarray | UnusablePhoto:
+def decode(source: Path | bytes, reader: Reader) -> Pixels | UnusablePhoto:
     """A photo as the network sees it, or why it cannot be."""
     try:
         return reader.read(source)

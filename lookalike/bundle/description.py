@@ -60,7 +60,7 @@ def fault(description: Bundle) -> str:
         return "two labels are the same"
     if not isinstance(spec, InputSpec) or not isinstance(spec.size, int) or not 8 <= spec.size <= 2048:
         return "input.size must be a number of pixels between 8 and 2048"
-    if spec.resize not in ("crop", "squish", "pad") or spec.crop not in ("none", "face"):
+    if spec.resize not in ("crop", "squish", "pad") or spec.crop not in ("none", "face", "aligned"):
         return f"input asks for {spec.resize!r} and {spec.crop!r}, which this lookalike does not know"
     if not _number(description.temperature, 1e-3, 1e3):
         return "temperature must be a number above 0"

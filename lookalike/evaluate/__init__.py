@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from lookalike.evaluate import honesty, leakage, learning_curve, neither, probin
 from lookalike.evaluate.answers import Answers, collect
 from lookalike.evaluate.result import EvaluateResult, review_command
 from lookalike.files import write_json
+from lookalike.people.identity import SAME
 from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project, load_run
 from lookalike.project.records import Bundle, Evaluation, TrainedRun
@@ -40,17 +42,12 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     evaluation = _evaluation(trained, answers, top=wanted.top)
     extra = honesty.examine(folder, trained, answers)
     limited = bundle.Model(_calibrated(model.description, evaluation), model.session, model.reader)
-    extra["neither"] = neither.examine(answers, limited, wanted.others)
+    if trained.input.crop != "aligned":
+        extra["neither"] = neither.examine(answers, limited, wanted.others)
     used = (example.file for example in datasets.read_examples(folder / "split.csv"))
     extra["provenance"] = provenance.count(project.locate(trained.images), used)
-    photos = probing.look(project, trained, report=report)
-    report.note("finding out what copies and more photos would change")
-    extra["naive_split"] = leakage.naive_split(photos)
-    extra["learning_curve"] = learning_curve.estimate(photos, trained.labels, _learnt(folder))
-    if wanted.folds:
-        from lookalike.evaluate.folds import cross_validate
-
-        extra["folds"] = cross_validate(project, trained, wanted.folds, report=report)
+    more = _of_people if trained.input.crop == "aligned" else _of_things
+    extra |= more(project, settings, trained, answers, report)
     evaluation = dataclasses.replace(evaluation, extra=extra)
     write_json(folder / "evaluation.json", evaluation.to_json())
     _calibrate(folder / "model", evaluation)
@@ -68,6 +65,43 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
             result=result,
         )
     return result
+
+
+def _of_things(
+    project: Project, settings: Settings, trained: TrainedRun, answers: Answers, report: Reporter
+) -> dict[str, Any]:
+    """What copies and more photos would change, and folds, with torch."""
+    wanted, folder = settings.evaluate, project.run_dir(trained.id)
+    photos = probing.look(project, trained, report=report)
+    report.note("finding out what copies and more photos would change")
+    extra: dict[str, Any] = {
+        "naive_split": leakage.naive_split(photos),
+        "learning_curve": learning_curve.estimate(photos, trained.labels, _learnt(folder)),
+    }
+    if wanted.folds:
+        from lookalike.evaluate.folds import cross_validate
+
+        extra["folds"] = cross_validate(project, trained, wanted.folds, report=report)
+    return extra
+
+
+def _of_people(
+    project: Project, settings: Settings, trained: TrainedRun, answers: Answers, report: Reporter
+) -> dict[str, Any]:
+    """What strangers and few photos would change, and folds, without torch."""
+    from lookalike.evaluate import people
+
+    rows = people.seen_by(project, settings, trained, report)
+    extra: dict[str, Any] = {
+        "neither": people.told_apart(answers, SAME, settings.evaluate.others, project.run_dir(trained.id) / "model"),
+        "people": {
+            "limit": SAME, "outcome": people.outcome(answers, SAME),
+            "strangers": people.strangers(rows, trained.labels, SAME), "curve": people.curve(rows, trained.labels),
+        }
+    }  # fmt: skip
+    if settings.evaluate.folds:
+        extra["folds"] = people.cross_validate(rows, trained.labels, settings.evaluate.folds, trained.seed)
+    return extra
 
 
 def _learnt(folder: Path) -> dict[str, int]:
@@ -95,7 +129,7 @@ def _evaluation(trained: TrainedRun, answers: Answers, *, top: int) -> Evaluatio
         mistakes=tuple(row for row in rows if row["predicted"] != row["actual"]),
         unreadable=answers.unreadable,
         temperature=temperature,
-        **neither.limits(answers, temperature),
+        **({"min_similarity": SAME} if trained.input.crop == "aligned" else neither.limits(answers, temperature)),
     )
 
 
@@ -124,7 +158,13 @@ def _write_report(
     drawn = plots.draw(target, trained, evaluation)
     heats: dict[str, bytes] = {}
     wrong = [row["file"] for row in evaluation.top_losses if row["predicted"] != row["actual"]]
-    if heat and wrong:
+    if heat and wrong and trained.input.crop == "aligned":
+        from lookalike.evaluate.boxes import drawn as with_boxes
+
+        model = bundle.load(folder / "model")
+        found = {file: with_boxes(answers.root / file, model) for file in wrong}
+        heats = {file: picture for file, picture in found.items() if picture}
+    elif heat and wrong:
         from lookalike.vision.heat import overlays
 
         report.note("finding out what the network looked at")

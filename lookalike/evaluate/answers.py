@@ -70,19 +70,20 @@ def collect(folder: Path, root: Path, trained: TrainedRun, model: Model, *, repo
     if not usable:
         raise NotReadyError(f"none of the {len(held)} held-back photos is in {root}", "run `lookalike train` again")
     index = {label: number for number, label in enumerate(trained.labels)}
-    asked = [
-        model.ask(np.stack([pixels for _, pixels in usable[start : start + 32]])) for start in range(0, len(usable), 32)
-    ]
-    similarities = [similarity for _, similarity in asked if similarity is not None]
+    actual = np.array([index[example.label] for example, _ in usable])
+    probabilities, similarities = model.ask_each([pixels for _, pixels in usable])
+    for number, (_, pixels) in enumerate(usable):
+        if not len(pixels):  # without a face it is no hit, whichever label comes first
+            probabilities[number, actual[number]] -= 1e-6
     reasons = {**{path: str(fault) for path, fault in faults.items()}, **gone}
     return Answers(
         part=part,
         root=root,
         examples=tuple(example for example, _ in usable),
-        probabilities=np.concatenate([probabilities for probabilities, _ in asked]),
-        similarities=np.concatenate(similarities) if similarities else None,
+        probabilities=probabilities,
+        similarities=similarities,
         learnt=_learnt(examples, root, trained, model, cache, report),
-        actual=np.array([index[example.label] for example, _ in usable]),
+        actual=actual,
         pixels={example.file: pixels for example, pixels in usable},
         unreadable=tuple({"file": str(path), "reason": reason} for path, reason in reasons.items()),
     )
@@ -92,7 +93,7 @@ def _learnt(
     examples: Sequence[Example], root: Path, trained: TrainedRun, model: Model, cache: PixelCache, report: Reporter
 ) -> tuple[np.ndarray, np.ndarray]:
     """Similarities and labels as numbers of some photos learnt from; none after fine-tuning, which drew them near."""
-    if trained.best_epoch:
+    if trained.best_epoch or trained.input.crop == "aligned":  # of people, the limit is a published one
         return np.zeros(0, np.float32), np.zeros(0, int)
     some = sample([example for example in examples if example.part == "train"], LEARNT // len(trained.labels))
     seen, _ = cache.get([(root / e.file, e.sha256) for e in some], exact(trained.input), report=report)

@@ -53,8 +53,8 @@ def examine(answers: Answers, model: Model, others: Path | None) -> dict[str, An
     for part in range(FOLDS):
         limit = np.array(_limits(answers, temperature, fold != part))
         lost += int((values < limit[said])[fold == part].sum())
-    found = {"by": "probability" if answers.similarities is None else "similarity", "known": _share(lost, len(values))}
-    return {**found, "others": _caught(others, model)} if others else found
+    found = {"by": "probability" if answers.similarities is None else "similarity", "known": share(lost, len(values))}
+    return {**found, "others": caught(others, model)} if others else found
 
 
 def _values(answers: Answers, temperature: float) -> np.ndarray:
@@ -81,14 +81,15 @@ def _limit(values: np.ndarray) -> float:
     return round(float(max(-1.0, median - FURTHER * (median - low))), 6)
 
 
-def _caught(folder: Path, model: Model) -> dict[str, float]:
+def caught(folder: Path, model: Model) -> dict[str, float]:
     """Of the photos of other things in `folder`, the share that `model` says "neither" to."""
     photos = ((path.name, path) for path in sorted(folder.rglob("*")) if path.is_file())
     known = [answer.known for answer in model.predict(photos) if not answer.reason]
-    return _share(known.count(False), len(known))
+    return share(known.count(False), len(known))
 
 
-def _share(rejected: int, photos: int) -> dict[str, float]:
+def share(rejected: int, photos: int) -> dict[str, float]:
+    """So many of so many photos, with the interval."""
     rate = metrics.rate(rejected, photos)
     return {"rejected": rejected, "photos": photos, "share": rate.value, "low": rate.low, "high": rate.high}
 

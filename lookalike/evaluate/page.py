@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from lookalike.evaluate import leakage, learning_curve, neither, provenance
+from lookalike.evaluate import leakage, learning_curve, neither, people, provenance
 from lookalike.evaluate.answers import Answers
 from lookalike.evaluate.result import (
     advice,
@@ -96,7 +96,11 @@ def _copies(evaluation: Evaluation) -> list[str]:
 
 def _neither(evaluation: Evaluation) -> list[str]:
     """What its limits cost and catch, and what they can't."""
-    return [*(f"{_capital(line)}." for line in neither.lines(evaluation.extra.get("neither", {}))), neither.CANNOT]
+    lines = neither.lines(evaluation.extra.get("neither", {})) + people.lines(evaluation.extra.get("people", {}))
+    return [
+        *(f"{_capital(line)}." for line in lines),
+        people.CANNOT if "people" in evaluation.extra else neither.CANNOT,
+    ]
 
 
 def _what_more_is_worth(evaluation: Evaluation, plots: dict[str, bytes]) -> list[str]:
@@ -116,7 +120,8 @@ def _capital(text: str) -> str:
 
 
 def _figure(row: dict[str, Any], answers: Answers, heats: dict[str, bytes], command: str) -> str:
-    pictures = [_jpeg(answers.pixels[row["file"]])]
+    seen = answers.pixels[row["file"]]
+    pictures = [_jpeg(seen)] if seen.shape[0] == seen.shape[1] else []  # of people, the photo with its boxes will do
     if row["file"] in heats:
         pictures.append(heats[row["file"]])
     shown = "".join(f"<img alt='' src='{_data(picture, 'jpeg')}'>" for picture in pictures)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lookalike.evaluate import leakage, learning_curve, neither
+from lookalike.evaluate import leakage, learning_curve, neither, people
 from lookalike.evaluate.honesty import suspicious
 from lookalike.project.records import Evaluation
 from lookalike.report import Block, Table
@@ -41,6 +41,7 @@ class EvaluateResult:
         if evaluation.top_losses:
             yield losses_table(evaluation)
         yield from neither.lines(evaluation.extra.get("neither", {}))
+        yield from people.lines(evaluation.extra.get("people", {}))
         if worth := learning_curve.sentence(evaluation.extra.get("learning_curve", {})):
             yield worth
         yield f"report: {self.page}"

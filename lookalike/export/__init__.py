@@ -83,6 +83,8 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     folder = project.models / str(wanted.name)
     with report.task("export", len(formats) + len(targets) + 1) as task:
         opened = open_run(project, wanted.run)
+        if opened.people and set(formats) != {"onnx"}:
+            raise ConfigError("a model of people is written as onnx only", "leave out --format")
         with staged(folder) as part:
             description = _write(part, opened, formats, wanted, task)
         places = {}
@@ -111,7 +113,7 @@ def _write(part: Path, opened: OpenedRun, formats: Mapping[str, Format], wanted:
         form.write(part, opened)
         files += form.files
         task.advance()
-    if opened.run.input.crop == "face":
+    if opened.run.input.crop != "none":
         files += face(part, opened)
     shutil.copyfile(STANDALONE, part / "predict.py")
     parity = proof.prove(part, opened, formats, wanted)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+import numpy as np
+
+from lookalike.people.run import Reference
 from lookalike.project import dataset
 from lookalike.project.paths import Project
+from lookalike.project.paths import load_run as load_record
 from lookalike.project.records import TrainedRun
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -21,16 +23,34 @@ class OpenedRun:
 
     folder: Path
     run: TrainedRun
-    network: nn.Module
+    network: Any  # a torch module, or of people a Reference
     photos: tuple[Path, ...]
+
+    @property
+    def people(self) -> bool:
+        """Whether it tells people apart: then there is no torch in it."""
+        return self.run.input.crop == "aligned"
+
+    def ask(self, pixels: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (n, labels) and similarities (n,) as the trained network gives them."""
+        if isinstance(self.network, Reference):
+            return self.network.ask(pixels)
+        from lookalike.vision import means
+
+        return means.ask(self.network, self.run.input, pixels)
 
 
 def open_run(project: Project, name: str | None) -> OpenedRun:
     """The run called `name`, or the newest. Raises NotReadyError."""
-    from lookalike.vision.model import load_run
-
     folder = project.run_dir(name)
-    run, network = load_run(folder)
+    run = load_record(folder)
+    network: Any
+    if run.input.crop == "aligned":
+        network = Reference(folder)
+    else:
+        from lookalike.vision.model import load_run
+
+        run, network = load_run(folder)
     held = [example for example in dataset.read_examples(folder / "split.csv") if example.part != "train"]
     photos = project.locate(run.images)
     return OpenedRun(folder, run, network, tuple(photos / example.file for example in held))

@@ -46,12 +46,13 @@ def prove(folder: Path, opened: OpenedRun, formats: Mapping[str, Format], wanted
 
     With `small`, model.onnx has its weights halved once it is proven; that may move answers, and how far is recorded.
     """
-    from lookalike.vision import means
-
     spec, model = opened.run.input, folder / "model.onnx"
-    bundle.Reader(spec, folder / bundle.FACE if spec.crop == "face" else None).prepare()
-    samples = [Sample(data, images.read(data, spec)) for _, data in photos(opened.photos, wanted.proof)]
-    expected, alike = means.ask(opened.network, spec, [sample.pixels for sample in samples])
+    bundle.Reader(spec, folder / bundle.FACE if spec.crop != "none" else None).prepare()
+    read = [Sample(data, images.read(data, spec)) for _, data in photos(opened.photos, wanted.proof)]
+    samples = [face for sample in read for face in _faces(sample, spec.size)] if opened.people else read
+    if not samples:
+        raise NotReadyError("not one face is in the validation photos of this run", "run `lookalike train` again")
+    expected, alike = opened.ask([sample.pixels for sample in samples])
     told = {name: _asked(name, form, folder, opened, samples) for name, form in formats.items()}
     found = {name: _required(formats[name], answers, expected, alike) for name, answers in told.items()}
     parity: dict[str, Any] = {**found.pop("onnx"), "bound": BOUND, **({"formats": found} if found else {})}
@@ -60,6 +61,11 @@ def prove(folder: Path, opened: OpenedRun, formats: Mapping[str, Format], wanted
         halved = _asked("onnx", formats["onnx"], folder, opened, samples)
         parity["small"] = _cost(compare(told["onnx"].probabilities, halved.probabilities))
     return parity
+
+
+def _faces(sample: Sample, size: int) -> list[Sample]:
+    """Each face of a photo of people as a sample of its own."""
+    return [Sample(sample.data, face) for face in sample.pixels.reshape(-1, size, size, 3)]
 
 
 def _required(form: Format, told: Told, expected: np.ndarray, alike: np.ndarray) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def write(part: Path, model: Path, bundle: Bundle, *, single: bool = False) -> N
         "model.onnx.gz": packed((model / "model.onnx").read_bytes()),
         "model.json": (json.dumps(about, ensure_ascii=False) + "\n").encode(),
     }
-    if bundle.input.crop == "face":
+    if bundle.input.crop != "none":
         assets["face.onnx.gz"] = packed((model / "face.onnx").read_bytes())
     if single:
         name = f"{bundle.name}.html"

@@ -62,7 +62,7 @@ def roomy(spec: InputSpec, side: int) -> Reading:
 
 def _part(spec: InputSpec) -> str:
     """The part of a photo that counts, by how it is found."""
-    return "yunet" if spec.crop == "face" else spec.crop
+    return {"face": "yunet", "aligned": "people"}.get(spec.crop, spec.crop)
 
 
 def _centre(width: int, height: int, across: float, down: float) -> tuple[float, float, float, float]:
@@ -114,7 +114,7 @@ class PixelCache:
         self._trim(keep=reading.name)
         if not places:
             return [None] * len(photos), faults
-        flat = np.memmap(blob, np.uint8, mode="r")
+        flat = np.memmap(blob, np.uint8, mode="r") if blob.stat().st_size else np.zeros(0, np.uint8)
         return [_view(flat, places.get(sha256)) for _, sha256 in photos], faults
 
     def _trim(self, keep: str) -> None:

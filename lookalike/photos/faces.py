@@ -30,6 +30,7 @@ ROOM = 1.3
 STRIDES = (8, 16, 32)
 STEP = 32
 MOST = 5000  # of the surest cells
+CROWD = 64  # faces of one photo, at most
 Point = tuple[float, float]
 _lock = threading.Lock()
 _model: Path | bytes | None = None
@@ -79,6 +80,7 @@ def require(network: NetworkSettings, report: Reporter) -> None:
 
 def offered(network: NetworkSettings, report: Reporter) -> bool:
     """The same for steps that do without: whether `find` works, after a line that says why it does not."""
+    use(None)
     try:
         require(network, report)
     except (NetworkError, NotReadyError) as error:
@@ -87,13 +89,19 @@ def offered(network: NetworkSettings, report: Reporter) -> bool:
     return True
 
 
+def ready() -> bool:
+    """Whether `find` works in this process."""
+    return _model is not None
+
+
 def find(image: Image.Image) -> list[Face]:
     """The faces in an upright RGB photo, largest first. `use` or `require` comes first."""
     scale = min(1.0, SIDE / max(image.size))
     width, height = (max(1, round(length * scale)) for length in image.size)
     narrow = image.resize((width, image.height), Image.Resampling.BILINEAR)  # in two steps, as in images.fit
     small = np.asarray(narrow.resize((width, height), Image.Resampling.BILINEAR))
-    return sorted(_scaled(look(small), image.width / width, image.height / height), key=lambda face: -face.area)
+    found = _scaled(look(small), image.width / width, image.height / height)
+    return sorted(found, key=lambda face: -face.area)[:CROWD]
 
 
 def look(pixels: np.ndarray) -> list[Face]:

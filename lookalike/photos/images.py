@@ -250,7 +250,14 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def read(source: Path | bytes, spec: InputSpec) -> np.ndarray:
-    """A photo as the network sees it: open_rgb, framed, then fit. Raises UnusablePhoto."""
+    """A photo as the network sees it: open_rgb, framed, then fit. Raises UnusablePhoto.
+
+    With `crop` = `aligned` these are all its faces, one below the other: (faces * size, size, 3).
+    """
+    if spec.crop == "aligned":
+        from lookalike.photos import crowd
+
+        return crowd.read(source).pixels.reshape(-1, spec.size, 3)
     return fit(framed(open_rgb(source), spec), spec)
 
 

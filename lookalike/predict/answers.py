@@ -29,7 +29,7 @@ class AnswerStream:
         self.reader = bundle.reader(folder, self.description)
         streams = wanted.csv or wanted.jsonl or wanted.watch is not None
         self.result = output.Predictions(self.description, wanted.top, printed=streams)
-        self.table = output.CsvLines(self.description.labels)
+        self.table = output.CsvLines(self.description.labels, people=self.description.input.crop == "aligned")
         if wanted.csv:
             report.emit(self.table.header())
 

@@ -94,7 +94,16 @@ def _row(prediction: Prediction, shown: int) -> tuple[str, str, str, str]:
     if prediction.doubt:
         return name, NEITHER, "", unsure(prediction)
     (_, best), *others = prediction.probabilities[:shown]
-    return name, prediction.label, f"{best:.1%}", ", ".join(f"{o} {p:.1%}" for o, p in others)
+    words = _faces(prediction) or ", ".join(f"{o} {p:.1%}" for o, p in others)
+    return name, prediction.label, f"{best:.1%}", words
+
+
+def _faces(prediction: Prediction) -> str:
+    """How often each name is among several faces: `2 faces: ann, neither`."""
+    faces = prediction.faces or ()
+    names = Counter(face.label if face.known else NEITHER for face in faces)
+    told = ", ".join(name if times == 1 else f"{times} {name}" for name, times in names.most_common())
+    return f"{len(faces)} faces: {told}" if len(faces) > 1 else ""
 
 
 def plain_line(prediction: Prediction) -> str:
@@ -112,23 +121,31 @@ def jsonl_line(prediction: Prediction, top: int) -> str:
 
 
 class CsvLines:
-    """Answers as lines of CSV: file, label, probability, one column for each label, reason."""
+    """Answers as lines of CSV: file, label, probability, one column for each label, reason; of people also every face,
+    as JSON."""
 
-    def __init__(self, labels: tuple[str, ...]) -> None:
-        self.labels = labels
+    def __init__(self, labels: tuple[str, ...], *, people: bool = False) -> None:
+        self.labels, self.people = labels, people
 
     def header(self) -> str:
         """The first line."""
-        return self._line(["file", "label", "probability", *(f"p:{label}" for label in self.labels), "reason"])
+        return self._line(
+            ["file", "label", "probability", *(f"p:{label}" for label in self.labels), "reason", *self._also("faces")]
+        )
+
+    def _also(self, cell: str) -> list[str]:
+        """A last column, of models of people."""
+        return [cell] if self.people else []
 
     def line(self, prediction: Prediction) -> str:
         """The line of one answer."""
         by_label = dict(prediction.probabilities)
         numbers = [f"{by_label[label]:.6f}" if by_label else "" for label in self.labels]
         best = f"{prediction.probabilities[0][1]:.6f}" if by_label and prediction.known else ""
-        label = answer(prediction) if by_label else ""
+        label = answer(prediction) if by_label or prediction.doubt else ""
         reason = unsure(prediction) if prediction.doubt else prediction.reason
-        return self._line([prediction.file, label, best, *numbers, reason])
+        faces = json_text(document(prediction, 1).get("faces", []))
+        return self._line([prediction.file, label, best, *numbers, reason, *self._also(faces)])
 
     @staticmethod
     def _line(cells: list[str]) -> str:

@@ -55,8 +55,8 @@ class InputSpec(Record):
     """How a photo becomes the network's input; the same everywhere a photo is read.
 
     `size` is the side of the square in pixels. `resize` is `crop` (the centre square), `squish` (all of it, out of
-    proportion) or `pad` (all of it, on black). `mean` and `std` are per channel on a 0..1 scale. `crop` is `none` or
-    `face` (the main face with some room, when there is one).
+    proportion) or `pad` (all of it, on black). `mean` and `std` are per channel on a 0..1 scale. `crop` is `none`,
+    `face` (the main face with some room, when there is one) or `aligned` (every face, each by its landmarks).
     """
 
     size: int
@@ -180,11 +180,30 @@ class Bundle(Record):
 
 
 @dataclass(frozen=True)
+class FaceAnswer(Record):
+    """The answer for one face: its `box` in pixels of the upright photo (left, top, right, bottom), and the rest as in
+    a Prediction."""
+
+    box: tuple[float, float, float, float]
+    label: str
+    probabilities: tuple[tuple[str, float], ...]
+    similarity: float
+    doubt: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether the best label is the answer."""
+        return not self.doubt
+
+
+@dataclass(frozen=True)
 class Prediction(Record):
     """The answer for one photo: label and probability, best first. `reason` says why there is none.
 
     `similarity` to the photos learnt from is between -1 and 1, None when the model doesn't tell. `doubt` is why the
-    best label is only the closest one, and not the answer: `unlike` or `unlikely`.
+    best label is only the closest one, and not the answer: `unlike` or `unlikely`; `no-face` when there is nothing to
+    compare, so that there is no label either. `faces` are all of them, largest first, from a model of people; the
+    photo's own answer is that of the face most like one of them, a known one before others.
     """
 
     file: str
@@ -194,6 +213,7 @@ class Prediction(Record):
     doubt: str = ""
     reason: str = ""
     detail: str = ""
+    faces: tuple[FaceAnswer, ...] | None = None
 
     @property
     def known(self) -> bool:

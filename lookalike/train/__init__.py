@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from lookalike.project.records import Bundle, Dataset, InputSpec, Part, TrainedR
 from lookalike.project.walk import Walk, walk
 from lookalike.report import SILENT, Logged, Reporter
 from lookalike.settings.fields import Settings, TrainSettings
-from lookalike.train import stopped
+from lookalike.train import people, stopped
 from lookalike.train.prepare import Prepared, framing, prepare
 from lookalike.train.result import TrainResult
 from lookalike.train.stopped import Place
@@ -55,8 +55,10 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
         plugins.require("recipe", wanted.recipe)
         found = walk(project.images)
         require_labels(found)
-        report.note(f"{found.summary()}; loading torch")
         settings = settings.model_copy(update={"train": wanted})
+        if not place.start and (made := _of_people(project, settings, found, report, started)):
+            return _leave(place, project, wanted, made, found)
+        report.note(f"{found.summary()}; loading torch")
         with _Reading(project, settings, found, place, report) as reading:  # while torch is loaded: each takes seconds
             from lookalike.vision import distributed, weights
             from lookalike.vision.device import choose
@@ -132,10 +134,40 @@ def _train(
     done = _record(folder.name, project, wanted, prepared.dataset, spec, trained, seconds)
     if distributed.rank() == 0:
         model.save(trained.network, folder / model.WEIGHTS_FILE)
-        _write(folder, done, onnx.to_onnx(trained.network, spec), trained, accuracy, temperature)
+        _write(folder, done, onnx.to_onnx(trained.network, spec), trained.plan, accuracy, temperature)
         place.end()
     skipped = tuple((str(path.relative_to(project.images)), str(fault)) for path, fault in prepared.faults.items())
     return TrainResult(done, folder, folder / "model", accuracy, skipped, prepared.passed)
+
+
+def _of_people(
+    project: Project, settings: Settings, found: Walk, report: Reporter, started: float
+) -> people.Made | None:
+    """A training on people where that is asked for, or where the labels are persons; else nothing, and faces can be
+    found where they may be looked for."""
+    if settings.train.recipe == "people":
+        faces.require(settings.network, report)
+    elif settings.train.crop != "auto" or not faces.offered(settings.network, report):
+        return None
+    return people.train(project, settings, found, report, started)
+
+
+def _leave(place: Place, project: Project, wanted: TrainSettings, made: people.Made, found: Walk) -> TrainResult:
+    """The run of a training on people."""
+    folder = place.folder
+    place.begin(wanted, people.SPEC, made.dataset)
+    done = TrainedRun(
+        id=folder.name, created=datetime.now(UTC).isoformat(timespec="milliseconds"), labels=made.dataset.labels,
+        arch=people.NETWORK, recipe="people", input=people.SPEC, head=made.head.kind,
+        settings=wanted.model_dump(mode="json"), fingerprint=made.dataset.fingerprint, seed=wanted.seed,
+        images=project.keep(project.images), versions=people.versions(), history=made.history,
+        counts=_counts(made.dataset), seconds=made.seconds,
+    )  # fmt: skip
+    made.head.save(folder / "weights.safetensors")
+    _write(folder, done, made.onnx, {}, made.accuracy, made.temperature, people.SAME)
+    place.end()
+    skipped = tuple((str(path.relative_to(project.images)), str(fault)) for path, fault in made.faults.items())
+    return TrainResult(done, folder, folder / "model", made.accuracy, skipped, found.passed)
 
 
 def _fit(recipe: str, material: Material, log: Logged) -> Trained:
@@ -202,8 +234,8 @@ def _counts(dataset: Dataset) -> dict[str, dict[str, int]]:
 
 
 def _write(
-    folder: Path, done: TrainedRun, onnx: bytes, trained: Trained, accuracy: dict[str, float],
-    temperature: float,
+    folder: Path, done: TrainedRun, onnx: bytes, plan: dict[str, Any], accuracy: dict[str, float],
+    temperature: float, min_similarity: float | None = None,
 ) -> None:  # fmt: skip
     """Everything of a run but its weights, run.json last."""
     columns = ["epoch", "train_loss", "valid_loss", "accuracy", "seconds"]
@@ -211,13 +243,13 @@ def _write(
     write_bytes(folder / "model" / "model.onnx", onnx)
     bundle = Bundle(
         name=done.id, created=done.created, labels=done.labels, input=done.input, arch=done.arch, run=done.id,
-        fingerprint=done.fingerprint, files={}, temperature=temperature,
+        fingerprint=done.fingerprint, files={}, temperature=temperature, min_similarity=min_similarity,
         metrics={"accuracy": accuracy}, versions=done.versions,
     )  # fmt: skip
     files = ["model.onnx"]
-    if done.input.crop == "face":
+    if done.input.crop != "none":
         write_bytes(folder / "model" / FACE, faces.model())
         files.append(FACE)
     write_description(folder / "model", bundle, files)
-    write_json(folder / "plan.json", trained.plan)
+    write_json(folder / "plan.json", plan)
     write_json(folder / "run.json", done.to_json())

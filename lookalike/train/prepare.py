@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from lookalike.settings.fields import Settings, TrainSettings
 DEFAULT_SIZE = 320
 FACE_SIZE = 160
 SAMPLE = 16
+MOST_SHOW = 0.6  # share of photos with a face from which a set is about faces
 ENOUGH_FOR_TESTS = 250  # photos of each label
 TEST_SHARE = 0.1
 TEST_SEED = 1_000_003  # another shuffle than the one that chooses the photos held back
@@ -53,17 +55,22 @@ def _looks_at_faces(settings: Settings, photos: Sequence[Path], report: Reporter
     if crop == "face":
         faces.require(settings.network, report)
         return True
-    if crop == "none" or not faces.offered(settings.network, report):
+    if crop == "none" or not faces.ready():
         return False
+    shown, looked = face_counts(tuple(photos))
+    if not looked:
+        return False
+    most = shown / looked > MOST_SHOW
+    report.note(f"{shown} of {looked} photos show a face: the network sees {'faces' if most else 'whole photos'}")
+    return most
+
+
+@lru_cache(1)
+def face_counts(photos: tuple[Path, ...]) -> tuple[int, int]:
+    """How many of some of these photos show a face, and of how many that could be read."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         seen = [shown for shown in pool.map(_shows_face, _some(photos, SAMPLE)) if shown is not None]
-    if not seen:
-        return False
-    most = sum(seen) / len(seen) > 0.6
-    report.note(
-        f"{sum(seen)} of {len(seen)} photos show a face: the network sees {'faces' if most else 'whole photos'}"
-    )
-    return most
+    return sum(seen), len(seen)
 
 
 def _shows_face(path: Path) -> bool | None:
@@ -151,7 +158,7 @@ def prepare(
     split = tuple(before) or _divided(project, wanted, usable)
     labels = tuple(sorted({example.label for example in split}))
     dataset = Dataset(str(root), labels, split, datasets.fingerprint(split))
-    _require_enough(dataset)
+    require_enough(dataset)
     held = [(root / example.file, example.sha256) for example in split if example.part != "train"]
     resumed = time.perf_counter()
     measured, unmeasured = cache.get(held, exact(spec), report=report)
@@ -179,15 +186,15 @@ def _divided(
     project: Project, wanted: TrainSettings, usable: Sequence[tuple[Found, str, Pixels]]
 ) -> tuple[Example, ...]:
     """Photos, each with its sha256 and pixels, grouped and split."""
-    groups = _groups(project, [(item.file, sha256) for item, sha256, _ in usable], [seen for _, _, seen in usable])
+    groups = groups_of(project, [(item.file, sha256) for item, sha256, _ in usable], [seen for _, _, seen in usable])
     examples = [
         Example(item.file, item.label, sha256, group, item.part or "train")
         for (item, sha256, _), group in zip(usable, groups, strict=True)
     ]
-    return _split(project, wanted, examples, divided=any(item.part == "valid" for item, _, _ in usable))
+    return split_of(project, wanted, examples, divided=any(item.part == "valid" for item, _, _ in usable))
 
 
-def _groups(project: Project, photos: list[tuple[str, str]], pixels: list[Pixels]) -> list[str]:
+def groups_of(project: Project, photos: list[tuple[str, str]], pixels: list[Pixels]) -> list[str]:
     """One name for all copies of a photo: what the manifest says, or hashes that differ in a few bits."""
     known = Manifest(project.images).fold().files
     joined = similar.join([similar.look(seen) for seen in pixels])
@@ -203,7 +210,7 @@ def _groups(project: Project, photos: list[tuple[str, str]], pixels: list[Pixels
     return groups
 
 
-def _split(project: Project, wanted: TrainSettings, examples: list[Example], *, divided: bool) -> tuple[Example, ...]:
+def split_of(project: Project, wanted: TrainSettings, examples: list[Example], *, divided: bool) -> tuple[Example, ...]:
     """The folders' own division where there is one; else ours, in which no photo changes sides between runs."""
     if divided:
         return tuple(examples)
@@ -233,7 +240,8 @@ def _keep_for_tests(
     return rest, [replace(example, part="test") for example in divided if example.part == "valid"]
 
 
-def _require_enough(dataset: Dataset) -> None:
+def require_enough(dataset: Dataset) -> None:
+    """Raise NotReadyError unless each label has a photo on both sides of the split."""
     for label in dataset.labels:
         if dataset.count(label, "train") < 1 or dataset.count(label, "valid") < 1:
             raise NotReadyError(

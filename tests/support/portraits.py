@@ -6,11 +6,13 @@ import io
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageEnhance, ImageOps
 
 from lookalike.net import weights
 from lookalike.photos import faces
+from tests.support import draw
 
 HERE = bool(weights.find("yunet") and weights.find("sface"))
 needs_networks = pytest.mark.skipif(not HERE, reason="the networks for faces are not on this machine; see the Makefile")
@@ -54,3 +56,41 @@ def carried() -> Path:
     """The folder of the package that carries the networks for development; it has photos of people, too."""
     path = weights._packaged(weights.WEIGHTS["sface"])
     return path.parent.parent if path else Path()
+
+
+NAMES = {"ann": "Female_40_1_2_1", "bea": "Female_43_1_4", "cas": "Female_45_3_1"}  # photos of the package, one each
+
+
+@cache
+def face_of(name: str) -> Image.Image:
+    """The head of a person on one photo of the package, about 300 pixels wide."""
+    photo = Image.open(carried() / "unknowns" / f"{NAMES[name]}.jpg").convert("RGB")
+    find_faces()
+    face = faces.find(photo)[0]
+    wide, high = face.right - face.left, face.bottom - face.top
+    box = [face.left - wide, face.top - high, face.right + wide, face.bottom + high]
+    head = photo.crop(tuple(round(side) for side in box))
+    return head.resize((300, round(300 * head.height / head.width)), Image.Resampling.LANCZOS)
+
+
+def scene(seed: int, *names: str) -> Image.Image:
+    """A photo of these people side by side, the first one largest: drawn around the heads, no two scenes the same."""
+    random = np.random.default_rng(seed)
+    image = draw.photo("stripes" if seed % 2 else "circles", seed, (340 * max(1, len(names)), 420))
+    for number, name in enumerate(names):
+        head = face_of(name).rotate(float(random.uniform(-12, 12)), Image.Resampling.BICUBIC)
+        head = ImageOps.mirror(head) if random.random() < 0.5 else head
+        head = ImageEnhance.Brightness(head).enhance(float(random.uniform(0.7, 1.2)))
+        width = round((300 if number == 0 else 200) * random.uniform(0.85, 1))
+        head = head.resize((width, round(width * head.height / head.width)))
+        image.paste(head, (340 * number + int(random.integers(0, 40)), int(random.integers(0, 40))))
+    return image
+
+
+def people_folder(root: Path, counts: dict[str, int]) -> Path:
+    """Label folders with so many scenes of one person each."""
+    for place, (name, count) in enumerate(counts.items()):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            scene(100 * place + number, name).save(root / name / f"{number:02}.jpg", quality=92)
+    return root

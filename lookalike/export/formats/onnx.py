@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -21,6 +22,9 @@ class Onnx:
 
     def write(self, folder: Path, opened: OpenedRun) -> None:
         """Write model.onnx. Raises NotReadyError when it would do more than calculate."""
+        if opened.people:
+            shutil.copyfile(opened.folder / "model" / "model.onnx", folder / "model.onnx")
+            return
         from lookalike.bundle import onnxfile
         from lookalike.vision.onnx import to_onnx
 

@@ -30,7 +30,8 @@ TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493
 MAX_PIXELS = 50_000_000
 VANISHED = 250
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-DOUBTS = {"unlike": "this is unlike the photos it learnt from", "unlikely": "no label is likely enough"}
+DOUBTS = {"unlike": "this is unlike the photos it learnt from", "unlikely": "no label is likely enough",
+          "no-face": "no face was found"}  # fmt: skip
 
 
 class Classifier:
@@ -45,7 +46,7 @@ class Classifier:
         self.labels = self.about["labels"]
         self.session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
         self.face = None
-        if self.about["input"].get("crop") == "face":
+        if self.about["input"].get("crop", "none") != "none":
             self.face = onnxruntime.InferenceSession(folder / "face.onnx", providers=["CPUExecutionProvider"])
 
     def classify(self, photo: str | Path | bytes | Image.Image) -> dict[str, Any]:
@@ -55,9 +56,25 @@ class Classifier:
         and the reason are told; `said` puts it in words.
         """
         image = upright(photo)
+        if self.about["input"].get("crop") == "aligned":
+            return self.people(image)
         if self.face:
             image = face_of(image, self.face)
-        (p,), *more = self.session.run(None, {"image": fit(image, self.about["input"])[None]})
+        return self.answer(fit(image, self.about["input"]))
+
+    def people(self, image: Image.Image) -> dict[str, Any]:
+        """Every face, largest first; the photo is called what its surest known face is."""
+        found = faces_in(image, self.face)
+        faces = [{"box": face["box"], **self.answer(aligned(image, face["landmarks"]))} for face in found]
+        if not faces:
+            nobody = {"label": "neither", "probability": None, "reason": "no-face", "detail": DOUBTS["no-face"]}
+            return {**nobody, "known": False, "ranked": [], "probabilities": {}, "faces": []}
+        best = max(faces, key=lambda face: (face["known"], face["similarity"]))
+        return {**{key: value for key, value in best.items() if key != "box"}, "faces": faces}
+
+    def answer(self, pixels: np.ndarray) -> dict[str, Any]:
+        """The same for pixels as the network sees them."""
+        (p,), *more = self.session.run(None, {"image": pixels[None]})
         p = np.maximum(p, 1e-30) ** (1 / self.about.get("temperature", 1.0))
         ranked = sorted(zip(self.labels, (p / p.sum()).tolist(), strict=True), key=lambda pair: -pair[1])
         label, probability = ranked[0]
@@ -83,6 +100,8 @@ def said(answer: dict[str, Any]) -> str:
     """An answer as people read it."""
     if answer["known"]:
         return f"{answer['label']} {answer['probability']:.1%}"
+    if "closest" not in answer:
+        return str(answer["detail"])
     return f"not sure; closest is {answer['closest']}: {answer['detail']}"
 
 
@@ -142,7 +161,7 @@ def face_of(image: Image.Image, finder: onnxruntime.InferenceSession) -> Image.I
 
 
 def faces_in(image: Image.Image, finder: onnxruntime.InferenceSession) -> list[dict[str, Any]]:
-    """Box, score and five landmarks of each face, surest first: by YuNet, in the photo at 640 pixels."""
+    """Box, score and five landmarks of each face, largest first: by YuNet, in the photo at 640 pixels."""
     scale = min(1.0, 640 / max(image.size))
     width, height = (max(1, round(length * scale)) for length in image.size)
     narrow = image.resize((width, image.height), Image.Resampling.BILINEAR)
@@ -160,7 +179,7 @@ def faces_in(image: Image.Image, finder: onnxruntime.InferenceSession) -> list[d
     for face in kept:
         face["box"] = [place * (down if number % 2 else across) for number, place in enumerate(face["box"])]
         face["landmarks"] = [(x * across, y * down) for x, y in face["landmarks"]]
-    return kept
+    return sorted(kept, key=lambda face: -area(face["box"]))[:64]
 
 
 def cells(maps: dict[str, np.ndarray], stride: int, columns: int) -> Iterator[dict[str, Any]]:

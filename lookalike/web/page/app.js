@@ -15,7 +15,22 @@ function choose(blob) {
   find('thumbnail').hidden = false;
   find('invitation').hidden = true;
   find('answer').hidden = true;
+  drawBoxes([]);
   find('classify').disabled = !engine;
+}
+
+// The boxes of the faces over the photo, each with its name.
+function drawBoxes(faces) {
+  const { naturalWidth: across, naturalHeight: down } = find('thumbnail');
+  find('framed').querySelectorAll('.face').forEach((box) => box.remove());
+  for (const { box: [left, top, right, bottom], label, known } of faces) {
+    const box = document.createElement('span');
+    box.className = known ? 'face known' : 'face';
+    const places = { left: left / across, top: top / down, width: (right - left) / across, height: (bottom - top) / down };
+    for (const [side, share] of Object.entries(places)) box.style[side] = `${share * 100}%`;
+    box.appendChild(document.createElement('span')).textContent = label;
+    find('framed').append(box);
+  }
 }
 
 async function classify() {
@@ -35,15 +50,20 @@ async function classify() {
 function show(answer) {
   find('answer').hidden = false;
   find('bars').replaceChildren();
+  drawBoxes(answer.faces || []);
   if (!answer.label) {
     find('label').textContent = 'No answer';
     find('remark').textContent = [answer.reason, answer.detail].filter(Boolean).join(': ');
     return;
   }
-  find('label').textContent = answer.known ? answer.label : `Not sure; closest is ${answer.closest}`;
+  find('label').textContent = answer.known ? answer.label : unsure(answer);
   find('remark').textContent = answer.known ? '' : `${answer.detail}.`.replace(/^./, (letter) => letter.toUpperCase());
   const bars = answer.known ? answer.ranked.slice(0, 8) : [];
   find('bars').replaceChildren(...bars.map((label) => bar(label, answer.probabilities[label])));
+}
+
+function unsure(answer) {
+  return answer.closest ? `Not sure; closest is ${answer.closest}` : 'No face';
 }
 
 function bar(label, probability) {

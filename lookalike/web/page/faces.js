@@ -3,7 +3,7 @@
 // that know people want it, as in lookalike/photos/align.py.
 import { region, square } from './pixels.js';
 
-const [SIDE, SURE, OVERLAP, ROOM, STEP, MOST] = [640, 0.6, 0.3, 1.3, 32, 5000];
+const [SIDE, SURE, OVERLAP, ROOM, STEP, MOST, CROWD] = [640, 0.6, 0.3, 1.3, 32, 5000, 64];
 const ALIGNED = 112;
 const TEMPLATE = [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]];
 
@@ -42,7 +42,7 @@ export function faceFinder(ort, session) {
     const maps = await session.run({ input: new ort.Tensor('float32', planes, [1, 3, down, across]) });
     const found = [8, 16, 32].flatMap((stride) => cells(maps, stride, across / stride));
     const faces = distinct(found).map((face) => scaled(face, bitmap.width / width, bitmap.height / height));
-    return faces.sort((a, b) => area(b) - area(a));
+    return faces.sort((a, b) => area(b) - area(a)).slice(0, CROWD);
   };
 }
 

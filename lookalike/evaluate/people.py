@@ -1,0 +1,152 @@
+"""What is measured of a run on people: how many photos teach enough, folds, and how often a stranger gets a name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lookalike import metrics
+from lookalike.errors import NotReadyError
+from lookalike.evaluate import neither
+from lookalike.evaluate.answers import Answers
+from lookalike.people import head
+from lookalike.people.eyes import PhotoFaces, look, open_eyes
+from lookalike.people.identity import SAME
+from lookalike.project import dataset as datasets
+from lookalike.project.paths import Project
+from lookalike.project.records import Example, TrainedRun
+from lookalike.report import Reporter
+from lookalike.settings.fields import Settings, TrainSettings
+
+FEW = (1, 2, 5, 10, 20)
+DRAWS = 10
+CANNOT = (
+    "A face is told by what does not change from photo to photo. Twins, small children, faces from the side and faces "
+    "under about 30 pixels are not told apart reliably this way. A run on people holds numbers about their faces, "
+    "which are personal data: deleting its folder, the exported model and .cache/people.sqlite deletes them."
+)
+Row = tuple[Example, PhotoFaces]
+
+
+def seen_by(project: Project, settings: Settings, trained: TrainedRun, report: Reporter) -> list[Row]:
+    """The run's photos with what they show, but those kept for testing; readable ones only."""
+    split = datasets.read_examples(project.run_dir(trained.id) / "split.csv")
+    examples = [example for example in split if example.part != "test"]
+    used = settings.model_copy(update={"train": TrainSettings.model_validate(trained.settings)})
+    root = project.locate(trained.images)
+    shown, _ = look([(root / e.file, e.sha256) for e in examples], open_eyes(used, report), project.cache, report)
+    return [(example, seen) for example, seen in zip(examples, shown, strict=True) if seen is not None]
+
+
+def outcome(answers: Answers, limit: float | None) -> dict[str, Any]:
+    """Of the photos held back: rightly named, called "neither", wrongly named, without a face."""
+    assert answers.similarities is not None
+    faceless = answers.similarities <= -1
+    known = ~faceless & (answers.similarities >= (SAME if limit is None else limit))
+    right = answers.probabilities.argmax(axis=1) == answers.actual
+    return {
+        "right": int((known & right).sum()), "neither": int((~known & ~faceless).sum()),
+        "wrong": int((known & ~right).sum()), "no-face": int(faceless.sum()), "photos": len(right),
+    }  # fmt: skip
+
+
+def told_apart(answers: Answers, limit: float, others: Path | None, model: Path) -> dict[str, Any]:
+    """What the limit costs among the photos held back, and catches of photos of other people in a folder."""
+    from lookalike.bundle import bundle
+
+    assert answers.similarities is not None
+    lost = int((answers.similarities < limit).sum())
+    found = {"by": "similarity", "known": neither.share(lost, len(answers.similarities))}
+    return {**found, "others": neither.caught(others, bundle.load(model))} if others else found
+
+
+def strangers(rows: Sequence[Row], labels: tuple[str, ...], limit: float) -> dict[str, Any]:
+    """How often the faces chosen for other labels would be taken for a label's person; photos are those learnt from."""
+    learnt = [row for row in rows if row[0].part == "train"]
+    targets = np.array([labels.index(example.label) for example, _ in learnt])
+    found = head.identities([s.features for _, s in learnt], targets, [e.group for e, _ in learnt], len(labels))
+    cosines = []
+    for label, one in enumerate(found):
+        others = [other.mean for number, other in enumerate(found) if number != label and other is not None]
+        if one is None or not others:
+            continue
+        for place, face, cosine in zip(np.flatnonzero(targets == label), one.chosen, one.cosines, strict=True):
+            if cosine >= SAME:  # surely the label's person, so surely none of the others
+                cosines.append(float(max(learnt[int(place)][1].features[face] @ mean for mean in others)))
+    taken = sum(cosine >= limit for cosine in cosines)
+    return {**metrics.rate(taken, len(cosines)).to_json(), "highest": round(max(cosines, default=-1.0), 3)}
+
+
+def curve(rows: Sequence[Row], labels: tuple[str, ...]) -> list[dict[str, float]]:
+    """The share of photos named rightly, at the published limit, by a head that learnt from so many of each label."""
+    targets = np.array([labels.index(example.label) for example, _ in rows])
+    groups = np.array([example.group for example, _ in rows])
+    fewest = min(len(set(groups[targets == label])) for label in range(len(labels)))
+    points = []
+    for few in [count for count in FEW if count < fewest]:
+        shares = [_drawn(rows, targets, groups, few, len(labels), draw) for draw in range(DRAWS)]
+        points.append({"photos": few, "right": round(float(np.mean(shares)), 4), "least": round(min(shares), 4)})
+    return points
+
+
+def _drawn(rows: Sequence[Row], targets: np.ndarray, groups: np.ndarray, few: int, labels: int, seed: int) -> float:
+    random, learn = np.random.default_rng(seed), np.zeros(len(rows), bool)
+    for label in range(labels):
+        names = random.permutation(np.unique(groups[targets == label]))[:few]
+        learn |= np.isin(groups, names) & (targets == label)
+    return float(_right(rows, targets, groups, learn, labels)[0].mean())
+
+
+def _right(
+    rows: Sequence[Row], targets: np.ndarray, groups: np.ndarray, learn: np.ndarray, labels: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the photos not learnt from, which are named, and named rightly; and which are named at all."""
+    places = np.flatnonzero(learn)
+    made = head.learn([rows[int(i)][1].features for i in places], targets[places], groups[places].tolist(), labels)
+    held = np.flatnonzero(~learn & ~np.isin(groups, groups[learn]))
+    answers, similarities = made.photos([rows[int(i)][1].features for i in held])
+    named = similarities >= SAME
+    return (answers.argmax(axis=1) == targets[held]) & named, named
+
+
+def cross_validate(rows: Sequence[Row], labels: tuple[str, ...], folds: int, seed: int) -> dict[str, Any]:
+    """Photos named rightly by a head that never saw them or their copies, with the interval; and per fold.
+
+    Raises NotReadyError when a label has fewer groups of copies than there are folds.
+    """
+    targets = np.array([labels.index(example.label) for example, _ in rows])
+    groups = np.array([example.group for example, _ in rows])
+    fewest = min(len(set(groups[targets == label])) for label in range(len(labels)))
+    if fewest < folds:
+        raise NotReadyError(f"a label has {fewest} different photos, too few for {folds} folds", "use fewer --folds")
+    fold = np.zeros(len(rows), int)
+    for label in range(len(labels)):  # each label is dealt out by itself, so that each fold has some of it
+        own = targets == label
+        fold[own] = head.folds(groups[own].tolist(), folds, seed)
+    right, named, each = 0, 0, []
+    for number in range(folds):
+        good, known = _right(rows, targets, groups, fold != number, len(labels))
+        right, named = right + int(good.sum()), named + int(known.sum())
+        each.append(float(good.mean()))
+    return {
+        **metrics.rate(right, len(rows)).to_json(), "folds": folds, "each": each,
+        "neither": len(rows) - named, "wrong": named - right,
+    }  # fmt: skip
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The same for a person."""
+    said = []
+    if told := found.get("outcome"):
+        said.append(f"at similarity {found['limit']:.3f}: " + ", ".join(f"{told[name]} {name}" for name in told))
+    if "strangers" in found:
+        rate = found["strangers"]
+        said.append(
+            f"strangers: {rate['right']} of {rate['total']} faces of other labels would be taken for a label's person"
+        )
+    if points := found.get("curve"):
+        said.append("from few photos of each label: " + ", ".join(f"{p['photos']}: {p['right']:.3f}" for p in points))
+    return said

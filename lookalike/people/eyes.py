@@ -1,0 +1,185 @@
+"""Photos to faces with features, each photo looked at once: what was seen is kept by content."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from lookalike.errors import UnusablePhoto
+from lookalike.net import weights
+from lookalike.people import graph
+from lookalike.photos import align, faces, images
+from lookalike.report import Reporter
+from lookalike.settings.fields import Settings
+
+WITHOUT = "train as for other things with --recipe probe"
+LOOK = 64  # side of the small grey picture that copies are known by
+BATCH = 16
+VERSION = 1  # of what is kept; another one whenever the same photo would be seen otherwise
+_TABLE = "CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, faces TEXT, features BLOB, grey BLOB) WITHOUT ROWID"
+
+
+@dataclass(frozen=True)
+class PhotoFaces:
+    """What a photo shows: its faces, largest first, their features (faces, d) of length 1, and a small grey picture
+    (64, 64), uint8, of all of it. Width and height are those of the upright photo."""
+
+    faces: tuple[faces.Face, ...]
+    features: np.ndarray
+    grey: np.ndarray
+    width: int
+    height: int
+
+
+class Eyes:
+    """The network that knows faces: `model` as `graph.features` makes it, `name` for what is kept."""
+
+    def __init__(self, published: bytes, name: str) -> None:
+        from lookalike.bundle.bundle import open_session
+
+        self.model = graph.features(published, name)
+        self.size = self.model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
+        self.name = f"{VERSION}-{hashlib.sha256(published).hexdigest()[:16]}"
+        self._session = open_session(self.model.SerializeToString())
+
+    def features(self, aligned: Sequence[np.ndarray]) -> np.ndarray:
+        """Features (n, d) of aligned faces (112, 112, 3)."""
+        rows = [np.zeros((0, self.size), np.float32)]
+        for start in range(0, len(aligned), BATCH):
+            rows += self._session.run(None, {"image": np.stack(aligned[start : start + BATCH])})
+        return np.concatenate(rows)
+
+
+def open_eyes(settings: Settings, report: Reporter) -> Eyes:
+    """What finds faces and what knows them, made ready; `train.weights` may name another file for the second.
+
+    Raises ConfigError for a file that does not fit, NetworkError when one is nowhere to be had.
+    """
+    faces.require(settings.network, report)
+    given = Path(settings.train.weights)
+    if settings.train.weights not in ("auto", "none") and given.is_file():
+        return Eyes(given.read_bytes(), str(given))
+    network = settings.network
+    if settings.train.weights not in ("auto", "none"):
+        network = network.model_copy(update={"weights": given})
+    path = weights.get("sface", network, without=WITHOUT, report=report)
+    return Eyes(path.read_bytes(), str(path))
+
+
+def look(
+    photos: Sequence[tuple[Path, str]], eyes: Eyes, cache: Path, report: Reporter
+) -> tuple[list[PhotoFaces | None], dict[Path, UnusablePhoto]]:
+    """What each (path, sha256) shows, None where it can't be read, and why by path."""
+    faults: dict[Path, UnusablePhoto] = {}
+    with _Memory(cache, eyes.name) as memory:
+        known = {sha256: memory.recall(sha256, eyes.size) for _, sha256 in photos}
+        new = list({sha256: path for path, sha256 in photos if known[sha256] is None}.items())
+        with report.task("looking for faces", len(new)) as task:
+            for (sha256, path), found in zip(new, _look(new, eyes), strict=True):
+                if isinstance(found, UnusablePhoto):
+                    faults[path] = found
+                else:
+                    known[sha256] = found
+                    memory.keep(sha256, found)
+                task.advance()
+    return [known[sha256] for _, sha256 in photos], faults
+
+
+Cut = tuple[tuple[faces.Face, ...], list[np.ndarray], np.ndarray, tuple[int, int]]
+
+
+def _look(photos: Sequence[tuple[str, Path]], eyes: Eyes) -> Iterator[PhotoFaces | UnusablePhoto]:
+    """Photos are decoded and searched on all cores, a few ahead of the network that knows faces."""
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(photos), 8 * workers):
+            cuts = list(pool.map(_cut, (path for _, path in photos[start : start + 8 * workers])))
+            seen = eyes.features([face for cut in cuts if not isinstance(cut, UnusablePhoto) for face in cut[1]])
+            for cut in cuts:
+                if isinstance(cut, UnusablePhoto):
+                    yield cut
+                else:
+                    found, aligned, grey, (width, height) = cut
+                    yield PhotoFaces(found, seen[: len(aligned)], grey, width, height)
+                    seen = seen[len(aligned) :]
+
+
+def _cut(path: Path) -> Cut | UnusablePhoto:
+    """The faces of a photo, aligned, and its small grey picture."""
+    try:
+        photo = images.open_rgb(path)
+    except UnusablePhoto as error:
+        return error
+    found = tuple(faces.find(photo))
+    grey = np.asarray(photo.resize((LOOK, LOOK), Image.Resampling.BOX).convert("L"))
+    return found, [align.aligned(photo, face.landmarks) for face in found], grey, photo.size
+
+
+class _Memory:
+    """The store of one project. It only saves time: without room on the disk nothing is kept."""
+
+    def __init__(self, cache: Path, name: str) -> None:
+        self.name = name
+        self._store: Any = None
+        with contextlib.suppress(OSError, sqlite3.Error):
+            cache.mkdir(parents=True, exist_ok=True)
+            path = cache / "people.sqlite"
+            try:
+                self._store = _open(path)
+            except sqlite3.DatabaseError:
+                path.unlink(missing_ok=True)
+                self._store = _open(path)
+
+    def __enter__(self) -> _Memory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._store:
+            with contextlib.suppress(sqlite3.Error):
+                self._store.commit()
+            self._store.close()
+
+    def recall(self, sha256: str, size: int) -> PhotoFaces | None:
+        """What was seen in a photo."""
+        if not self._store:
+            return None
+        with contextlib.suppress(sqlite3.Error, ValueError, TypeError, KeyError):
+            key = f"{self.name}:{sha256}"
+            row = self._store.execute("SELECT faces, features, grey FROM seen WHERE key = ?", (key,)).fetchone()
+            if row:
+                width, height, *table = json.loads(row[0])
+                found = tuple(
+                    faces.Face(left, top, right, bottom, score, tuple((x, y) for x, y in landmarks))
+                    for left, top, right, bottom, score, landmarks in table
+                )
+                features = np.frombuffer(row[1], np.float32).reshape(len(found), size)
+                return PhotoFaces(found, features, np.frombuffer(row[2], np.uint8).reshape(LOOK, LOOK), width, height)
+        return None
+
+    def keep(self, sha256: str, seen: PhotoFaces) -> None:
+        """Remember it."""
+        if not self._store:
+            return
+        table = [[f.left, f.top, f.right, f.bottom, f.score, f.landmarks] for f in seen.faces]
+        row = (json.dumps([seen.width, seen.height, *table]), seen.features.tobytes(), seen.grey.tobytes())
+        with contextlib.suppress(sqlite3.Error):
+            self._store.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)", (f"{self.name}:{sha256}", *row))
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    store = sqlite3.connect(path, timeout=30)
+    store.execute("PRAGMA journal_mode = WAL")
+    store.execute("PRAGMA synchronous = NORMAL")
+    store.execute(_TABLE)
+    return store

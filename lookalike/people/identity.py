@@ -1,0 +1,90 @@
+"""The person whom the photos of a label share, although other people are in them and some show somebody else.
+
+Start from the face that most photos of the label have a likeness of; then, again and again, take of each photo the face
+nearest to the mean, and the mean of those that are near enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+SAME = 0.363  # cosine from which SFace takes two faces for one person: OpenCV's published limit, from LFW
+NEAR = 0.3
+ROUNDS = 5
+STARTS = 2000  # faces tried as a start, at most
+PERSON = 0.6  # share of a label's photos that must agree on one person
+APART = 0.6  # cosine between two labels' means from which they are the same person: two persons stay under 0.5
+
+
+@dataclass(frozen=True)
+class Identity:
+    """`mean` (d,) of length 1; of each photo the `chosen` face, -1 without any, and its cosine to the mean."""
+
+    mean: np.ndarray
+    chosen: tuple[int, ...]
+    cosines: tuple[float, ...]
+
+    @property
+    def agreement(self) -> float:
+        """The share of photos with a face that show this person."""
+        seen = [cosine for face, cosine in zip(self.chosen, self.cosines, strict=True) if face >= 0]
+        return sum(cosine >= SAME for cosine in seen) / len(seen) if seen else 0.0
+
+
+def identity(photos: Sequence[np.ndarray], groups: Sequence[str]) -> Identity | None:
+    """The person of photos whose faces have these features: (faces, d) each, largest face first. None without a face.
+
+    `groups` names copies of one photo alike: together they count once.
+    """
+    owners = np.repeat(np.arange(len(photos)), [len(faces) for faces in photos])
+    if not len(owners):
+        return None
+    seen = np.concatenate([faces for faces in photos if len(faces)])
+    mean = seen[_start(seen, np.unique(np.asarray(groups), return_inverse=True)[1][owners])]
+    for _ in range(ROUNDS):
+        chosen, cosines = _nearest(photos, mean)
+        near = [photos[number][face] for number, face in enumerate(chosen) if face >= 0 and cosines[number] >= NEAR]
+        if not near:
+            break
+        mean = np.sum(near, axis=0)
+        mean = mean / max(float(np.linalg.norm(mean)), 1e-12)
+    return Identity(mean, *_nearest(photos, mean))
+
+
+def _start(seen: np.ndarray, groups: np.ndarray) -> int:
+    """The face with a likeness in most groups; of several, the one that is most like them, then the first."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    tried = np.linspace(0, len(seen) - 1, min(len(seen), STARTS)).astype(int)
+    best = np.maximum.reduceat((seen[tried] @ seen[order].T), starts, axis=1)  # of each face with each group
+    alike = best >= SAME
+    score = alike.sum(axis=1) + np.round(np.where(alike, best, 0).mean(axis=1), 3)
+    return int(tried[score.argmax()])
+
+
+def _nearest(photos: Sequence[np.ndarray], mean: np.ndarray) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Of each photo the face nearest to the mean and its cosine; -1 and -1 without a face."""
+    rows = [faces @ mean if len(faces) else None for faces in photos]
+    chosen = tuple(-1 if row is None else int(row.argmax()) for row in rows)
+    return chosen, tuple(-1.0 if row is None else float(row.max()) for row in rows)
+
+
+def are_persons(identities: dict[str, Identity | None]) -> tuple[bool, str]:
+    """Whether every label is one person and each another, and if not, why in a few words."""
+    for label, found in identities.items():
+        if found is None or found.agreement < PERSON or found.agreement == 0.5:
+            return False, f"the photos of {label!r} do not show one person"
+    names = list(identities)
+    for number, one in enumerate(names):
+        for other in names[number + 1 :]:
+            if same_person(identities[one], identities[other]):
+                return False, f"{one!r} and {other!r} are the same person"
+    return True, ""
+
+
+def same_person(one: Identity | None, other: Identity | None) -> bool:
+    """Whether two labels show the same person."""
+    return one is not None and other is not None and float(one.mean @ other.mean) >= APART

@@ -1,0 +1,34 @@
+"""All the people of a photo: every face aligned, with its box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from lookalike.photos import align, faces, images
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Aligned faces (n, 112, 112, 3), uint8, largest first, and their boxes (left, top, right, bottom) in the photo."""
+
+    pixels: np.ndarray
+    boxes: tuple[Box, ...]
+
+
+def read(source: Path | bytes) -> Crowd:
+    """The faces of a photo. Raises UnusablePhoto when it can't be read."""
+    return crowd(images.open_rgb(source))
+
+
+def crowd(photo: Image.Image) -> Crowd:
+    """The faces of an upright RGB photo."""
+    found = faces.find(photo)
+    rows = [align.aligned(photo, face.landmarks) for face in found]
+    pixels = np.stack(rows) if rows else np.zeros((0, align.SIDE, align.SIDE, 3), np.uint8)
+    return Crowd(pixels, tuple((face.left, face.top, face.right, face.bottom) for face in found))

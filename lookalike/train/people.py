@@ -1,0 +1,164 @@
+"""Train on people: find each label's person. No torch, and seconds where that takes minutes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from lookalike import metrics
+from lookalike.errors import ConfigError, NetworkError, NotReadyError, UnusablePhoto
+from lookalike.files import sha256_file
+from lookalike.people import graph, head
+from lookalike.people.eyes import Eyes, PhotoFaces, look, open_eyes
+from lookalike.people.identity import SAME, are_persons, same_person
+from lookalike.photos.align import SIDE
+from lookalike.project import dataset as datasets
+from lookalike.project.layout import require_both_sides, require_labels
+from lookalike.project.paths import Project
+from lookalike.project.records import Dataset, Example, InputSpec
+from lookalike.project.walk import Walk
+from lookalike.report import Reporter
+from lookalike.settings.fields import Settings, TrainSettings
+from lookalike.train.prepare import MOST_SHOW, face_counts, groups_of, require_enough, split_of
+
+NETWORK = "sface"
+SPEC = InputSpec(SIDE, "squish", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "aligned")
+VERSIONS = ("lookalike", "onnxruntime", "pillow", "numpy")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a training on people ends with: its dataset and head, model.onnx, the answers to the photos held back as
+    rate and temperature, its history, and what could not be read."""
+
+    dataset: Dataset
+    head: head.Head
+    onnx: bytes
+    accuracy: dict[str, float]
+    temperature: float
+    history: tuple[dict[str, float], ...]
+    faults: dict[Path, UnusablePhoto]
+    seconds: dict[str, float]
+
+
+def train(project: Project, settings: Settings, found: Walk, report: Reporter, started: float) -> Made | None:
+    """Learn the labels' persons, or nothing where `auto` finds that the labels are none.
+
+    Raises NetworkError, with `--recipe people`, when a network is nowhere to be had.
+    """
+    wanted = settings.train
+    forced = wanted.recipe == "people"
+    if forced and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError("the recipe for people trains in one process", "leave out torchrun")
+    photos = [project.images / item.file for item in found.photos]
+    if not forced and not (_open_to_people(wanted) and _show_faces(photos)):
+        return None
+    try:
+        eyes = open_eyes(settings, report)
+    except (NetworkError, NotReadyError) as error:
+        if forced:
+            raise
+        report.note(f"people are not told apart by their faces: {error.message}; {error.hint}")
+        return None
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        hashes = list(pool.map(sha256_file, photos))
+    seen, faults = look(list(zip(photos, hashes, strict=True)), eyes, project.cache, report)
+    read = time.perf_counter()
+    dataset, by_sha256 = _divided(project, wanted, found, hashes, seen)
+    if not _persons(dataset, by_sha256, forced, report):
+        return None
+    return _learn(dataset, by_sha256, eyes, faults, {"pixels": read - started, "prepare": read - started}, started)
+
+
+def _open_to_people(wanted: TrainSettings) -> bool:
+    """Whether `auto` may choose: nothing was asked for that this recipe has no use for."""
+    usual = TrainSettings()
+    asked = any(getattr(wanted, name) != getattr(usual, name) for name in ("arch", "crop", "size", "weights", "budget"))
+    return wanted.recipe == "auto" and not asked and int(os.environ.get("WORLD_SIZE", "1")) == 1
+
+
+def _show_faces(photos: Sequence[Path]) -> bool:
+    shown, looked = face_counts(tuple(photos))
+    return bool(looked) and shown / looked > MOST_SHOW
+
+
+def _divided(
+    project: Project, wanted: TrainSettings, found: Walk, hashes: list[str], seen: list[PhotoFaces | None]
+) -> tuple[Dataset, dict[str, PhotoFaces]]:
+    """The split, as every training makes it, and what was seen by sha256."""
+    usable = [row for row in zip(found.photos, hashes, seen, strict=True) if row[2] is not None]
+    readable = replace(found, photos=tuple(item for item, _, _ in usable))
+    require_labels(readable)
+    require_both_sides(readable)
+    greys = [np.repeat(shown.grey[..., None], 3, axis=2) for _, _, shown in usable if shown]
+    groups = groups_of(project, [(item.file, sha256) for item, sha256, _ in usable], greys)
+    examples = [
+        Example(item.file, item.label, sha256, group, item.part or "train")
+        for (item, sha256, _), group in zip(usable, groups, strict=True)
+    ]
+    split = split_of(project, wanted, examples, divided=any(item.part == "valid" for item, _, _ in usable))
+    labels = tuple(sorted({example.label for example in split}))
+    dataset = Dataset(str(project.images), labels, split, datasets.fingerprint(split))
+    require_enough(dataset)
+    return dataset, {sha256: shown for _, sha256, shown in usable if shown}
+
+
+def _persons(dataset: Dataset, seen: dict[str, PhotoFaces], forced: bool, report: Reporter) -> bool:
+    """Whether the labels are persons, judged on the photos to learn from; told in a line."""
+    learnt = dataset.part("train")
+    targets = np.array([dataset.labels.index(example.label) for example in learnt])
+    photos, groups = [seen[example.sha256].features for example in learnt], [example.group for example in learnt]
+    found = dict(zip(dataset.labels, head.identities(photos, targets, groups, len(dataset.labels)), strict=True))
+    showing = sum(len(features) > 0 for features in photos)
+    told, why = are_persons(found)
+    if told:
+        report.note(f"{showing} of {len(photos)} photos show a face, and each label is a person: told apart by faces")
+    elif not forced:
+        report.note(f"photos show faces, but {why}; --recipe people would tell persons apart")
+    else:
+        for number, one in enumerate(dataset.labels):
+            for other in dataset.labels[number + 1 :]:
+                if same_person(found[one], found[other]):
+                    report.warn(f"{one!r} and {other!r} look like the same person")
+    if forced and not showing:
+        raise NotReadyError("no photo shows a face", "leave out --recipe people")
+    return told or forced
+
+
+def _learn(
+    dataset: Dataset, seen: dict[str, PhotoFaces], eyes: Eyes, faults: dict[Path, UnusablePhoto],
+    seconds: dict[str, float], started: float,
+) -> Made:  # fmt: skip
+    begun = time.perf_counter()
+    columns = {part: [seen[e.sha256].features for e in dataset.part(part)] for part in ("train", "valid")}
+    given = {part: np.array([dataset.labels.index(e.label) for e in dataset.part(part)]) for part in ("train", "valid")}
+    groups = [example.group for example in dataset.part("train")]
+    made = head.learn(columns["train"], given["train"], groups, len(dataset.labels))
+    answers, _ = made.photos(columns["valid"])
+    shown = np.array([len(features) > 0 for features in columns["valid"]])
+    right = (answers.argmax(axis=1) == given["valid"]) & shown
+    temperature = metrics.fit_temperature(answers[shown], given["valid"][shown])
+    scaled = metrics.at_temperature(answers, temperature)
+    loss = float(metrics.losses(scaled, given["valid"]).mean())
+    accuracy = metrics.rate(int(right.sum()), len(right))
+    onnx = graph.answering(eyes.model, made.means, made.weight, made.bias)
+    now = time.perf_counter()
+    row = {"epoch": 0, "valid_loss": loss, "accuracy": accuracy.value}
+    times = {**seconds, "fit": now - begun, "total": now - started}
+    return Made(dataset, made, onnx, accuracy.to_json(), temperature, (row,), faults, times)
+
+
+def versions() -> dict[str, str]:
+    """What the run was made with."""
+    return {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}}
+
+
+__all__ = ["NETWORK", "SAME", "SPEC", "Made", "train", "versions"]

@@ -1,0 +1,237 @@
+"""People are told apart by their faces: chosen for labels that are persons, without torch, the same everywhere."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+
+from lookalike.bundle import bundle
+from lookalike.cli import main
+from lookalike.errors import LookalikeError
+from lookalike.export import web
+from lookalike.people import head, identity
+from lookalike.project.paths import load_bundle
+from tests.conftest import Cli
+from tests.support import browser, draw, portraits
+from tests.support.servers import serving
+from tests.test_architecture import loaded_by
+from tests.test_export import load_standalone
+
+pytestmark = portraits.needs_networks
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project about two persons, trained, evaluated and exported as `who`; not written to by tests."""
+    root = tmp_path_factory.mktemp("people")
+    portraits.people_folder(root / "images", {"ann": 10, "bea": 10})
+    for command in (["train"], ["evaluate"], ["export", "--name", "who"]):
+        assert main([*command, "--project", str(root), "--quiet"]) == 0
+    return root
+
+
+@pytest.fixture
+def people(once: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(once, tmp_path, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """New photos: one known person, a stranger, a known person behind a larger stranger, and nobody."""
+    folder = tmp_path_factory.mktemp("photos")
+    made = {
+        "ann": portraits.scene(900, "ann"), "stranger": portraits.scene(901, "cas"),
+        "group": portraits.scene(902, "cas", "bea"), "nobody": draw.photo("circles", 903, (400, 300)),
+    }  # fmt: skip
+    for name, image in made.items():
+        image.save(folder / f"{name}.jpg", quality=92)
+    return {name: folder / f"{name}.jpg" for name in made}
+
+
+def run_of(project: Path) -> dict[str, object]:
+    return json.loads(sorted(project.glob("runs/*/run.json"))[-1].read_text())
+
+
+def test_labels_that_are_persons_are_told_apart_by_faces_without_torch(tmp_path: Path) -> None:
+    portraits.people_folder(tmp_path / "images", {"ann": 6, "bea": 6})
+    code = f"from lookalike.cli import main; assert main(['train', '--project', {str(tmp_path)!r}]) == 0"
+    assert not loaded_by(code) & {"torch", "torchvision", "fastai", "timm"}
+    run = run_of(tmp_path)
+    assert (run["recipe"], run["arch"], run["input"]["crop"]) == ("people", "sface", "aligned")  # type: ignore[index]
+
+
+def test_a_line_says_that_people_are_told_apart(cli: Cli, tmp_path: Path) -> None:
+    portraits.people_folder(tmp_path / "images", {"ann": 5, "bea": 5})
+    answer = cli("train")
+    assert answer.code == 0 and "told apart by faces" in answer.err and "accuracy 1.000" in answer.out
+
+
+@pytest.mark.parametrize("same", [("ann", "ann"), None])
+def test_labels_that_are_no_persons_go_the_usual_way(cli: Cli, tmp_path: Path, same: tuple[str, str] | None) -> None:
+    """Two halves of one person's photos; and labels that show everybody."""
+    for number in range(12):
+        label = ("one", "other")[number % 2]
+        name = "ann" if same else ("ann", "bea", "cas")[number // 2 % 3]
+        (tmp_path / "images" / label).mkdir(parents=True, exist_ok=True)
+        portraits.scene(number, name).save(tmp_path / "images" / label / f"{number}.jpg")
+    answer = cli("train", "--epochs", "0", "--size", "64")
+    assert answer.code == 0 and run_of(tmp_path)["recipe"] == "auto"
+    answer = cli("train", "--epochs", "0")
+    assert answer.code == 0 and run_of(tmp_path)["recipe"] == "auto"
+    assert ("same person" if same else "do not show one person") in answer.err
+
+
+def test_a_photo_is_called_what_its_surest_known_face_is(cli: Cli, people: Path, photos: dict[str, Path]) -> None:
+    data = cli("predict", *photos.values(), "--json").data
+    said = {Path(row["file"]).stem: row for row in data["predictions"]}
+    assert {name: row["label"] for name, row in said.items()} == {
+        "ann": "ann", "stranger": "neither", "group": "bea", "nobody": "neither"
+    }  # fmt: skip
+    assert said["nobody"]["reason"] == "no-face" and said["nobody"]["faces"] == []
+    assert [face["label"] for face in said["group"]["faces"]] == ["neither", "bea"]  # the largest is a stranger
+    left, top, right, bottom = said["group"]["faces"][1]["box"]
+    assert left > 340 and 0 < top < bottom < 420 and right < 680
+    assert said["group"]["similarity"] == said["group"]["faces"][1]["similarity"] > identity.SAME
+    assert data["counts"] == {"neither": 2, "ann": 1, "bea": 1} and data["unreadable"] == {}
+
+
+def test_a_photo_without_a_face_is_no_error(cli: Cli, people: Path, photos: dict[str, Path]) -> None:
+    answer = cli("predict", photos["nobody"])
+    assert answer.code == 0 and "no face was found" in answer.out
+
+
+def test_every_door_carries_the_faces(cli: Cli, people: Path, photos: dict[str, Path]) -> None:
+    names = [photos["group"], photos["nobody"]]
+    rows = list(csv.DictReader(io.StringIO(cli("predict", *names, "--csv").out)))
+    assert [face["label"] for face in json.loads(rows[0]["faces"])] == ["neither", "bea"]
+    assert (rows[1]["label"], rows[1]["reason"], rows[1]["faces"]) == ("neither", "no face was found", "[]")
+    lines = [json.loads(line) for line in cli("predict", *names, "--jsonl").out.splitlines()]
+    assert [len(line["faces"]) for line in lines] == [2, 0]
+    cli("predict", *photos.values(), "--sort-into", "sorted")
+    placed = {path.stem: path.parent.name for path in (people / "sorted").glob("*/*.jpg")}
+    assert placed == {"ann": "ann", "group": "bea", "stranger": "neither", "nobody": "neither"}
+
+
+def test_the_server_answers_for_every_face(people: Path, photos: dict[str, Path]) -> None:
+    with serving(people / "models" / "who") as server:
+        said = server.ask(photos["group"].read_bytes()).json()
+        nobody = server.ask(photos["nobody"].read_bytes())
+        assert said["label"] == "bea" and [face["label"] for face in said["faces"]] == ["neither", "bea"]
+        assert nobody.status_code == 200 and nobody.json()["reason"] == "no-face"
+        schema = requests.get(f"{server.address}/openapi.json", timeout=10).text
+        assert "faces" in schema
+
+
+def test_the_exported_program_answers_the_same(people: Path, photos: dict[str, Path]) -> None:
+    classifier = load_standalone().Classifier(people / "models" / "who")  # type: ignore[attr-defined]
+    model = bundle.load(people / "models" / "who")
+    for name, path in photos.items():
+        (ours,), theirs = model.predict([(name, path)]), classifier.classify(path)
+        assert theirs["label"] == (ours.label if ours.known else "neither"), name
+        assert [face["known"] for face in theirs["faces"]] == [face.known for face in ours.faces or ()]
+        for one, other in zip(theirs["faces"], ours.faces or (), strict=True):
+            assert one["box"] == pytest.approx(other.box, abs=1e-3)
+            assert one["probabilities"] == pytest.approx(dict(other.probabilities), abs=1e-5)
+
+
+@browser.needs_browser
+@pytest.mark.browser
+def test_the_page_answers_the_same_and_draws_the_boxes(people: Path, photos: dict[str, Path], tmp_path: Path) -> None:
+    model, folder = people / "models" / "who", tmp_path / "page"
+    folder.mkdir()
+    try:
+        web.write(folder, model, load_bundle(model))
+    except LookalikeError as error:
+        pytest.skip(f"no onnxruntime for browsers: {error.message}")
+    with browser.browser() as chromium, browser.hosted(tmp_path) as host:
+        page = browser.opened(chromium, f"{host}/page/")
+        for name, path in photos.items():
+            (ours,) = bundle.load(model).predict([(name, path)])
+            said = browser.ask(page, path)
+            if ours.known:
+                assert said["label"] == ours.label
+                assert said["probabilities"] == pytest.approx(dict(ours.probabilities), abs=1e-3)
+            else:
+                assert said["label"] == ("No face" if name == "nobody" else f"Not sure; closest is {ours.label}")
+            drawn = page.locator(".face > span").all_inner_texts()
+            assert drawn == [face.label if face.known else "neither" for face in ours.faces or ()], name
+        assert not any("Security" in line for line in page.logged)
+
+
+def test_the_evaluation_tells_what_happens_to_strangers(once: Path) -> None:
+    (path,) = once.glob("runs/*/evaluation.json")
+    found = json.loads(path.read_text())
+    assert found["min_similarity"] == identity.SAME
+    told = found["extra"]["people"]
+    assert told["outcome"]["right"] == told["outcome"]["photos"] == 4 and told["outcome"]["wrong"] == 0
+    assert told["strangers"]["total"] >= 12 and told["strangers"]["right"] == 0
+    assert [point["photos"] for point in told["curve"]] == [1, 2, 5]
+    assert "Twins" in (path.parent / "report" / "index.html").read_text()
+
+
+def test_folds_and_photos_of_others_are_measured_without_torch(people: Path, photos: dict[str, Path]) -> None:
+    (people / "others").mkdir()
+    shutil.copy(photos["stranger"], people / "others")
+    flags = ["evaluate", "--folds", "3", "--others", str(people / "others"), "--project", str(people)]
+    assert "torch" not in loaded_by(f"from lookalike.cli import main; assert main({flags!r}) == 0")
+    found = json.loads(next(iter(people.glob("runs/*/evaluation.json"))).read_text())["extra"]
+    assert found["folds"]["right"] == found["folds"]["total"] == 20 and found["folds"]["wrong"] == 0
+    assert found["neither"]["others"]["share"] == 1
+
+
+def test_two_runs_on_people_can_be_compared(cli: Cli, people: Path) -> None:
+    assert cli("train").code == 0
+    runs = sorted(path.parent.name for path in people.glob("runs/*/run.json"))
+    assert cli("compare", *runs, "--json").data["right"] == [4, 4]
+
+
+def test_what_was_seen_is_not_looked_at_again(cli: Cli, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lookalike.people import eyes
+
+    monkeypatch.setattr(eyes, "_cut", None)
+    assert cli("train").code == 0
+
+
+def test_other_forms_of_a_model_of_people_are_refused(cli: Cli, people: Path) -> None:
+    answer = cli("export", "--name", "again", "--format", "onnx,learner")
+    assert answer.code == 2 and "onnx only" in answer.err
+
+
+def unit(*rows: list[float]) -> np.ndarray:
+    table = np.array(rows, np.float32)
+    return table / np.linalg.norm(table, axis=1, keepdims=True)
+
+
+def test_the_identity_is_the_face_that_most_photos_share() -> None:
+    """One person, beside a larger stranger each time, and once somebody else alone."""
+    random = np.random.default_rng(0)
+    person, stranger = np.eye(16)[0], random.normal(size=(6, 16))
+    photos = [unit(stranger[k], person + 0.1 * random.normal(size=16)) for k in range(5)]
+    found = identity.identity([*photos, unit(stranger[5])], [str(k) for k in range(6)])
+    assert found and found.chosen[:5] == (1, 1, 1, 1, 1)
+    assert found.cosines[5] < identity.SAME and found.agreement == pytest.approx(5 / 6)
+
+
+def test_copies_of_a_photo_count_once() -> None:
+    random = np.random.default_rng(1)
+    other, person = unit(random.normal(size=16).tolist()), np.eye(16)[0]
+    photos = [other] * 5 + [unit(person + 0.1 * random.normal(size=16)) for _ in range(3)]
+    found = identity.identity(photos, ["copy"] * 5 + ["a", "b", "c"])
+    assert found and found.mean @ person > 0.9
+
+
+def test_a_fitted_layer_is_taken_only_where_means_name_wrongly() -> None:
+    random = np.random.default_rng(2)
+    photos = [unit((np.eye(8)[k % 2] + 0.1 * random.normal(size=8)).tolist()) for k in range(20)]
+    made = head.learn(photos, np.arange(20) % 2, [str(k) for k in range(20)], 2)
+    assert made.kind == "means"
+    answers, similarities = made.photos([*photos, np.zeros((0, 8), np.float32)])
+    assert (answers[:20].argmax(axis=1) == np.arange(20) % 2).all()
+    assert similarities[20] == -1 and answers[20].tolist() == [0.5, 0.5]
