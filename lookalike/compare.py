@@ -53,7 +53,7 @@ class CompareResult:
         }
 
     def show(self) -> Iterable[Block]:
-        """Both accuracies and the verdict."""
+        """Both runs' accuracy with its interval, then the verdict with its p-value."""
         rows = []
         for name, right in zip(self.runs, self.right, strict=True):
             share = metrics.rate(right, self.photos)

@@ -162,7 +162,7 @@ async def _photo(request: Request) -> tuple[str, bytes]:
 
 
 def openapi(labels: Iterable[str]) -> dict[str, Any]:
-    """The API in OpenAPI's words."""
+    """The description of the API at /openapi.json (OpenAPI 3.1)."""
     said: dict[str, Any] = {
         "type": "object",
         "required": ["file", "label", "probability", "known", "ranked", "probabilities"],
