@@ -63,7 +63,8 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> S
         desk = Desk(model, pool)
         app = web.RequestGuard(
             application(desk, token),
-            hosts=web.own_hosts(wanted.host, port),
+            hosts=web.own_hosts(wanted.host, port, wanted.allow_hosts),
+            flag="--allow-hosts",
             token=token,
             private=private,
             max_body=wanted.max_bytes,
