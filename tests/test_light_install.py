@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import draw, models
+from lookalike.net import weights
+from tests.support import draw, models, portraits
 
 REPOSITORY = Path(__file__).parent.parent
 MOST_BYTES = 250_000_000
@@ -20,6 +21,8 @@ MOST_BYTES = 250_000_000
 
 def run(*arguments: object, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if found := weights.find("sface"):
+        environment["LOOKALIKE_NETWORK_WEIGHTS"] = str(found.parent)
     done = subprocess.run(
         [str(argument) for argument in arguments],
         check=False, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300,
@@ -60,7 +63,7 @@ def test_it_is_small_and_has_no_torch(light: Path):
     assert sum(path.stat().st_size for path in files) < MOST_BYTES
     packages = {path.name for path in light.parent.parent.glob("lib/*/site-packages/*")}
     assert "onnxruntime" in packages
-    assert not packages & {"torch", "torchvision", "fastai", "timm", "onnx", "sklearn", "scipy", "matplotlib"}
+    assert not packages & {"torch", "torchvision", "fastai", "timm", "sklearn", "scipy", "matplotlib"}
 
 
 @pytest.mark.slow
@@ -80,6 +83,17 @@ def test_the_page_answers(light: Path, project: Path):
                 assert json.load(reply)["labels"] == ["circles", "stripes"]
         finally:
             server.terminate()
+
+
+@pytest.mark.slow
+@portraits.needs_networks
+def test_people_are_told_apart(light: Path, tmp_path: Path):
+    portraits.people_folder(tmp_path / "images", {"ann": 5, "bea": 5})
+    run(light, "train", cwd=tmp_path)
+    run(light, "export", "--name", "who", cwd=tmp_path)
+    portraits.scene(900, "ann").save(tmp_path / "new.jpg", quality=92)
+    answer = json.loads(run(light, "predict", "new.jpg", "--json", cwd=tmp_path).stdout)
+    assert answer["data"]["counts"] == {"ann": 1}
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -62,10 +63,11 @@ def nobody(labels: int) -> tuple[np.ndarray, float]:
 def learn(photos: Sequence[np.ndarray], targets: np.ndarray, groups: Sequence[str], labels: int) -> Head:
     """A head from the features of photos (faces, d), their labels as numbers (n,) and their groups of copies.
 
-    The fitted layer is only tried when the means name photos wrongly that they did not learn from.
+    The fitted layer is only tried when the means name photos wrongly that they did not learn from, and where
+    scikit-learn is installed: a light installation goes without it.
     """
     wrong = _wrong(photos, targets, groups, labels, "means")
-    if wrong and _wrong(photos, targets, groups, labels, "fitted") < wrong:
+    if wrong and find_spec("sklearn") and _wrong(photos, targets, groups, labels, "fitted") < wrong:
         return _learn(photos, targets, groups, labels, "fitted")
     return _learn(photos, targets, groups, labels, "means")
 
