@@ -143,7 +143,7 @@ class TrainSettings(Section):
     budget: Seconds | None = Field(
         None, description="time the whole command may take, e.g. 90s, 3m or 1h; the epochs are chosen to fit"
     )
-    cache_limit: int = Field(10_000, ge=0, description="megabytes of decoded photos to keep between runs")
+    cache_limit: int = Field(10_000, ge=0, description="megabytes of decoded photos that all commands may keep")
 
 
 class EvaluateSettings(Section):
