@@ -8,22 +8,24 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 
 def script() -> None:
     """The command, or the line that installs what it can't start without."""
+    from lookalike.console import Console, stand_in_for_closed_streams
+
+    stand_in_for_closed_streams()
+    _start_what_predict_waits_for(sys.argv[1:])
     try:
         from lookalike import cli
-        from lookalike.console import stand_in_for_closed_streams
     except ImportError as error:
-        from lookalike.console import Console
         from lookalike.errors import explained
 
         reason = explained(error)
         Console().error(reason)
         sys.exit(reason.exit_code)
-    stand_in_for_closed_streams()
     gc.set_threshold(200_000, 30, 30)  # searching for cycles while torch and fastai are loaded takes a quarter of it
     code = cli.main()
     if code == cli.STOPPED:
@@ -36,6 +38,14 @@ def script() -> None:
         _end_at_once(code)
     gc.freeze()  # searching everything for cycles before the end takes up to 0.1 s
     sys.exit(code)
+
+
+def _start_what_predict_waits_for(arguments: Sequence[str]) -> None:
+    """The process that will run the model takes as long to start as the command line itself does: both at once."""
+    if "predict" in arguments and "--help" not in arguments:
+        from lookalike.photos.decode import start_ahead
+
+        start_ahead("onnxruntime")
 
 
 def _end_at_once(code: int) -> NoReturn:

@@ -63,8 +63,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> S
         desk = Desk(model, pool)
         app = web.RequestGuard(
             application(desk, token),
-            hosts=web.own_hosts(wanted.host, port, wanted.allow_hosts),
-            flag="--allow-hosts",
+            hosts=web.own_hosts(wanted.host, port),
             token=token,
             private=private,
             max_body=wanted.max_bytes,
@@ -163,7 +162,7 @@ async def _photo(request: Request) -> tuple[str, bytes]:
 
 
 def openapi(labels: Iterable[str]) -> dict[str, Any]:
-    """The description of the API at /openapi.json (OpenAPI 3.1)."""
+    """The API in OpenAPI's words."""
     said: dict[str, Any] = {
         "type": "object",
         "required": ["file", "label", "probability", "known", "ranked", "probabilities"],

@@ -81,7 +81,7 @@ def test_a_server_answers_after_its_decoders_have_ended(tmp_path: Path) -> None:
     with serving(models.bundle(tmp_path / "toy"), "--jobs", "2") as server:
         assert server.ask(CIRCLES).status_code == 200
         children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-        assert len(children) == 2
+        assert len(children) == 3  # two that decode and one for the model
         for pid in children:
             os.kill(int(pid), signal.SIGKILL)
         assert [server.ask(CIRCLES).status_code for _ in range(4)] == [200] * 4
@@ -159,7 +159,10 @@ from lookalike.errors import UnusablePhoto
 from lookalike.photos.decode import Pool
 from lookalike.predict import watch
 watch.AGAIN_SECONDS, call, calls = 0.5, Pool.call, []
-Pool.call = lambda *a: UnusablePhoto("too-slow") if calls.append(1) or len(calls) < 3 else call(*a)
+def failing(self, function, item, **how):
+    first = function.endswith(":read_named") and (calls.append(1) or len(calls) < 3)
+    return UnusablePhoto("too-slow") if first else call(self, function, item, **how)
+Pool.call = failing
 sys.exit(main(["predict", "--watch", "drop", "--jsonl"]))
 """
 

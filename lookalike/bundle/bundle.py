@@ -9,9 +9,11 @@ description.py what a model.json may.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -19,7 +21,8 @@ import numpy as np
 
 from lookalike.bundle import crowds, onnxfile
 from lookalike.bundle.description import AGAIN, checksum_of, fault, require_sealed
-from lookalike.errors import NotReadyError, UnusablePhoto
+from lookalike.bundle.running import FACE, Session
+from lookalike.errors import NotReadyError, UnusablePhoto, in_words
 from lookalike.files import sha256_file, write_text
 from lookalike.project.paths import load_bundle
 from lookalike.project.records import Bundle, InputSpec, Prediction
@@ -27,7 +30,6 @@ from lookalike.project.records import Bundle, InputSpec, Prediction
 if TYPE_CHECKING:
     from lookalike.photos.crowd import Crowd
 
-FACE = "face.onnx"
 AGAIN_OLD = "run `lookalike train` again"
 SIMILARITY = "similarity"  # the name of the second output of models that know how alike a photo is to those learnt
 Pixels = Union[np.ndarray, "Crowd"]  # of a whole photo, or of all its faces
@@ -37,10 +39,12 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Reader:
-    """How a model's photos become pixels; `face` is the face detector it brings along, when it looks at faces."""
+    """How a model's photos become pixels; `face` is the face detector it brings along, when it looks at faces, and
+    `sha256` that of its bytes, where they are a stranger's."""
 
     spec: InputSpec
     face: Path | None = None
+    sha256: str = ""
 
     def read(self, source: Path | bytes) -> Pixels:
         """uint8 (size, size, 3), or all faces for a model of people. Raises UnusablePhoto."""
@@ -54,11 +58,22 @@ class Reader:
         return images.read(source, self.spec)
 
     def prepare(self) -> None:
-        """Let this process find faces with the model's own detector, for pixels read in other ways."""
+        """Let this process find faces with the model's own detector, for pixels read in other ways.
+
+        Raises NotReadyError when it is not one that only calculates, or not the one that was checked.
+        """
         if self.face:
             from lookalike.photos import faces
 
-            faces.use(self.face)
+            faces.use(_detector(self.face, self.sha256))
+
+
+@lru_cache(maxsize=4)
+def _detector(path: Path, sha256: str) -> bytes:
+    data = path.read_bytes()
+    if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+        raise NotReadyError(f"{path} has changed since it was checked", AGAIN)
+    return onnxfile.rewritten(data)
 
 
 class Model:
@@ -76,10 +91,7 @@ class Model:
 
         Raises NotReadyError when the model gives anything else.
         """
-        try:
-            raw, *told = self.session.run(None, {self._input: batch})
-        except Exception as error:  # whatever a model that loads can still do wrong
-            raise NotReadyError(f"the model cannot be run: {str(error).splitlines()[0]}", AGAIN) from None
+        raw, *told = self.session.run(None, {self._input: batch})
         if raw.shape != (len(batch), len(self.description.labels)):
             raise NotReadyError(f"the model answers with {raw.shape} numbers for {len(batch)} photos", AGAIN)
         if not np.isfinite(raw).all() or raw.min(initial=0) < 0 or np.abs(raw.sum(axis=1) - 1).max(initial=0) > 1e-3:
@@ -211,9 +223,11 @@ def load(folder: Path, *, threads: int = 0, threshold: float | None = None) -> M
     return opened(folder, check(folder, threshold), threads=threads)
 
 
-def opened(folder: Path, description: Bundle, *, threads: int = 0) -> Model:
-    """The model of a description that `check` gave. Raises NotReadyError."""
-    session = open_session((folder / "model.onnx").read_bytes(), threads=threads)
+def opened(folder: Path, description: Bundle, *, threads: int = 0, session: Session | None = None) -> Model:
+    """The model of a description that `check` gave; `session` when it is being opened already. Raises NotReadyError."""
+    session = session or Session(folder / "model.onnx", threads=threads)
+    if session.sha256 != description.files["model.onnx"]:
+        raise NotReadyError(f"{folder / 'model.onnx'} has changed since it was checked", AGAIN)
     if wrong := _misfit(session, description):
         raise NotReadyError(f"{folder / 'model.onnx'} does not fit its model.json: {wrong}", AGAIN)
     return Model(description, session, reader(folder, description))
@@ -222,12 +236,9 @@ def opened(folder: Path, description: Bundle, *, threads: int = 0) -> Model:
 def reader(folder: Path, description: Bundle) -> Reader:
     """How photos are read for the model of a description that `check` gave. Raises NotReadyError."""
     face = folder.resolve() / FACE if FACE in description.files else None
-    if face:
-        data = face.read_bytes()
-        onnxfile.inspect(data)
-        if b"kps_32" not in data:
-            raise NotReadyError(f"{face} finds faces in a way this lookalike no longer knows", AGAIN_OLD)
-    return Reader(description.input, face)
+    if face and b"kps_32" not in face.read_bytes():
+        raise NotReadyError(f"{face} finds faces in a way this lookalike no longer knows", AGAIN_OLD)
+    return Reader(description.input, face, description.files.get(FACE, ""))
 
 
 def open_session(model: bytes, *, threads: int = 0) -> Any:
@@ -235,7 +246,7 @@ def open_session(model: bytes, *, threads: int = 0) -> Any:
 
     Raises NotReadyError when it is not an ONNX model, or not one that only calculates.
     """
-    onnxfile.inspect(model)
+    known = onnxfile.rewritten(model)
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -245,9 +256,9 @@ def open_session(model: bytes, *, threads: int = 0) -> Any:
         "session.intra_op.allow_spinning", "0"
     )  # waiting threads leave the cores to decoders
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(known, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own kinds for each way a model can be broken
-        raise NotReadyError(f"this is not a usable ONNX model: {str(error).splitlines()[0]}", AGAIN) from None
+        raise NotReadyError(f"this is not a usable ONNX model: {in_words(error)}", AGAIN) from None
 
 
 def _misfit(session: Any, description: Bundle) -> str:

@@ -43,7 +43,7 @@ class Cleaning:
 
     @property
     def after(self) -> dict[str, int]:
-        """How many photos of each label would be left."""
+        """Photos left per label."""
         gone = Counter(finding.label for finding in self.aside)
         return {label: count - gone[label] for label, count in self.before.items()}
 

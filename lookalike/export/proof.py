@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from lookalike.bundle import bundle
+from lookalike.bundle.running import FACE
 from lookalike.errors import NotReadyError, QualityError, UnusablePhoto
 from lookalike.export import small
 from lookalike.export.formats.base import Format, Sample, Told
@@ -47,7 +48,7 @@ def prove(folder: Path, opened: OpenedRun, formats: Mapping[str, Format], wanted
     With `small`, model.onnx has its weights halved once it is proven; that may move answers, and how far is recorded.
     """
     spec, model = opened.run.input, folder / "model.onnx"
-    bundle.Reader(spec, folder / bundle.FACE if spec.crop != "none" else None).prepare()
+    bundle.Reader(spec, folder / FACE if spec.crop != "none" else None).prepare()
     read = [Sample(data, images.read(data, spec)) for _, data in photos(opened.photos, wanted.proof)]
     samples = [face for sample in read for face in _faces(sample, spec.size)] if opened.people else read
     if not samples:

@@ -46,7 +46,7 @@ class Lost:
 
 @dataclass(frozen=True)
 class Gathered:
-    """What a run of gather found, saved and passed over, label by label."""
+    """The outcome of a run."""
 
     kind: ClassVar[str] = "gathered"
     images: str

@@ -65,13 +65,13 @@ class _Fresh(HTTPConnectionPool):
 
 
 class Plain(HTTPConnection):
-    """An http connection whose answers are read as `FinalResponse`."""
+    """A connection for http."""
 
     response_class = FinalResponse
 
 
 class Secure(HTTPSConnection):
-    """The same with TLS."""
+    """A connection for https."""
 
     response_class = FinalResponse
 

@@ -17,7 +17,7 @@ _SIZE = struct.Struct("<Q")
 
 
 def send(pipe: IO[bytes], body: bytes) -> None:
-    """Write one message: its length in 8 bytes, then the body."""
+    """Write one message."""
     pipe.write(_SIZE.pack(len(body)))
     pipe.write(body)
     pipe.flush()
@@ -34,28 +34,34 @@ def receive(pipe: IO[bytes]) -> bytes:
     return body
 
 
-def main(memory: int) -> None:
-    """Answer requests until the parent closes the pipe; `memory` is how many bytes more may be mapped."""
+def main(loads: str) -> None:
+    """Answer requests until the parent closes the pipe.
+
+    The first message is how many bytes more may be mapped, once the module `loads` is there.
+    """
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)  # a library that prints must not break the pipe's order
-    import lookalike.photos.images  # noqa: F401 - loaded before memory is limited
-
-    _limit(memory)
-    send(answers, b"ready")
-    functions: dict[str, Callable[[Any], Any]] = {}
+    import_module(loads)
     with contextlib.suppress(EOFError, BrokenPipeError):
-        while True:
-            name, item, seconds = pickle.loads(receive(requests))  # noqa: S301 - from our own parent
-            with _at_most(seconds):
-                if name not in functions:
-                    module, _, attribute = name.partition(":")
-                    functions[name] = getattr(import_module(module), attribute)
-                answer = pickle.dumps(_answer(functions[name], item), pickle.HIGHEST_PROTOCOL)
-            send(answers, answer)
+        _limit(int(receive(requests)))
+        send(answers, b"ready")
+        _answer_all(requests, answers)
+
+
+def _answer_all(requests: IO[bytes], answers: IO[bytes]) -> None:
+    functions: dict[str, Callable[[Any], Any]] = {}
+    while True:
+        name, item, seconds = pickle.loads(receive(requests))  # noqa: S301 - from our own parent
+        with _at_most(seconds):
+            if name not in functions:
+                module, _, attribute = name.partition(":")
+                functions[name] = getattr(import_module(module), attribute)
+            answer = pickle.dumps(_answer(functions[name], item), pickle.HIGHEST_PROTOCOL)
+        send(answers, answer)
 
 
 @contextlib.contextmanager
@@ -99,4 +105,4 @@ def _limit(memory: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1])

@@ -60,12 +60,22 @@ class _Failed:
 
 
 class Pool:
-    """`jobs` children (by default one for each core), each limited to `seconds` a try and `memory` bytes."""
+    """`jobs` children (by default one for each core), each limited to `seconds` a try and `memory` bytes.
 
-    def __init__(self, jobs: int | None = None, *, seconds: float | None = None, memory: int = MEMORY) -> None:
+    Children load the module `loads` before their memory is limited.
+    """
+
+    def __init__(
+        self,
+        jobs: int | None = None,
+        *,
+        seconds: float | None = None,
+        memory: int = MEMORY,
+        loads: str = "lookalike.photos.images",
+    ) -> None:
         self.jobs = jobs or cores()
         self.seconds = seconds or SECONDS
-        self._children = [_Child(memory) for _ in range(self.jobs)]
+        self._children = [_Child(memory, loads) for _ in range(self.jobs)]
         self._free: queue.SimpleQueue[_Child] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(self.jobs, thread_name_prefix="decode")
         self._closed = threading.Event()
@@ -94,9 +104,13 @@ class Pool:
 
         The first ones are at work when this returns; from then on items are taken only as fast as answers are read.
         """
-        started = ((item, self._threads.submit(self.call, function, item)) for item in items)
+        started = ((item, self.submit(function, item)) for item in items)
         waiting = deque(islice(started, AHEAD * self.jobs))
         return self._in_order(waiting, started)
+
+    def submit(self, function: str, item: object, **how: Any) -> Future[Any]:
+        """The answer for one item, when it is there: what `call` returns or raises."""
+        return self._threads.submit(self.call, function, item, **how)
 
     @staticmethod
     def _in_order(waiting: deque[Started[Item]], more: Iterator[Started[Item]]) -> Iterator[tuple[Item, Any]]:
@@ -105,27 +119,31 @@ class Pool:
             yield item, answer.result()
             waiting.extend(islice(more, 1))
 
-    def call(self, function: str, item: object) -> Any:
-        """The answer for one item; waits for a free child. Raises NotReadyError when no child can be started."""
+    def call(self, function: str, item: object, *, seconds: float | None = None, again: bool = True) -> Any:
+        """The answer for one item; waits for a free child. Without `again`, no second child tries what one failed on.
+
+        Raises NotReadyError when no child can be started.
+        """
+        seconds = seconds or self.seconds
         child = self._free.get()
         try:
-            answer = self._try(child, function, item)
-            if isinstance(answer, _Failed | OutOfMemory) and not self._closed.is_set():
+            answer = self._try(child, function, item, seconds)
+            if again and isinstance(answer, _Failed | OutOfMemory) and not self._closed.is_set():
                 child.end()
-                answer = self._try(child, function, item)
+                answer = self._try(child, function, item, seconds)
             if self._closed.is_set() and isinstance(answer, _Failed):
                 return UnusablePhoto("stopped", "the run was stopped")
             return answer.fault if isinstance(answer, _Failed) else answer
         finally:
             self._free.put(child)
 
-    def _try(self, child: _Child, function: str, item: object) -> Any:
+    def _try(self, child: _Child, function: str, item: object, seconds: float) -> Any:
         try:
-            return child.ask(function, item, self.seconds)
+            return child.ask(function, item, seconds)
         except (OSError, EOFError, ValueError):  # the pipe broke: the child is gone
             how = child.end(wait=1)
             if child.late:
-                return _Failed(UnusablePhoto("too-slow", f"decoding took more than {self.seconds:g} seconds, twice"))
+                return _Failed(UnusablePhoto("too-slow", f"decoding took more than {seconds:g} seconds, twice"))
             return _Failed(UnusablePhoto("decoder-died", f"the decoder ended with {how}, twice"))
 
     def _kill_late(self) -> None:
@@ -137,8 +155,8 @@ class Pool:
 class _Child:
     """One child process and the pipe to it. Whoever asks finds it alive: a dead one is replaced first."""
 
-    def __init__(self, memory: int) -> None:
-        self.memory = memory
+    def __init__(self, memory: int, loads: str) -> None:
+        self.memory, self.loads = memory, loads
         self.late = False
         self._due: float | None = None
         self._guard = threading.Lock()
@@ -150,17 +168,11 @@ class _Child:
 
         Raises EOFError after `kill`, NotReadyError when the system allows no process.
         """
-        path = os.pathsep.join(dict.fromkeys(entry or str(os.getcwd()) for entry in sys.path))  # noqa: PTH109
-        environment = os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-P", "-m", "lookalike.photos.child", str(self.memory)]
-        pipe = subprocess.PIPE
         with self._guard:
             if self._closed:
                 raise EOFError
             try:
-                self._process = subprocess.Popen(
-                    command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment
-                )
+                self._process = _AHEAD.pop(self.loads, None) or _spawn(self.loads)
             except OSError as error:
                 why = f"no decoding process can be started: {error.strerror}"
                 raise NotReadyError(why, "close other programs and run this again") from None
@@ -194,17 +206,18 @@ class _Child:
             if not process or process.poll() is not None:
                 self.end()
                 process = self.start()
-            if process.stdin and process.stdout and (self._ready or self._becomes_ready(process.stdout)):
+            if process.stdin and process.stdout and (self._ready or self._becomes_ready(process.stdin, process.stdout)):
                 return process.stdin, process.stdout
             self.end()
-        importlib.import_module("lookalike.photos.images")  # raises ImportError, if a missing package is why
+        importlib.import_module(self.loads)  # raises ImportError, if a missing package is why
         raise NotReadyError("the decoding process does not start", "is the installation complete?")
 
-    def _becomes_ready(self, stdout: IO[bytes]) -> bool:
+    def _becomes_ready(self, stdin: IO[bytes], stdout: IO[bytes]) -> bool:
         try:
             with self._within(STARTING):
+                send(stdin, str(self.memory).encode())
                 receive(stdout)
-        except EOFError:
+        except (EOFError, OSError):
             return False
         self._ready = True
         return True
@@ -236,6 +249,25 @@ class _Child:
                     pipe.close()
         code = self._process.wait()
         return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+_AHEAD: dict[str, subprocess.Popen[bytes]] = {}
+
+
+def start_ahead(*loads: str) -> None:
+    """Start children for pools to come, one for each module to load, while this process has other things to load."""
+    for module in loads:
+        with contextlib.suppress(OSError):  # told when a pool needs it
+            _AHEAD[module] = _spawn(module)
+
+
+def _spawn(loads: str) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(dict.fromkeys(entry or str(os.getcwd()) for entry in sys.path))  # noqa: PTH109
+    environment = os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    environment["MALLOC_ARENA_MAX"] = "2"  # each thread's own would count against the limit though nothing is in it
+    command = [sys.executable, "-P", "-m", "lookalike.photos.child", loads]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment)
 
 
 def cores() -> int:

@@ -51,7 +51,7 @@ class Face:
 
     @property
     def area(self) -> float:
-        """Width times height of the box, in square pixels."""
+        """Square pixels."""
         return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
 
 

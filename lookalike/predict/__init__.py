@@ -1,15 +1,17 @@
 """Say what is on photos, with an exported model: one or a hundred thousand, in constant memory, without torch.
 
-The processes that decode start first and this one loads numpy and onnxruntime meanwhile: answers.py and what it needs
-are imported inside `run`.
+The processes that decode and that run the model start first and this one loads numpy meanwhile: answers.py and what
+it needs are imported inside `run`. One photo is decoded by the process that runs the model: another one costs more.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from lookalike.bundle import locate
+from lookalike.bundle.running import Session
 from lookalike.errors import ConfigError, Interrupted, NetworkError, NotReadyError
 from lookalike.photos.decode import Pool, cores
 from lookalike.predict import photos
@@ -32,16 +34,16 @@ def run(project: Project, settings: Settings, names: list[str], *, report: Repor
     folder = locate.locate(project, wanted.model)
     total = photos.count(names)
     jobs = min(wanted.jobs or cores(), total or 1) if total is not None and not wanted.watch else wanted.jobs
+    alone = total == 1 and not wanted.watch
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy is to start no threads: 60 ms for what is not used here
-    with Pool(jobs) as pool:
+    with Session(folder / "model.onnx") as session, nullcontext(session.pool) if alone else Pool(jobs) as pool:
         from lookalike.predict.answers import AnswerStream
 
-        answers = AnswerStream(folder, pool, settings, report)
+        answers = AnswerStream(folder, pool, session, settings, report)
         try:
             with (SILENT if total in (0, 1) else report).task("photos", total) as task:
-                for portion in photos.portions(names, answers.result.passed):
-                    for prediction in answers.of(portion):
-                        task.advance(status=prediction.reason)
+                for prediction in answers.of(photos.expand(names, answers.result.passed)):
+                    task.advance(status=prediction.reason)
             if names:
                 _check_any(answers.result, names)
             if wanted.watch:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lookalike.bundle import bundle
+from lookalike.bundle.running import Session
 from lookalike.errors import PASSING, NotReadyError
 from lookalike.photos.decode import Pool
 from lookalike.predict import output, pixels, watch
@@ -22,8 +23,8 @@ BATCH = 16
 class AnswerStream:
     """What happens to each answer: it is counted, printed and its photo sorted before the next one is asked for."""
 
-    def __init__(self, folder: Path, pool: Pool, settings: Settings, report: Reporter) -> None:
-        self.pool, self.settings, self.report = pool, settings, report
+    def __init__(self, folder: Path, pool: Pool, session: Session, settings: Settings, report: Reporter) -> None:
+        self.pool, self.session, self.settings, self.report = pool, session, settings, report
         wanted = settings.predict
         self.folder, self.description = folder, bundle.check(folder, wanted.threshold)
         self.reader = bundle.reader(folder, self.description)
@@ -36,7 +37,7 @@ class AnswerStream:
     @cached_property
     def model(self) -> bundle.Model:
         """Opened when first asked for, so that the first photos are decoded meanwhile. Raises NotReadyError."""
-        return bundle.opened(self.folder, self.description)
+        return bundle.opened(self.folder, self.description, session=self.session)
 
     def of(self, named: Iterable[Named]) -> Iterator[Prediction]:
         """Answer photo after photo, in order."""

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lookalike import plugins
-from lookalike.bundle.bundle import FACE, write_description
+from lookalike.bundle.bundle import write_description
+from lookalike.bundle.running import FACE
 from lookalike.errors import ConfigError
 from lookalike.files import write_bytes, write_json, write_rows
 from lookalike.photos import faces
@@ -57,7 +58,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
         require_labels(found)
         settings = settings.model_copy(update={"train": wanted})
         if not place.start and (made := _of_people(project, settings, found, report, started)):
-            return _leave(place, project, wanted, made, found, report)
+            return _leave(place, project, wanted, made, found)
         report.note(f"{found.summary()}; loading torch")
         with _Reading(project, settings, found, place, report) as reading:  # while torch is loaded: each takes seconds
             from lookalike.vision import distributed, weights
@@ -152,9 +153,7 @@ def _of_people(
     return people.train(project, settings, found, report, started)
 
 
-def _leave(
-    place: Place, project: Project, wanted: TrainSettings, made: people.Made, found: Walk, report: Reporter
-) -> TrainResult:
+def _leave(place: Place, project: Project, wanted: TrainSettings, made: people.Made, found: Walk) -> TrainResult:
     """The run of a training on people."""
     folder = place.folder
     place.begin(wanted, people.SPEC, made.dataset)
@@ -165,9 +164,6 @@ def _leave(
         images=project.keep(project.images), versions=people.versions(), history=made.history,
         counts=_counts(made.dataset), seconds=made.seconds,
     )  # fmt: skip
-    log = Logged(report, folder / LOG)
-    log.write(f"{people.NETWORK}, {done.head}, {len(made.dataset.part('train'))} photos to learn from")
-    log.write(f"accuracy {made.accuracy['value']:.3f} on photos held back, after {made.seconds['total']:.0f} s")
     made.head.save(folder / "weights.safetensors")
     _write(folder, done, made.onnx, {}, made.accuracy, made.temperature, people.SAME)
     place.end()

@@ -44,7 +44,50 @@ def pickles(canary: Path) -> dict[str, bytes]:
 
 def onnx_files(elsewhere: str) -> dict[str, bytes]:
     """ONNX models with something in them that a classifier has no business with."""
-    return {name: model.SerializeToString() for name, model in _models(elsewhere).items()}
+    found = {name: model.SerializeToString() for name, model in _models(elsewhere).items()}
+    return {**found, **_hidden_loops(), **{f"chance: {name}": _with_node(name).SerializeToString() for name in CHANCE}}
+
+
+CHANCE = ("RandomNormal", "RandomUniformLike", "Bernoulli", "Multinomial", "Scan", "ImageDecoder")
+
+
+def _hidden_loops() -> dict[str, bytes]:
+    """The endless loop with its body under a tag that programs read differently, or write in another way."""
+    whole, loop = _loop(), _loop().graph.node[0]
+    body = next(attribute for attribute in loop.attribute if attribute.name == "body")
+    inner = body.g.SerializeToString()
+    body.ClearField("g")
+    plain = body.SerializeToString()
+    del loop.attribute[:]
+    found = {}
+    for name, tag in {
+        "loop behind a high bit": _number(6 << 3 | 2 | 1 << 32), "loop behind a long tag": b"\xb2\x80\x00",
+        "loop behind the longest tag": b"\xb2\x80\x80\x80\x80\x80\x80\x80\x80\x00",
+    }.items():  # fmt: skip
+        node = loop.SerializeToString() + field(5, plain + tag + _number(len(inner)) + inner)
+        rest = onnx.GraphProto()
+        rest.CopyFrom(whole.graph)
+        del rest.node[:]
+        nodes = b"".join(field(1, part) for part in (node, *(n.SerializeToString() for n in whole.graph.node[1:])))
+        model = onnx.ModelProto()
+        model.CopyFrom(whole)
+        model.ClearField("graph")
+        found[name] = model.SerializeToString() + field(7, nodes + rest.SerializeToString())
+    return found
+
+
+def _number(value: int) -> bytes:
+    """A number as protobuf writes it."""
+    written = bytearray()
+    while value > 127:
+        written.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*written, value])
+
+
+def field(number: int, content: bytes) -> bytes:
+    """A field of a protobuf message."""
+    return _number(number << 3 | 2) + _number(len(content)) + content
 
 
 def _models(elsewhere: str) -> dict[str, onnx.ModelProto]:
@@ -61,6 +104,8 @@ def _models(elsewhere: str) -> dict[str, onnx.ModelProto]:
         "2^40 numbers": _huge_initializer(),
         "64 GiB made while loading": _huge_constant(),
         "64 GiB made while running": _huge_expand(),
+        "ends the process that divides": _division(),
+        "hours of work": _hours(),
         "newer opset": helper.make_model(warm_or_cold().graph, opset_imports=[helper.make_opsetid("", 999)]),
         "no nodes": helper.make_model(helper.make_graph([], "empty", [], [])),
     }
@@ -154,6 +199,38 @@ def _huge_expand() -> onnx.ModelProto:
     model.graph.node.insert(3, helper.make_node("Expand", ["logits", "shape"], ["bomb"]))
     model.graph.node.insert(4, helper.make_node("ReduceMean", ["bomb"], ["boom"], axes=[0], keepdims=0))
     model.graph.node[-1].input[0] = "boom"
+    return model
+
+
+def _division() -> onnx.ModelProto:
+    """The smallest whole number divided by -1, which the processor refuses; vectors of 16 photos would not trap."""
+    model = warm_or_cold()
+    for name, value in (("none", 0), ("smallest", -(2**31)), ("one less", -1)):
+        model.graph.initializer.append(numpy_helper.from_array(np.array([value], np.int32), name))
+    nodes = [
+        helper.make_node("Cast", ["logits"], ["whole"], to=TensorProto.INT32),
+        helper.make_node("Mul", ["whole", "none"], ["zeros"]),
+        helper.make_node("Add", ["zeros", "smallest"], ["lowest"]),
+        helper.make_node("Div", ["lowest", "one less"], ["bang"]),
+        helper.make_node("Cast", ["bang"], ["new logits"], to=TensorProto.FLOAT),
+    ]
+    return _before_the_end(model, nodes, "new logits")
+
+
+def _hours() -> onnx.ModelProto:
+    """Products of large matrices of constants, which are worked out while the model is opened."""
+    model = warm_or_cold()
+    model.graph.initializer.append(numpy_helper.from_array(np.array([12000, 12000], np.int64), "large"))
+    products = [helper.make_node("MatMul", [f"u{n}", "u0"], [f"u{n + 1}"]) for n in range(200)]
+    nodes = [helper.make_node("ConstantOfShape", ["large"], ["u0"]), *products]
+    nodes.append(helper.make_node("ReduceMean", ["u200"], ["mean"], keepdims=0))
+    return _before_the_end(model, [*nodes, helper.make_node("Add", ["logits", "mean"], ["sum"])], "sum")
+
+
+def _before_the_end(model: onnx.ModelProto, nodes: list[onnx.NodeProto], last: str) -> onnx.ModelProto:
+    end = model.graph.node.pop()
+    end.input[0] = last
+    model.graph.node.extend([*nodes, end])
     return model
 
 

@@ -8,11 +8,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from lookalike.bundle import bundle
+from lookalike.bundle import bundle, onnxfile, running
+from lookalike.bundle.bundle import write_description
 from lookalike.errors import NotReadyError, UnusablePhoto
 from lookalike.photos.decode import Pool
+from lookalike.project.paths import load_bundle
+from lookalike.project.records import InputSpec
 from tests.attacks import hostile
 from tests.conftest import Cli
 from tests.support import draw, models
@@ -50,12 +54,58 @@ def test_the_canary_would_sing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ONNX)
-def test_a_hostile_onnx_file_is_refused(cli: Cli, tmp_path: Path, photo: Path, kind: str) -> None:
+@pytest.mark.parametrize("place", ["stranger", "work/models/m"])
+def test_a_hostile_onnx_file_is_refused(
+    cli: Cli, tmp_path: Path, photo: Path, kind: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "OPENING_SECONDS", 4.0)
     (tmp_path / "work").mkdir()
-    folder = models.bundle(tmp_path / "stranger", hostile.onnx_files("weights.bin")[kind])
+    folder = models.bundle(tmp_path / place, hostile.onnx_files("weights.bin")[kind])
     (folder / "weights.bin").write_bytes(b"\0" * 24)
     answer = cli("predict", photo, "--model", folder, "--project", tmp_path / "work")
     assert answer.code == 3 and "Traceback" not in answer.err and len(answer.err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ONNX if "loop" in kind or "chance" in kind or "branch" in kind])
+def test_what_a_classifier_does_without_is_refused_before_it_is_opened(kind: str) -> None:
+    with pytest.raises(NotReadyError, match=r"loops or branches|do without|not an ONNX model"):
+        onnxfile.rewritten(hostile.onnx_files("weights.bin")[kind])
+
+
+def test_what_is_opened_is_only_what_was_understood() -> None:
+    plain = models.warm_or_cold().SerializeToString()
+    assert onnxfile.rewritten(plain + b"\xf2\x7f\x03odd") == plain  # a field that the format does not have
+
+
+@pytest.mark.parametrize("kind", ["ends the process that divides", "64 GiB made while running"])
+def test_a_model_that_ends_its_process_ends_neither_page_nor_evaluation(tmp_path: Path, kind: str) -> None:
+    model = bundle.load(models.bundle(tmp_path / "m", hostile.onnx_files("weights.bin")[kind]))
+    for count in (1, 1, 32)[: 2 if "divides" in kind else 3]:  # vectors of 32 divide without a trap
+        with pytest.raises(NotReadyError, match="cannot be run"):
+            model.probabilities(np.zeros((count, 64, 64, 3), np.uint8))
+
+
+def test_a_detector_of_faces_that_could_do_more_is_refused(cli: Cli, tmp_path: Path, photo: Path) -> None:
+    folder = models.bundle(tmp_path / "models" / "m", input=InputSpec(64, crop="face"))
+    (folder / "face.onnx").write_bytes(hostile.onnx_files("x")["endless loop"] + hostile.field(1000, b"kps_32"))
+    write_description(folder, load_bundle(folder), ["model.onnx", "face.onnx"])
+    answer = cli("predict", photo)
+    assert answer.code == 3 and "loops" in answer.err
+
+
+def test_a_detector_that_is_replaced_after_the_check_is_not_used(tmp_path: Path, photo: Path) -> None:
+    folder = models.bundle(tmp_path / "m")
+    (folder / "face.onnx").write_bytes(models.warm_or_cold().SerializeToString())
+    with pytest.raises(NotReadyError, match="changed since it was checked"):
+        bundle.Reader(InputSpec(64, crop="face"), folder / "face.onnx", "0" * 64).read(photo)
+
+
+def test_a_model_that_is_replaced_after_the_check_is_not_used(tmp_path: Path) -> None:
+    folder = models.bundle(tmp_path / "m")
+    about = bundle.check(folder)
+    (folder / "model.onnx").write_bytes(models.warm_or_cold().SerializeToString() + b"\xf2\x7f\x03odd")
+    with pytest.raises(NotReadyError, match="has changed since it was checked"):
+        bundle.opened(folder, about)
 
 
 @pytest.mark.parametrize("kind", hostile.misfits())

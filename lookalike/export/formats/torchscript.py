@@ -17,13 +17,13 @@ class TorchScript:
     files: ClassVar[Mapping[str, str]] = {"model.torchscript": "the network for libtorch"}
 
     def write(self, folder: Path, opened: OpenedRun) -> None:
-        """Write model.torchscript, which `torch.jit.load` runs without the code of the network."""
+        """Write model.torchscript."""
         from lookalike.vision.onnx import to_torchscript
 
         write_bytes(folder / "model.torchscript", to_torchscript(opened.network, opened.run.input))
 
     def ask(self, folder: Path, opened: OpenedRun, samples: Sequence[Sample]) -> Told:
-        """Probabilities as torch.jit computes them from model.torchscript on disk."""
+        """As torch.jit answers."""
         from lookalike.vision.onnx import ask_torchscript
 
         return Told(ask_torchscript(folder / "model.torchscript", [sample.pixels for sample in samples]))

@@ -27,12 +27,12 @@ async def predict(request: Request) -> JSONResponse:
 
 
 async def model(request: Request) -> JSONResponse:
-    """The model's description: labels, input size, measured accuracy."""
+    """What the model knows."""
     return JSONResponse(about)
 
 
 async def health(request: Request) -> JSONResponse:
-    """Answer 200 once the model is loaded, so that an orchestrator sends visitors only then."""
+    """For the container's health check."""
     return JSONResponse({"ok": True})
 
 

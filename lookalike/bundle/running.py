@@ -1,0 +1,139 @@
+"""Models are opened and run in a process of their own, with limits on time and memory: every model, ours too.
+
+A model is a program. It can loop, take all memory, end its process by a division, or meet a fault of the runtime, on
+some photos only and at some batch sizes only; no trial before it is used can tell. So this process never opens one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from lookalike.bundle import onnxfile
+from lookalike.errors import NotReadyError, in_words
+from lookalike.photos.decode import Pool
+
+if TYPE_CHECKING:
+    import numpy as np
+
+OPENING_SECONDS, PHOTO_SECONDS, BYTES_A_SECOND = 20.0, 5.0, 50_000_000
+"""For opening a model or running a batch, for each photo of the batch in addition, and for large models still more."""
+MEMORY, COPIES = 3_000_000_000, 5
+"""Bytes that any model may take, and how many times its own size a large one may take besides."""
+MOST_ANSWERED = 100_000_000
+FACE = "face.onnx"
+AGAIN = "run `lookalike export` again, or copy the model again"
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of a model, as onnxruntime describes it."""
+
+    name: str
+    type: str
+    shape: list[Any]
+
+
+class Session:
+    """A model in a limited process; it is being opened when this returns. Speaks like onnxruntime's InferenceSession.
+
+    `sha256` of the opened bytes lets the caller see that they are those it has checked. `pool` is the process, for
+    whoever has little else to do in one.
+    """
+
+    def __init__(self, model: Path, *, threads: int = 0) -> None:
+        onnxfile.require_packages()
+        self._model, self._threads = model.absolute(), threads
+        size = model.stat().st_size if model.is_file() else 0
+        self._seconds = OPENING_SECONDS + size / BYTES_A_SECOND
+        self.pool = Pool(1, memory=MEMORY + COPIES * size, loads="onnxruntime").__enter__()
+        self._end = weakref.finalize(self, self.pool.__exit__, None, None, None)
+        item = (self._model, threads)
+        self._opened = self.pool.submit("lookalike.bundle.running:describe", item, seconds=self._seconds, again=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        self._end()
+
+    def _ports(self) -> tuple[list[Port], list[Port], str]:
+        return tuple(_sound(self._opened.result()))
+
+    def get_inputs(self) -> list[Port]:
+        """What the model takes. Raises NotReadyError when it cannot be opened."""
+        return self._ports()[0]
+
+    def get_outputs(self) -> list[Port]:
+        """What it gives. Raises NotReadyError when it cannot be opened."""
+        return self._ports()[1]
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes that were opened. Raises NotReadyError when they could not be."""
+        return self._ports()[2]
+
+    def run(self, names: Sequence[str] | None, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs for one batch. Raises NotReadyError."""
+        (batch,) = inputs.values()
+        item = (self._model, self._threads, self.sha256, names, dict(inputs))
+        seconds = self._seconds + PHOTO_SECONDS * len(batch)
+        return list(_sound(self.pool.call("lookalike.bundle.running:answer", item, seconds=seconds, again=False)))
+
+
+def _sound(answer: Any) -> Any:
+    """What the process answered, unless that is why there is no answer. Raises NotReadyError."""
+    if isinstance(answer, (list, tuple)):
+        return answer
+    if isinstance(answer, str):
+        raise NotReadyError(answer, AGAIN)
+    raise NotReadyError("the model cannot be run: it ends its process, or takes too much time or memory", AGAIN)
+
+
+@lru_cache(maxsize=1)
+def _opened(model: Path, threads: int) -> tuple[Any, str]:
+    from lookalike.bundle.bundle import open_session
+
+    data = model.read_bytes()
+    return open_session(data, threads=threads), hashlib.sha256(data).hexdigest()
+
+
+def describe(item: tuple[Path, int]) -> tuple[list[Port], list[Port], str] | str:
+    """Open a model: its inputs, outputs and sha256, or what is wrong with it or the detector of faces beside it.
+
+    Runs in the limited process.
+    """
+    try:
+        session, sha256 = _opened(*item)
+        if (beside := item[0].with_name(FACE)).is_file():
+            onnxfile.inspect(beside.read_bytes())
+    except (NotReadyError, OSError) as error:
+        return str(error)
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    return *([Port(p.name, p.type, list(p.shape)) for p in ports] for ports in (inputs, outputs)), sha256  # type: ignore[return-value]
+
+
+def answer(item: tuple[Path, int, str, Sequence[str] | None, dict[str, Any]]) -> list[Any] | str:
+    """The outputs of a model for a batch, or what is wrong. Runs in the limited process, perhaps in a second one."""
+    model, threads, sha256, names, inputs = item
+    try:
+        session, found = _opened(model, threads)
+        if found != sha256:
+            return "the model has changed since it was opened"
+        outputs = session.run(names, inputs)
+    except (NotReadyError, OSError) as error:
+        return str(error)
+    except Exception as error:  # whatever a model that loads can still do wrong
+        return f"the model cannot be run: {in_words(error)}"
+    if sum(getattr(output, "nbytes", MOST_ANSWERED + 1) for output in outputs) > MOST_ANSWERED:
+        return "the model gives far more than probabilities"
+    return list(outputs)
