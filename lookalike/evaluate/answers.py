@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,11 @@ import numpy as np
 
 from lookalike.bundle.bundle import Model
 from lookalike.errors import NotReadyError
-from lookalike.evaluate.probing import sample
 from lookalike.files import sha256_file
 from lookalike.photos.cache import PixelCache, Pixels, exact
 from lookalike.project import dataset as datasets
 from lookalike.project.records import Example, TrainedRun
 from lookalike.report import Reporter
-
-LEARNT = 1000  # photos learnt from that are asked about too
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,7 @@ class Answers:
 
     `similarities` (n,) to the photos learnt from are None when the model doesn't tell them. `part` is `test` when
     photos were kept for nothing but this, else `valid`. `root` is the folder of the photos. `learnt` are similarities
-    and right labels of photos learnt from, when the network sees them as it would new ones.
+    and right labels of photos learnt from, each to the others, when the network sees them as it would new ones.
     """
 
     part: str
@@ -82,27 +78,18 @@ def collect(folder: Path, root: Path, trained: TrainedRun, model: Model, *, repo
         examples=tuple(example for example, _ in usable),
         probabilities=probabilities,
         similarities=similarities,
-        learnt=_learnt(examples, root, trained, model, cache, report),
+        learnt=_learnt(folder, trained),
         actual=actual,
         pixels={example.file: pixels for example, pixels in usable},
         unreadable=tuple({"file": str(path), "reason": reason} for path, reason in reasons.items()),
     )
 
 
-def _learnt(
-    examples: Sequence[Example], root: Path, trained: TrainedRun, model: Model, cache: PixelCache, report: Reporter
-) -> tuple[np.ndarray, np.ndarray]:
-    """Similarities and labels as numbers of some photos learnt from; none after fine-tuning, which drew them near."""
-    if trained.best_epoch or trained.input.crop == "aligned":  # of people, the limit is a published one
-        return np.zeros(0, np.float32), np.zeros(0, int)
-    some = sample([example for example in examples if example.part == "train"], LEARNT // len(trained.labels))
-    seen, _ = cache.get([(root / e.file, e.sha256) for e in some], exact(trained.input), report=report)
-    rows = [(trained.labels.index(e.label), pixels) for e, pixels in zip(some, seen, strict=True) if pixels is not None]
-    values = [model.ask(np.stack([p for _, p in rows[i : i + 32]]))[1] for i in range(0, len(rows), 32)]
-    told = [value for value in values if value is not None]
-    if not told:
-        return np.zeros(0, np.float32), np.zeros(0, int)
-    return np.concatenate(told), np.array([number for number, _ in rows])
+def _learnt(folder: Path, trained: TrainedRun) -> tuple[np.ndarray, np.ndarray]:
+    """Similarities and labels as numbers of the photos learnt from, where the training kept them."""
+    number = {label: index for index, label in enumerate(trained.labels)}
+    rows = [(value, number[label]) for label, value in datasets.read_similarities(folder) if label in number]
+    return np.array([value for value, _ in rows], np.float32), np.array([label for _, label in rows], int)
 
 
 def _fault(path: Path, sha256: str) -> str:

@@ -1,7 +1,8 @@
-"""When the answer is "neither": the limit that known photos seldom miss, and what that costs and catches."""
+"""When the answer is "not sure": the limit that known photos seldom miss, and what that costs and catches."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,18 @@ import numpy as np
 
 from lookalike import metrics
 from lookalike.bundle.bundle import Model
+from lookalike.errors import ConfigError, NotReadyError
 from lookalike.evaluate.answers import Answers
+from lookalike.project.walk import below
 
-LOST = 0.01  # share of a label's photos that may lie below where its limit starts from
-FURTHER = 1.2  # times as far from the median as that: photos to come vary more than those at hand
-ENOUGH = 20
+ENOUGH = 50  # photos that tell where the limit lies; held back ones alone where there is no similarity: 20
+ENOUGH_HELD = 20
 FOLDS = 5
+LOST = 0.01  # share of photos that the limit may turn away to begin with
+SPARED = 0.02  # share of one label's photos, however unlike the rest it is
+NEAREST, FARTHEST = 2.0, 3.0  # the limit's distance from the median, in distances of the lowest tenth from it
+FEW = 15  # with so many photos it lies twice as far as with endlessly many
+FURTHER = 1.2  # for probabilities: how much farther than the share LOST
 CANNOT = (
     "Only what looks unlike all the photos learnt from is told apart this way. What looks like them gets a label, and "
     "often a sure one: to a network of two people, a third person's face is still a face."
@@ -24,11 +31,8 @@ CANNOT = (
 def limits(answers: Answers, temperature: float) -> dict[str, Any]:
     """`min_similarity` for each label, or `threshold` for models that tell no similarity; None with too few photos.
 
-    Set on the photos held back and, where the network's features were not learnt from them, on those learnt from.
-    Measured on photos used for nothing: of 153 ants and bees 3 are turned away, of 41 athletes none, and with the
-    network as it comes of 125 handwritten digits 1 and of 480 drawn shapes 2. Of 118 photos of athletes shown to the
-    network of ants and bees it turns away 0.70 (with a limit 1.1 times as far 0.88, and more of the 153), of drawings
-    and digits 0.88 and more.
+    Set on similarities that chose nothing else: of the photos held back and, where the network did not learn to see
+    from them, of those learnt from, each to the means of the others. `make bench ONLY=neither` measures what it costs.
     """
     found = _limits(answers, temperature, np.full(len(answers.actual), True)) if _enough(answers) else None
     by_similarity = answers.similarities is not None
@@ -39,14 +43,15 @@ def limits(answers: Answers, temperature: float) -> dict[str, Any]:
 
 
 def _enough(answers: Answers) -> bool:
-    return len(answers.actual) >= ENOUGH
+    held = len(answers.actual)
+    return held >= ENOUGH_HELD if answers.similarities is None else held + len(answers.learnt[0]) >= ENOUGH
 
 
 def examine(answers: Answers, model: Model, others: Path | None) -> dict[str, Any]:
     """What the limits of `model` do: `known` is the share of held-back photos they cost, each judged by limits set
     without it, and `others` the share of photos of other things that they catch. Without limits, only `why`."""
     if not _enough(answers):
-        return {"why": f'{len(answers.actual)} photos held back are too few to tell when to answer "neither"'}
+        return {"why": f'{len(answers.actual)} photos held back are too few to tell when to answer "not sure"'}
     temperature = model.description.temperature
     values, said = _values(answers, temperature), answers.probabilities.argmax(axis=1)
     fold, lost = np.arange(len(values)) % FOLDS, 0
@@ -65,26 +70,59 @@ def _values(answers: Answers, temperature: float) -> np.ndarray:
 
 
 def _limits(answers: Answers, temperature: float, counted: np.ndarray) -> tuple[float, ...]:
-    """A limit for each label from the held-back photos `counted` (n,) and those learnt from; from the photos of all
-    labels where one has few."""
+    """A limit for each label, from the held-back photos `counted` (n,) and those learnt from."""
     values, labels = _values(answers, temperature)[counted], answers.actual[counted]
-    if answers.similarities is not None:
-        values = np.concatenate([values, answers.learnt[0]])
-        labels = np.concatenate([labels, answers.learnt[1]])
-    every = _limit(values)
-    own = [values[labels == number] for number in range(answers.probabilities.shape[1])]
-    return tuple(_limit(some) if len(some) >= ENOUGH else every for some in own)
+    number = answers.probabilities.shape[1]
+    if answers.similarities is None:
+        median, low = np.median(values), _lowest(values, LOST)
+        return (float(median - FURTHER * (median - low)),) * number
+    values = np.concatenate([values, answers.learnt[0]]).astype(float)
+    labels = np.concatenate([labels, answers.learnt[1]])
+    every = limit(values)
+    own = [_spared(values[labels == label], every) for label in range(number)]
+    return tuple(math.floor(max(-1.0, low) * 1e6) / 1e6 for low in own)
 
 
-def _limit(values: np.ndarray) -> float:
-    median, low = np.median(values), np.sort(values)[int(LOST * len(values))]
-    return round(float(max(-1.0, median - FURTHER * (median - low))), 6)
+def limit(values: np.ndarray) -> float:
+    """Where few known photos lie lower, from similarities (n,) of some.
+
+    It gives up the share LOST of them, but lies at least NEAREST times as far from the median as the lowest tenth, and
+    farther when there are few photos; at most FARTHEST times, as a mistake among them may lie anywhere.
+    """
+    median = float(np.median(values))
+    tenth = max(median - float(np.quantile(values, 0.1)), 1e-9)
+    nearest = min(FARTHEST, NEAREST * (1 + FEW / len(values)))
+    return median - tenth * float(np.clip((median - _lowest(values, LOST)) / tenth, nearest, FARTHEST))
+
+
+def _spared(own: np.ndarray, every: float) -> float:
+    """The limit of one label with similarities `own`: that of all, or lower where that would cost it more than SPARED.
+
+    A label without photos has that of all.
+    """
+    if not len(own):
+        return every
+    median = float(np.median(own))
+    farthest = median - FARTHEST * (median - float(np.quantile(own, 0.1)))
+    return min(every, max(_lowest(own, SPARED), farthest))
+
+
+def _lowest(values: np.ndarray, share: float) -> float:
+    """The value that the share of them lies below."""
+    return float(np.sort(values)[int(share * len(values))])
 
 
 def caught(folder: Path, model: Model) -> dict[str, float]:
-    """Of the photos of other things in `folder`, the share that `model` says "neither" to."""
-    photos = ((path.name, path) for path in sorted(folder.rglob("*")) if path.is_file())
+    """Of the photos of other things in `folder`, the share that `model` says "not sure" to.
+
+    Raises ConfigError when there is no such folder, NotReadyError when no photo in it can be read.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"--others {folder}: there is no such folder", "name a folder with photos of other things")
+    photos = ((item.file, folder / item.file) for item in below(folder) if not item.reason)
     known = [answer.known for answer in model.predict(photos) if not answer.reason]
+    if not known:
+        raise NotReadyError(f"no photo in {folder} can be read", "name a folder with photos of other things")
     return share(known.count(False), len(known))
 
 
@@ -99,7 +137,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     if why := found.get("why"):
         return [why]
     named = (("known", "photos of these labels"), ("others", "photos of other things"))
-    return [f'{name}: {_sentence(found[key])} answered with "neither"' for key, name in named if key in found]
+    return [f'{name}: {_sentence(found[key])} answered with "not sure"' for key, name in named if key in found]
 
 
 def _sentence(share: dict[str, float]) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from lookalike.errors import NotReadyError
 from lookalike.files import read_rows, write_rows
 from lookalike.project.records import Dataset, Example, Part
+
+SIMILARITIES = "similarities.csv"
 
 
 def fingerprint(examples: Iterable[Example]) -> str:
@@ -72,3 +74,18 @@ def read_examples(path: Path) -> tuple[Example, ...]:
         return tuple(map(Example.from_json, read_rows(path, ("file", "label", "sha256"))))
     except (OSError, ValueError, TypeError) as error:
         raise NotReadyError(f"{path} is missing or damaged: {error}", "run `lookalike train` again") from None
+
+
+def write_similarities(folder: Path, examples: Sequence[Example], values: Sequence[float]) -> None:
+    """Keep, beside a run's split, how alike each photo it learnt from is to the others it learnt from."""
+    rows = ((e.file, e.label, f"{value:.6f}") for e, value in zip(examples, values, strict=True))
+    write_rows(folder / SIMILARITIES, ("file", "label", "similarity"), rows)
+
+
+def read_similarities(folder: Path) -> list[tuple[str, float]]:
+    """Label and similarity of each photo that `write_similarities` kept; none where that was not done or is damaged."""
+    try:
+        rows = read_rows(folder / SIMILARITIES, ("label", "similarity"))
+        return [(row["label"], max(-1.0, min(1.0, float(row["similarity"])))) for row in rows]
+    except (OSError, ValueError):
+        return []

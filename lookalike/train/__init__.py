@@ -21,6 +21,7 @@ from lookalike.bundle.running import FACE
 from lookalike.errors import ConfigError
 from lookalike.files import write_bytes, write_json, write_rows
 from lookalike.photos import faces
+from lookalike.project import dataset as datasets
 from lookalike.project.layout import require_labels
 from lookalike.project.paths import Project
 from lookalike.project.records import Bundle, Dataset, InputSpec, Part, TrainedRun
@@ -135,6 +136,8 @@ def _train(
     done = _record(folder.name, project, wanted, prepared.dataset, spec, trained, seconds)
     if distributed.rank() == 0:
         model.save(trained.network, folder / model.WEIGHTS_FILE)
+        if trained.held_out is not None:
+            datasets.write_similarities(folder, prepared.dataset.part("train"), trained.held_out.tolist())
         _write(folder, done, onnx.to_onnx(trained.network, spec), trained.plan, accuracy, temperature)
         place.end()
     skipped = tuple((str(path.relative_to(project.images)), str(fault)) for path, fault in prepared.faults.items())

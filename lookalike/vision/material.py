@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -54,10 +55,15 @@ class Material:
 
 @dataclass(frozen=True)
 class Trained:
-    """A network ready to answer, how it came about, and the plan it was trained by."""
+    """A network ready to answer, how it came about, and the plan it was trained by.
+
+    `held_out` are the similarities of the photos learnt from as means.held_out tells them, where they are those of
+    photos that the network has not learnt to see.
+    """
 
     network: nn.Sequential
     head: str
     history: tuple[dict[str, float], ...]
     best_epoch: int
     plan: dict[str, Any] = field(default_factory=dict)
+    held_out: np.ndarray | None = None

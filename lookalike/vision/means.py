@@ -1,39 +1,85 @@
-"""How much like the photos learnt from a photo is: the angle between what the last layer sees of it and each label's
-mean of that.
+"""How much like the photos learnt from a photo is: the angle between what the last layer sees of it and the nearest
+of a few means of that.
 
 Probabilities always add up to one, so a photo of something else also gets a label, and often a sure one. Its features
-lie far from every label's mean all the same. Method: nearest class mean, T. Mensink et al., "Distance-Based Image
-Classification: Generalizing to New Classes at Near-Zero Cost", IEEE TPAMI 35, 2013; here with the cosine, and only to
-tell what is known from what is not.
+lie far from the means of all labels all the same. Method: nearest class multiple centroids, T. Mensink et al.,
+"Distance-Based Image Classification: Generalizing to New Classes at Near-Zero Cost", IEEE TPAMI 35, 2013; here with
+the cosine, and only to tell what is known from what is not. The photos of a label show it in several ways, so one mean
+lies between them, where other things lie too: on ants and bees, at a limit that gives up 0.013 of new photos of them,
+one mean catches 0.70 of photos of athletes, eight catch 0.94.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from lookalike.project.records import InputSpec
-from lookalike.vision.model import halves, normalise
+from lookalike.vision.model import halves, means_each, normalise
 
 SMALLEST = 1e-12  # in place of the length of a mean or of features that are all zero, whose similarity is 0
+PHOTOS = 5  # of a label for each of its means
+FEW = 2  # a mean of fewer photos is left out: what is unlike all else of its label may well be a mistake
+MOST = 500  # photos of a label that are looked at
+FOLDS = 5
 
 
 def fill(network: Any, seen: np.ndarray, targets: Sequence[int]) -> None:
-    """Keep each label's mean of the features `seen` (n, features) in the network, as its buffer `means`.
+    """Keep the means of the features `seen` (n, features) in the network, as its buffer `means`.
 
-    A label without photos keeps a mean of zeros.
+    Where a label needs fewer, the first one is repeated; of one without photos they are zeros.
     """
-    means = np.zeros((network[1][-1].out_features, seen.shape[1]), np.float32)
+    labels = network[1][-1].out_features
+    means = np.zeros((labels, means_each(labels), seen.shape[1]), np.float32)
     for label in set(targets):
-        means[label] = seen[np.asarray(targets) == label].mean(axis=0)
-    network.register_buffer("means", torch.from_numpy(means).to(next(network.parameters()).device))
+        found = _of_label(seen[np.asarray(targets) == label], means.shape[1])
+        means[label] = found[np.arange(means.shape[1]) % len(found)]
+    flat = torch.from_numpy(means.reshape(-1, seen.shape[1]))
+    network.register_buffer("means", flat.to(next(network.parameters()).device))
+
+
+def _of_label(seen: np.ndarray, most: int) -> np.ndarray:
+    """Means (at most `most`, features) of a label's features, by k-means on their directions."""
+    from sklearn.cluster import KMeans
+
+    seen = seen[:: -(-len(seen) // MOST)]
+    units = seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), SMALLEST)
+    clusters = max(1, min(most, len(seen) // PHOTOS))
+    if clusters == 1:
+        return units.mean(axis=0, keepdims=True)
+    with threadpool_limits(1):  # the same means on every number of cores
+        fitted = KMeans(clusters, n_init=2, random_state=0).fit(units)
+    sizes = np.bincount(fitted.labels_, minlength=clusters)
+    return np.asarray(fitted.cluster_centers_[sizes >= min(FEW, sizes.max())], np.float32)
+
+
+def held_out(seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int) -> np.ndarray:
+    """The similarity (n,) of each photo to the means of the others, five folds; copies of a photo share a fold.
+
+    It is that of a new photo only where the network did not learn its features `seen` from these very photos.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    most, similarities = means_each(labels), np.zeros(len(seen), np.float32)
+    folds = min(FOLDS, len(np.unique(groups)), int(np.bincount(targets).max()))
+    if folds < 2:
+        return similarities
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a label with fewer photos than folds is missing in some
+        sides = list(StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(seen, targets, groups))
+    for learn, hold in sides:
+        means = np.concatenate([_of_label(seen[learn][targets[learn] == label], most) for label in set(targets[learn])])
+        similarities[hold] = similarity(torch.from_numpy(seen[hold]), torch.from_numpy(means)).numpy()
+    return similarities
 
 
 def similarity(seen: torch.Tensor, means: torch.Tensor) -> torch.Tensor:
-    """The highest cosine (n,), float32, between features (n, features) and one of the means (labels, features)."""
+    """The highest cosine (n,), float32, between features (n, features) and one of the means (means, features)."""
     return (_unit(seen) @ _unit(means).T).amax(dim=1)
 
 

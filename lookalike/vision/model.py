@@ -22,6 +22,7 @@ from lookalike.vision import architectures, weights
 
 WEIGHTS_FILE = "weights.safetensors"
 EARLY_SHARE = 0.10
+MEANS, MOST_MEANS = 16, 256  # of one label, and of all labels together: they are part of the model
 
 
 def linear_head(features: int, labels: int, *, dropout: float = 0.0) -> nn.Sequential:
@@ -38,7 +39,7 @@ def build(
     """A network `nn.Sequential(body, head)` for photos of `size` pixels, and whether its body is pretrained.
 
     `head` is `linear` or `book` (fastai's own body and head). `source` says which weights fill the body, as in
-    weights.load_into. The buffer `means` (labels, features) of the network is all zeros until means.fill.
+    weights.load_into. The buffer `means` (means, features) of the network is all zeros until means.fill.
     """
     whole: Any = weights.create(arch)
     pretrained = weights.load_into(whole, arch, source, report)
@@ -49,7 +50,7 @@ def build(
     else:
         body, top = _as_the_book_does(whole, arch, labels)
     network = nn.Sequential(body, top)
-    network.register_buffer("means", torch.zeros(labels, top[-1].in_features))
+    network.register_buffer("means", torch.zeros(labels * means_each(labels), top[-1].in_features))
     return network, pretrained
 
 
@@ -70,6 +71,11 @@ def _as_the_book_does(whole: Any, arch: str, labels: int) -> tuple[Any, Any]:
     top = create_head(features, labels, pool=pool)
     apply_init(top, nn.init.kaiming_normal_)
     return body, top
+
+
+def means_each(labels: int) -> int:
+    """How many means of what it sees a network for so many labels keeps of each, see means.py."""
+    return max(1, min(MEANS, MOST_MEANS // labels))
 
 
 def halves(network: Any) -> tuple[nn.Sequential, nn.Sequential]:
@@ -121,7 +127,12 @@ def filled(run: TrainedRun, path: Path) -> nn.Sequential:
     """The network of a run with the weights in a file, ready to answer. Raises NotReadyError when they do not fit."""
     network, _ = build(run.arch, len(run.labels), head=run.head, size=run.input.size)
     try:
-        network.load_state_dict({"means": network.means, **load_file(path)})  # older runs have no means
+        state: dict[str, Any] = {
+            "means": network.means,
+            **load_file(path),
+        }  # the oldest runs have no means, older ones fewer
+        network.register_buffer("means", torch.zeros_like(state["means"]))
+        network.load_state_dict(state)
     except Exception as error:  # safetensors and torch each have their own kinds for a file that does not fit
         reason = str(error).splitlines()[0]
         raise NotReadyError(f"{path} is damaged: {reason}", "run `lookalike train` again") from None

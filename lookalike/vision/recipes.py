@@ -26,10 +26,10 @@ def linear_probe(material: Material) -> Trained:
     """The pretrained network as it is and one fitted linear layer: seconds."""
     network, _ = _built(material)
     network.to(material.device).to(memory_format=torch.channels_last)
-    _fit_probe(network, material)
+    alike = _fit_probe(network, material)
     loss, right = _measure(network, material)
     row = {"epoch": 0, "valid_loss": loss, "accuracy": right}
-    return Trained(network.cpu().eval(), "linear", (row,), 0)
+    return Trained(network.cpu().eval(), "linear", (row,), 0, held_out=alike)
 
 
 def auto(material: Material) -> Trained:
@@ -43,9 +43,9 @@ def auto(material: Material) -> Trained:
     torch.set_num_threads(distributed.threads())
     network.to(material.device).to(memory_format=torch.channels_last)
     best = Best(material.report)
-    kept = distributed.share(lambda: _kept(material))
+    kept, alike = distributed.share(lambda: _kept(material)), None
     if pretrained and not kept:
-        measured = distributed.share(lambda: _probed(network, material))
+        *measured, alike = distributed.share(lambda: _probed(network, material))
         distributed.same_weights(network)
         best.seed(network, *measured)
     early = model.early_layers(network[0]) if pretrained else []
@@ -62,8 +62,11 @@ def auto(material: Material) -> Trained:
         network.load_state_dict(best.state)
     if best.best_epoch or not pretrained:
         _learn_means(network, material)  # else they are there since the probe
+        alike = None
+    elif kept:
+        alike = distributed.share(lambda: _held_out(network, material))
     history = tuple(best.history)
-    return Trained(network.cpu().eval(), "linear", history, best.best_epoch, chosen.to_json())
+    return Trained(network.cpu().eval(), "linear", history, best.best_epoch, chosen.to_json(), alike)
 
 
 def _built(material: Material) -> tuple[nn.Sequential, bool]:
@@ -90,10 +93,11 @@ def held_back(trained: Trained, material: Material) -> np.ndarray:
     return answers
 
 
-def _probed(network: nn.Sequential, material: Material) -> tuple[float, float]:
-    """Loss and accuracy on the held-back photos of the linear probe, which is in the network's head from then on."""
-    _fit_probe(network, material)
-    return _measure(network, material)
+def _probed(network: nn.Sequential, material: Material) -> tuple[float, float, np.ndarray]:
+    """Loss and accuracy on the held-back photos of the linear probe, which is in the network's head from then on, and
+    what `_fit_probe` tells."""
+    alike = _fit_probe(network, material)
+    return *_measure(network, material), alike
 
 
 def _planned(
@@ -136,13 +140,23 @@ def book(material: Material) -> Trained:
     return Trained(learner.model.cpu().eval(), "book", tuple(best.history), best.best_epoch)
 
 
-def _fit_probe(network: nn.Sequential, material: Material) -> None:
-    """Fill the network's last layer with a linear probe of what its body sees."""
+def _fit_probe(network: nn.Sequential, material: Material) -> np.ndarray:
+    """Fill the network's last layer with a linear probe of what its body sees; how alike the photos learnt from are to
+    each other, (n,)."""
     seen = probe.features(network, material.spec, list(material.train))
     groups = np.unique(np.array(material.train_groups), return_inverse=True)[1]
-    fitted = probe.fit(seen, np.array(material.train_targets), groups, len(material.dataset.labels))
+    targets, labels = np.array(material.train_targets), len(material.dataset.labels)
+    fitted = probe.fit(seen, targets, groups, labels)
     fitted.into(network[1])
     means.fill(network, seen, material.train_targets)
+    return means.held_out(seen, targets, groups, labels)
+
+
+def _held_out(network: nn.Sequential, material: Material) -> np.ndarray:
+    """The last of `_fit_probe`, for a training that goes on after it."""
+    seen = probe.features(network.to(material.device), material.spec, list(material.train))
+    groups = np.unique(np.array(material.train_groups), return_inverse=True)[1]
+    return means.held_out(seen, np.array(material.train_targets), groups, len(material.dataset.labels))
 
 
 def _learn_means(network: nn.Sequential, material: Material) -> None:
