@@ -106,7 +106,8 @@ def _open_job(ctx: typer.Context, everywhere: dict[str, Any], typed: dict[str, d
     root = (everywhere["project"] or before.get("project") or Path()).expanduser()
     images = everywhere["images"] or before.get("images")
     settings = loading.load(root, os.environ, typed)
-    return Job(Project(root, images.expanduser() if images else None), settings, console)
+    project = Project(root, images.expanduser() if images else None, settings.train.cache_limit * 1_000_000)
+    return Job(project, settings, console)
 
 
 def _apply_modes(console: Console, given: dict[str, Any]) -> None:

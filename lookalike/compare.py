@@ -53,7 +53,7 @@ class CompareResult:
         }
 
     def show(self) -> Iterable[Block]:
-        """Both accuracies and the verdict."""
+        """Both runs' accuracy with its interval, then the verdict with its p-value."""
         rows = []
         for name, right in zip(self.runs, self.right, strict=True):
             share = metrics.rate(right, self.photos)
@@ -77,7 +77,7 @@ def run(project: Project, names: tuple[str, str], *, report: Reporter = SILENT) 
         {e.sha256: e for e in datasets.read_examples(folder / "split.csv") if e.part != "train"} for folder in folders
     ]
     shared = [held[0][sha256] for sha256 in sorted(held[0].keys() & held[1].keys())]
-    cache = PixelCache(project.cache / "pixels", 10_000_000_000)
+    cache = PixelCache(project)
     right: list[np.ndarray] = []
     usable = np.ones(len(shared), dtype=bool)
     for folder, trained in zip(folders, runs, strict=True):

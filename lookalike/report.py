@@ -31,7 +31,7 @@ Block = str | Table
 
 
 class Result(Protocol):
-    """What a command returns."""
+    """What a command returns: it can be shown to people and written as JSON."""
 
     kind: ClassVar[str]
 

@@ -63,7 +63,8 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> S
         desk = Desk(model, pool)
         app = web.RequestGuard(
             application(desk, token),
-            hosts=web.own_hosts(wanted.host, port),
+            hosts=web.own_hosts(wanted.host, port, wanted.allow_hosts),
+            flag="--allow-hosts",
             token=token,
             private=private,
             max_body=wanted.max_bytes,
@@ -162,7 +163,7 @@ async def _photo(request: Request) -> tuple[str, bytes]:
 
 
 def openapi(labels: Iterable[str]) -> dict[str, Any]:
-    """The API in OpenAPI's words."""
+    """The description of the API at /openapi.json (OpenAPI 3.1)."""
     said: dict[str, Any] = {
         "type": "object",
         "required": ["file", "label", "probability", "known", "ranked", "probabilities"],

@@ -54,7 +54,7 @@ class CsvWriter:
         self._writer = csv.writer(file, lineterminator=end)
 
     def row(self, cells: Iterable[object]) -> None:
-        """Write one row."""
+        """Write one row of cells as CSV; a cell that a spreadsheet would take for a formula is quoted."""
         self._writer.writerow(_FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell for cell in cells)
 
 

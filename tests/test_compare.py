@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Cli
-from tests.support import draw
-
-
-def run_name(cli: Cli, *flags: object) -> str:
-    return cli("train", "--size", 64, "--recipe", "probe", "--json", *flags).data["run"]["id"]
+from tests.support import models, runs
 
 
 def test_a_run_is_no_better_than_itself(cli: Cli, trained: Path):
@@ -19,14 +18,36 @@ def test_a_run_is_no_better_than_itself(cli: Cli, trained: Path):
     assert data["verdict"] == "no difference that chance would not explain"
 
 
-def test_a_network_that_knows_beats_one_that_guesses(cli: Cli, tmp_path: Path):
-    draw.folder(tmp_path / "images", {"circles": 80, "stripes": 80})
-    good = run_name(cli)
-    blind = run_name(cli, "--weights", "none")
-    data = cli("compare", blind, good, "--json").data
-    assert data["photos"] == 32
-    assert data["only_first"] + data["right"][1] - data["only_second"] == data["right"][0]
-    assert (data["verdict"] == f"{good} is better") == (data["p_value"] < 0.05)
+@pytest.fixture
+def two_runs(tmp_path: Path) -> Path:
+    """A project with a run r1 that is always right and a run r2 that is always wrong, on 6 photos held back."""
+    right = runs.untrained(tmp_path)
+    wrong = right.with_name("r2")
+    shutil.copytree(right, wrong)
+    (wrong / "run.json").write_text((right / "run.json").read_text().replace('"r1"', '"r2"'))
+    models.bundle(right / "model")
+    models.bundle(wrong / "model", models.warm_or_cold(liked=-1))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("photos", "p_value", "first", "second"),
+    [
+        (6, 2 / 2**6, "r1 is better", "r1 is better"),
+        (5, 2 / 2**5, "no difference that chance would not explain", "no difference that chance would not explain"),
+    ],
+)
+def test_a_run_is_better_when_chance_would_hardly_do_it(
+    cli: Cli, two_runs: Path, photos: int, p_value: float, first: str, second: str
+):
+    if photos == 5:
+        (two_runs / "images/circles/001.jpg").unlink()
+    data = cli("compare", "r1", "r2", "--json").data
+    told = {key: data[key] for key in ("photos", "right", "only_first", "only_second", "verdict")}
+    assert told == {"photos": photos, "right": [photos, 0], "only_first": photos, "only_second": 0, "verdict": first}
+    assert data["p_value"] == pytest.approx(p_value)
+    turned = cli("compare", "r2", "r1", "--json").data
+    assert (turned["right"], turned["only_second"], turned["verdict"]) == ([0, photos], photos, second)
 
 
 def test_an_unknown_run_names_the_known_ones(cli: Cli, trained: Path):

@@ -35,11 +35,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("package", "line", "command"),
     [
-        ("torch", "torch>=", "train --size 64"),
-        ("torchvision", "torchvision>=", "train --size 64"),
-        ("fastai", "fastai<", "train --size 64"),
-        ("timm", "timm<", "train --size 64"),
-        ("sklearn", "scikit-learn>=", "train --size 64"),
+        ("torch", "lookalike[train]", "train --size 64"),
+        ("torchvision", "lookalike[train]", "train --size 64"),
+        ("fastai", "lookalike[train]", "train --size 64"),
+        ("timm", "lookalike[train]", "train --size 64"),
+        ("sklearn", "lookalike[train]", "train --size 64"),
         ("onnxruntime", "onnxruntime>=", "predict images"),
         ("numpy", "numpy>=", "predict images"),
         ("PIL", "pillow>=", "clean --dry-run"),

@@ -219,6 +219,65 @@ def test_the_identity_is_the_face_that_most_photos_share() -> None:
     assert found.cosines[5] < identity.SAME and found.agreement == pytest.approx(5 / 6)
 
 
+@pytest.mark.parametrize("seed", [17, 113, 171])
+def test_the_identity_is_found_where_the_mean_of_all_faces_misleads(seed: int) -> None:
+    """Eight photos of a person who looks differently each time, among others; one look at them is not enough."""
+    random = np.random.default_rng(seed)
+    photos, right = [], []
+    for _ in range(8):
+        look = random.normal(size=16)
+        faces = [np.eye(16)[0] + 1.2 * look / np.linalg.norm(look), *(random.normal(size=16) for _ in range(2))]
+        order = random.permutation(3)
+        photos.append(unit(*(faces[place].tolist() for place in order)))
+        right.append(order.tolist().index(0))
+    everybody = unit(np.concatenate(photos).mean(axis=0).tolist())[0]
+    assert [int((faces @ everybody).argmax()) for faces in photos] != right
+    found = identity.identity(photos, list("abcdefgh"))
+    assert found and list(found.chosen) == right and len(found.means) == 1
+
+
+def test_of_a_single_photo_every_leading_face_may_be_meant(cli: Cli, tmp_path: Path) -> None:
+    """Ann beside Cas, as large as she: until a second photo tells, both are taken for her."""
+    portraits.people_folder(tmp_path / "images" / "train", {"bea": 2})
+    for part, seeds in (("train", [500]), ("valid", [501, 502])):
+        (tmp_path / "images" / part / "ann").mkdir(parents=True)
+        for seed in seeds:
+            names = ("cas", "ann") if part == "train" else ("ann",)
+            portraits.scene(seed, *names, alike=True).save(tmp_path / "images" / part / "ann" / f"{seed}.jpg")
+    portraits.people_folder(tmp_path / "images" / "valid", {"bea": 1})
+    answer = cli("train", "--recipe", "people")
+    assert answer.code == 0 and "accuracy 1.000" in answer.out
+    assert "2 faces are taken for 'ann'; another photo would tell" in answer.err
+    shutil.copy(tmp_path / "images" / "valid" / "ann" / "501.jpg", tmp_path / "images" / "train" / "ann")
+    assert "are taken for" not in cli("train", "--recipe", "people").err
+
+
+def test_faces_seen_before_a_kill_are_not_looked_at_again(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lookalike.people import eyes
+
+    portraits.people_folder(tmp_path / "images", {"ann": 20, "bea": 20})
+    looked: list[Path] = []
+    cut, keep = eyes._cut, eyes._Memory.keep
+    monkeypatch.setattr(eyes, "_cut", lambda path: looked.append(path) or cut(path))
+    with monkeypatch.context() as patch:
+
+        def killed(self: object, sha256: str, seen: object) -> None:
+            keep(self, sha256, seen)  # type: ignore[arg-type]
+            if len(looked) > 20:
+                raise SystemExit(9)
+
+        patch.setattr(eyes._Memory, "keep", killed)
+        patch.setattr(eyes._Memory, "__exit__", lambda *_: None)  # nothing is tidied up
+        with pytest.raises(SystemExit):
+            main(["train", "--project", str(tmp_path), "--quiet"])
+    before = len(looked)
+    answer = cli("train", "--resume")
+    assert answer.code == 0 and len(looked) - before < 40 - before + 17
+    assert "accuracy" in next(iter(tmp_path.glob("runs/*/train.log"))).read_text()
+
+
 def test_copies_of_a_photo_count_once() -> None:
     random = np.random.default_rng(1)
     other, person = unit(random.normal(size=16).tolist()), np.eye(16)[0]
@@ -230,7 +289,7 @@ def test_copies_of_a_photo_count_once() -> None:
 def test_a_fitted_layer_is_taken_only_where_means_name_wrongly() -> None:
     random = np.random.default_rng(2)
     photos = [unit((np.eye(8)[k % 2] + 0.1 * random.normal(size=8)).tolist()) for k in range(20)]
-    made = head.learn(photos, np.arange(20) % 2, [str(k) for k in range(20)], 2)
+    made = head.learn(head.Lesson(tuple(photos), np.arange(20) % 2, tuple(map(str, range(20))), (1,) * 20, 2))
     assert made.kind == "means"
     answers, similarities = made.photos([*photos, np.zeros((0, 8), np.float32)])
     assert (answers[:20].argmax(axis=1) == np.arange(20) % 2).all()

@@ -47,7 +47,10 @@ def test_each_photo_gets_its_label_and_all_probabilities(cli: Cli, here: Path) -
 
 def test_the_table_shows_photo_label_and_probability(cli: Cli, here: Path) -> None:
     out = cli("predict", "photos/c.jpg").out
-    assert ("photos/c.jpg" in out and "circles" in out and "99." in out) or "100.0%" in out
+    (row,) = cli("predict", "photos/c.jpg", "--json").data["predictions"]
+    (line,) = [line for line in out.splitlines() if "photos/c.jpg" in line]
+    best, other = (f"{row['probabilities'][label]:.1%}" for label in ("circles", "stripes"))
+    assert line.split() == ["photos/c.jpg", "circles", best, "stripes", other]
 
 
 def test_folders_patterns_and_addresses_can_be_mixed(cli: Cli, here: Path, site: str) -> None:
@@ -86,6 +89,21 @@ def test_a_dash_reads_a_list_from_standard_input(
 ) -> None:
     type_in(monkeypatch, separator.join(["photos/c.jpg", "photos/s.jpg", ""]).encode())
     assert cli("predict", "-", "--json").data["counts"] == {"circles": 1, "stripes": 1}
+
+
+@pytest.mark.parametrize("separator", ["\n", "\0"])
+def test_each_name_on_standard_input_is_answered_before_the_next_is_written(here: Path, separator: str) -> None:
+    command = [sys.executable, "-m", "lookalike", "predict", "-", "--jsonl"]
+    with subprocess.Popen(command, cwd=here, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin and process.stdout
+        for name, label in (("photos/c.jpg", "circles"), ("photos/s.jpg", "stripes"), ("photos/c.jpg", "circles")):
+            process.stdin.write(name + separator)
+            process.stdin.flush()
+            said = json.loads(process.stdout.readline())
+            assert (said["file"], said["label"]) == (name, label)
+        process.stdin.write("photos/s.jpg")  # the last line need not end
+        rest, _ = process.communicate(timeout=30)
+    assert json.loads(rest)["label"] == "stripes" and process.returncode == 0
 
 
 def test_a_dash_reads_a_photo_itself(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

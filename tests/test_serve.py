@@ -254,7 +254,20 @@ def test_a_taken_port_and_a_missing_model_are_explained(cli: Cli, tmp_path: Path
     assert cli("serve").code == 3
     models.bundle(tmp_path / "models" / "toy")
     answer = cli("serve", "--port", server.port)
-    assert answer.code == 2 and "--port 0" in answer.err
+    assert answer.code == 2 and "lookalike serve --port 0" in answer.err
+
+
+def test_a_server_behind_a_proxy_or_another_port_is_told_its_addresses(tmp_path: Path, server: Server) -> None:
+    refused = requests.post(f"{server.address}/api/predict", PHOTO, headers={"host": "Bears.example.org"}, timeout=10)
+    assert refused.status_code == 403 and refused.text.endswith("start it with --allow-hosts bears.example.org")
+    allowed = "bears.example.org,localhost:9000"
+    with servers.serving(models.bundle(tmp_path / "toy"), "--allow-hosts", allowed) as behind:
+        for host, scheme in (("bears.example.org", "https"), ("localhost:9000", "http")):
+            assert behind.ask(PHOTO, host=host, origin=f"{scheme}://{host}").status_code == 200
+        for host in ("localhost:9001", "bears.example.org:8000", "www.bears.example.org", "<b>"):
+            assert behind.ask(PHOTO, host=host).status_code == 403
+        assert behind.ask(PHOTO, origin="https://elsewhere.example.org").status_code == 403
+        assert "<b>" not in behind.ask(PHOTO, host="<b>").text
 
 
 def test_ctrl_c_ends_the_server_with_a_count(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class Cleaning:
 
     @property
     def after(self) -> dict[str, int]:
-        """Photos left per label."""
+        """How many photos of each label would be left."""
         gone = Counter(finding.label for finding in self.aside)
         return {label: count - gone[label] for label, count in self.before.items()}
 

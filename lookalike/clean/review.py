@@ -62,7 +62,7 @@ class Reviewed:
 def serve(project: Project, settings: Settings, *, report: Reporter) -> Reviewed:
     """Look at the set, then serve the page until Ctrl-C. Raises ConfigError when the port cannot be had."""
     wishes = settings.clean
-    sock = web.listen(wishes.host, wishes.port)
+    sock = web.listen(wishes.host, wishes.port, "lookalike clean --review")
     manifest = Manifest(project.images)
     with manifest.lock(), Memory(project.cache) as memory:
         state = aside.reconcile(project, manifest)

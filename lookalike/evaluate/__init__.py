@@ -38,7 +38,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     model.reader.prepare()
     as_trained = dataclasses.replace(model.description, temperature=1.0)
     plain = bundle.Model(as_trained, model.session, model.reader)
-    answers = collect(folder, project.locate(trained.images), trained, plain, report=report)
+    answers = collect(project, folder, trained, plain, report=report)
     evaluation = _evaluation(trained, answers, top=wanted.top)
     extra = honesty.examine(folder, trained, answers)
     limited = bundle.Model(_calibrated(model.description, evaluation), model.session, model.reader)

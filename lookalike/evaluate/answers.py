@@ -13,6 +13,7 @@ from lookalike.errors import NotReadyError
 from lookalike.files import sha256_file
 from lookalike.photos.cache import PixelCache, Pixels, exact
 from lookalike.project import dataset as datasets
+from lookalike.project.paths import Project
 from lookalike.project.records import Example, TrainedRun
 from lookalike.report import Reporter
 
@@ -50,15 +51,15 @@ class Answers:
         }
 
 
-def collect(folder: Path, root: Path, trained: TrainedRun, model: Model, *, report: Reporter) -> Answers:
+def collect(project: Project, folder: Path, trained: TrainedRun, model: Model, *, report: Reporter) -> Answers:
     """Ask the model about every held-back photo. Labels are matched by name, never by position.
 
     Raises NotReadyError when none of the photos is there any more.
     """
+    root, cache = project.locate(trained.images), PixelCache(project)
     examples = datasets.read_examples(folder / "split.csv")
     part = "test" if any(example.part == "test" for example in examples) else "valid"
     held = [example for example in examples if example.part == part]
-    cache = PixelCache(folder.parent.parent / ".cache" / "pixels", 10_000_000_000)
     places = [(root / example.file, example.sha256) for example in held]
     seen, faults = cache.get(places, exact(trained.input), report=report)
     gone = {path: fault for path, sha256 in places if (fault := _fault(path, sha256))}

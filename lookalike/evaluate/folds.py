@@ -69,7 +69,7 @@ def _photos(
     """The run's photos but those kept for testing, with pixels to train on and to measure on; readable ones only."""
     split = datasets.read_examples(project.run_dir(trained.id) / "split.csv")
     examples = [example for example in split if example.part != "test"]
-    cache = PixelCache(project.cache / "pixels", 10_000_000_000)
+    cache = PixelCache(project)
     places = [(root / example.file, example.sha256) for example in examples]
     room, _ = cache.get(places, roomy(trained.input, side), report=report)
     whole, _ = cache.get(places, exact(trained.input), report=report)

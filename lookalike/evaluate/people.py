@@ -22,7 +22,7 @@ from lookalike.report import Reporter
 from lookalike.settings.fields import Settings, TrainSettings
 
 FEW = (1, 2, 5, 10, 20)
-DRAWS = 10
+DRAWS = 20
 CANNOT = (
     "A face is told by what does not change from photo to photo. Twins, small children, faces from the side and faces "
     "under about 30 pixels are not told apart reliably this way. A run on people holds numbers about their faces, "
@@ -65,51 +65,51 @@ def told_apart(answers: Answers, limit: float, others: Path | None, model: Path)
 
 def strangers(rows: Sequence[Row], labels: tuple[str, ...], limit: float) -> dict[str, Any]:
     """How often the faces chosen for other labels would be taken for a label's person; photos are those learnt from."""
-    learnt = [row for row in rows if row[0].part == "train"]
-    targets = np.array([labels.index(example.label) for example, _ in learnt])
-    found = head.identities([s.features for _, s in learnt], targets, [e.group for e, _ in learnt], len(labels))
+    learnt = head.lesson([row for row in rows if row[0].part == "train"], labels)
+    found = head.identities(learnt)
     cosines = []
     for label, one in enumerate(found):
         others = [other.mean for number, other in enumerate(found) if number != label and other is not None]
         if one is None or not others:
             continue
-        for place, face, cosine in zip(np.flatnonzero(targets == label), one.chosen, one.cosines, strict=True):
+        for place, face, cosine in zip(np.flatnonzero(learnt.targets == label), one.chosen, one.cosines, strict=True):
             if cosine >= SAME:  # surely the label's person, so surely none of the others
-                cosines.append(float(max(learnt[int(place)][1].features[face] @ mean for mean in others)))
+                cosines.append(float(max(learnt.features[int(place)][face] @ mean for mean in others)))
     taken = sum(cosine >= limit for cosine in cosines)
     return {**metrics.rate(taken, len(cosines)).to_json(), "highest": round(max(cosines, default=-1.0), 3)}
 
 
 def curve(rows: Sequence[Row], labels: tuple[str, ...]) -> list[dict[str, float]]:
     """The share of photos named rightly, at the published limit, by a head that learnt from so many of each label."""
-    targets = np.array([labels.index(example.label) for example, _ in rows])
-    groups = np.array([example.group for example, _ in rows])
-    fewest = min(len(set(groups[targets == label])) for label in range(len(labels)))
+    lesson = head.lesson(rows, labels)
     points = []
-    for few in [count for count in FEW if count < fewest]:
-        shares = [_drawn(rows, targets, groups, few, len(labels), draw) for draw in range(DRAWS)]
+    for few in [count for count in FEW if count < _fewest(lesson)]:
+        shares = [_drawn(lesson, few, draw) for draw in range(DRAWS)]
         points.append({"photos": few, "right": round(float(np.mean(shares)), 4), "least": round(min(shares), 4)})
     return points
 
 
-def _drawn(rows: Sequence[Row], targets: np.ndarray, groups: np.ndarray, few: int, labels: int, seed: int) -> float:
-    random, learn = np.random.default_rng(seed), np.zeros(len(rows), bool)
-    for label in range(labels):
-        names = random.permutation(np.unique(groups[targets == label]))[:few]
-        learn |= np.isin(groups, names) & (targets == label)
-    return float(_right(rows, targets, groups, learn, labels)[0].mean())
+def _fewest(lesson: head.Lesson) -> int:
+    """Different photos of the label that has fewest."""
+    groups = np.array(lesson.groups)
+    return min(len(set(groups[lesson.targets == label])) for label in range(lesson.labels))
 
 
-def _right(
-    rows: Sequence[Row], targets: np.ndarray, groups: np.ndarray, learn: np.ndarray, labels: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of the photos not learnt from, which are named, and named rightly; and which are named at all."""
-    places = np.flatnonzero(learn)
-    made = head.learn([rows[int(i)][1].features for i in places], targets[places], groups[places].tolist(), labels)
-    held = np.flatnonzero(~learn & ~np.isin(groups, groups[learn]))
-    answers, similarities = made.photos([rows[int(i)][1].features for i in held])
+def _drawn(lesson: head.Lesson, few: int, seed: int) -> float:
+    random, learn, groups = np.random.default_rng(seed), np.zeros(len(lesson.groups), bool), np.array(lesson.groups)
+    for label in range(lesson.labels):
+        own = lesson.targets == label
+        learn |= own & np.isin(groups, random.permutation(np.unique(groups[own]))[:few])
+    return float(_right(lesson, learn)[0].mean())
+
+
+def _right(lesson: head.Lesson, learn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the photos that are no copies of those learnt from (n, bool), which are named rightly, and which at all."""
+    groups = np.array(lesson.groups)
+    held = lesson.some(np.flatnonzero(~learn & ~np.isin(groups, groups[learn])))
+    answers, similarities = head.learn(lesson.some(np.flatnonzero(learn))).photos(held.features)
     named = similarities >= SAME
-    return (answers.argmax(axis=1) == targets[held]) & named, named
+    return (answers.argmax(axis=1) == held.targets) & named, named
 
 
 def cross_validate(rows: Sequence[Row], labels: tuple[str, ...], folds: int, seed: int) -> dict[str, Any]:
@@ -117,18 +117,16 @@ def cross_validate(rows: Sequence[Row], labels: tuple[str, ...], folds: int, see
 
     Raises NotReadyError when a label has fewer groups of copies than there are folds.
     """
-    targets = np.array([labels.index(example.label) for example, _ in rows])
-    groups = np.array([example.group for example, _ in rows])
-    fewest = min(len(set(groups[targets == label])) for label in range(len(labels)))
-    if fewest < folds:
+    lesson = head.lesson(rows, labels)
+    if (fewest := _fewest(lesson)) < folds:
         raise NotReadyError(f"a label has {fewest} different photos, too few for {folds} folds", "use fewer --folds")
     fold = np.zeros(len(rows), int)
     for label in range(len(labels)):  # each label is dealt out by itself, so that each fold has some of it
-        own = targets == label
-        fold[own] = head.folds(groups[own].tolist(), folds, seed)
+        own = lesson.some(np.flatnonzero(lesson.targets == label))
+        fold[lesson.targets == label] = head.folds(own.groups, folds, seed)
     right, named, each = 0, 0, []
     for number in range(folds):
-        good, known = _right(rows, targets, groups, fold != number, len(labels))
+        good, known = _right(lesson, fold != number)
         right, named = right + int(good.sum()), named + int(known.sum())
         each.append(float(good.mean()))
     return {

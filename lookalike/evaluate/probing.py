@@ -101,7 +101,7 @@ def look(project: Project, trained: TrainedRun, *, report: Reporter) -> Probed:
     """The photos of a run, or a sample of them, with whole groups of copies; those that can't be read are left out."""
     split = datasets.read_examples(project.run_dir(trained.id) / "split.csv")
     examples = sample(split, MOST // len(trained.labels))
-    root, cache = project.locate(trained.images), PixelCache(project.cache / "pixels", 10_000_000_000)
+    root, cache = project.locate(trained.images), PixelCache(project)
     places = [(root / example.file, example.sha256) for example in examples]
     pixels, _ = cache.get(places, roomy(trained.input, round(trained.input.size * ROOM)), report=report)
     rows = [(example, seen) for example, seen in zip(examples, pixels, strict=True) if seen is not None]

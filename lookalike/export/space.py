@@ -35,7 +35,7 @@ class Space:
     section: ClassVar[type[Section] | None] = SpaceSettings
 
     def write(self, part: Path, model: Path, bundle: Bundle, settings: Settings) -> None:
-        """Fill `part` with a Space."""
+        """Fill the folder `part` with a Space: app.py, requirements.txt, README.md and the model."""
         if settings.of(SpaceSettings).gradio:
             copy_model(part, model)
             shutil.copyfile(STANDALONE / "gradio_app.py", part / "app.py")

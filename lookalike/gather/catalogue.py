@@ -41,7 +41,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All providers."""
+    """Every provider with what it asks for and, after --check, whether it answered."""
 
     kind: ClassVar[str] = "providers"
     entries: tuple[Entry, ...]
@@ -51,7 +51,7 @@ class Catalogue:
         return {"providers": [asdict(entry) for entry in self.entries]}
 
     def show(self) -> Iterable[Block]:
-        """One row for each."""
+        """A table with a row for each provider."""
         checked = any(entry.answer for entry in self.entries)
         columns = ("provider", "what", "key", *(("answer",) if checked else ()), "terms")
         rows = tuple((e.name, e.summary, _key(e), *((e.answer,) if checked else ()), e.terms) for e in self.entries)

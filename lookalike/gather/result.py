@@ -46,7 +46,7 @@ class Lost:
 
 @dataclass(frozen=True)
 class Gathered:
-    """The outcome of a run."""
+    """What a run of gather found, saved and passed over, label by label."""
 
     kind: ClassVar[str] = "gathered"
     images: str

@@ -145,7 +145,7 @@ class Gathering:
             self.search.outcomes[candidate.provider, label].saved += 1
 
     def result(self, files: dict[str, str]) -> Gathered:
-        """What was done so far."""
+        """Counts so far, also when the run is stopped in the middle."""
         providers = self.search.providers if self.search else []
         return Gathered(
             images=str(self.project.images),

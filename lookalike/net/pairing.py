@@ -65,13 +65,13 @@ class _Fresh(HTTPConnectionPool):
 
 
 class Plain(HTTPConnection):
-    """A connection for http."""
+    """An http connection whose answers are read as `FinalResponse`."""
 
     response_class = FinalResponse
 
 
 class Secure(HTTPSConnection):
-    """A connection for https."""
+    """The same with TLS."""
 
     response_class = FinalResponse
 

@@ -26,20 +26,36 @@ from lookalike.settings.fields import Settings
 WITHOUT = "train as for other things with --recipe probe"
 LOOK = 64  # side of the small grey picture that copies are known by
 BATCH = 16
-VERSION = 1  # of what is kept; another one whenever the same photo would be seen otherwise
+CLEAR = 0.8
+LEADING = 0.5  # of the area of the first face
+VERSION = 2  # of what is kept; another one whenever the same photo would be seen otherwise
 _TABLE = "CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, faces TEXT, features BLOB, grey BLOB) WITHOUT ROWID"
 
 
 @dataclass(frozen=True)
 class PhotoFaces:
-    """What a photo shows: its faces, largest first, their features (faces, d) of length 1, and a small grey picture
-    (64, 64), uint8, of all of it. Width and height are those of the upright photo."""
+    """What a photo shows: its faces, clear ones first and of those the largest, their features (faces, d) of length 1,
+    and a small grey picture (64, 64), uint8, of all of it. Width and height are those of the upright photo."""
 
     faces: tuple[faces.Face, ...]
     features: np.ndarray
     grey: np.ndarray
     width: int
     height: int
+
+    @property
+    def leading(self) -> int:
+        """How many of the faces the photo may be about: the first and those that are about as large and as clear."""
+        if not self.faces:
+            return 0
+        first = self.faces[0]
+        alike = [is_clear(face) == is_clear(first) and face.area >= LEADING * first.area for face in self.faces]
+        return ([*alike, False]).index(False)
+
+
+def is_clear(face: faces.Face) -> bool:
+    """Whether the finder is sure: of a face hidden, blurred or turned away it is not."""
+    return face.score >= CLEAR
 
 
 class Eyes:
@@ -91,7 +107,7 @@ def look(
                     faults[path] = found
                 else:
                     known[sha256] = found
-                    memory.keep(sha256, found)
+                    memory.keep(sha256, found)  # at once: whatever ends the process, no photo is looked at again
                 task.advance()
     return [known[sha256] for _, sha256 in photos], faults
 
@@ -121,7 +137,7 @@ def _cut(path: Path) -> Cut | UnusablePhoto:
         photo = images.open_rgb(path)
     except UnusablePhoto as error:
         return error
-    found = tuple(faces.find(photo))
+    found = tuple(sorted(faces.find(photo), key=lambda face: not is_clear(face)))
     grey = np.asarray(photo.resize((LOOK, LOOK), Image.Resampling.BOX).convert("L"))
     return found, [align.aligned(photo, face.landmarks) for face in found], grey, photo.size
 
@@ -146,8 +162,6 @@ class _Memory:
 
     def __exit__(self, *_: object) -> None:
         if self._store:
-            with contextlib.suppress(sqlite3.Error):
-                self._store.commit()
             self._store.close()
 
     def recall(self, sha256: str, size: int) -> PhotoFaces | None:
@@ -178,7 +192,7 @@ class _Memory:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    store = sqlite3.connect(path, timeout=30)
+    store = sqlite3.connect(path, timeout=30, isolation_level=None)
     store.execute("PRAGMA journal_mode = WAL")
     store.execute("PRAGMA synchronous = NORMAL")
     store.execute(_TABLE)

@@ -82,8 +82,8 @@ def backbone(model: bytes) -> bytes:
 
 
 def answering(model: Any, means: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> bytes:
-    """What `features` made with a head on it: `probabilities` (n, labels) and `similarity` (n), the highest cosine to
-    one of the `means` (labels, d), which have length 1. The labels' scores are weight (labels, d) · features + bias."""
+    """What `features` made with a head on it, as lookalike.people.head.Head has it: `probabilities` (n, labels), and
+    `similarity` (n), the highest cosine to one of the `means` (labels, k, d)."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -94,10 +94,13 @@ def answering(model: Any, means: np.ndarray, weight: np.ndarray, bias: np.ndarra
         helper.make_node("MatMul", ["features", "people.means"], ["people.cosines"]),
         helper.make_node("ReduceMax", ["people.cosines"], ["similarity"], axes=[1], keepdims=0),
         helper.make_node("MatMul", ["features", "people.weight"], ["people.products"]),
-        helper.make_node("Add", ["people.products", "people.bias"], ["people.scores"]),
+        helper.make_node("Reshape", ["people.products", "people.shape"], ["people.grouped"]),
+        helper.make_node("ReduceMax", ["people.grouped"], ["people.highest"], axes=[2], keepdims=0),
+        helper.make_node("Add", ["people.highest", "people.bias"], ["people.scores"]),
         helper.make_node("Softmax", ["people.scores"], ["probabilities"], axis=1),
     ])  # fmt: skip
-    for name, values in (("means", means.T), ("weight", weight.T), ("bias", bias)):
+    graph.initializer.append(numpy_helper.from_array(np.array([0, *weight.shape[:2]]), "people.shape"))  # 0: as it is
+    for name, values in (("means", _columns(means)), ("weight", _columns(weight)), ("bias", bias)):
         array = np.ascontiguousarray(values, np.float32)
         graph.initializer.append(numpy_helper.from_array(array, f"people.{name}"))
     del graph.output[:]
@@ -106,3 +109,8 @@ def answering(model: Any, means: np.ndarray, weight: np.ndarray, bias: np.ndarra
         helper.make_tensor_value_info("similarity", TensorProto.FLOAT, ["n"]),
     ])  # fmt: skip
     return bytes(copy.SerializeToString())
+
+
+def _columns(rows: np.ndarray) -> np.ndarray:
+    """(labels, k, d) as (d, labels · k)."""
+    return rows.reshape(-1, rows.shape[-1]).T

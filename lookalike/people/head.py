@@ -5,24 +5,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lookalike.files import replacing
 from lookalike.people.identity import NEAR, Identity, identity
+from lookalike.project.records import Example
+
+if TYPE_CHECKING:
+    from lookalike.people.eyes import PhotoFaces
 
 SCALE = 20.0  # cosines lie close together; the temperature fitted on photos held back does the rest
 FOLDS = 5
 STRENGTH = 10.0
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Head:
-    """`kind` is `means` or `fitted`. `means` (labels, d) have length 1; scores are weight (labels, d) · features +
-    bias (labels,)."""
+    """`kind` is `means` or `fitted`. `means` (labels, k, d) have length 1; the score of a label is the highest of
+    weight (labels, k, d) · features, and bias (labels,). k is 1 unless it is open which face a label means."""
 
     kind: str
     means: np.ndarray
@@ -31,9 +35,9 @@ class Head:
 
     def answer(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (n, labels) and similarities (n,) of faces with these features (n, d)."""
-        scores = faces @ self.weight.T + self.bias
+        scores = np.einsum("nd,lkd->nlk", faces, self.weight).max(axis=2) + self.bias
         powered = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return powered / powered.sum(axis=1, keepdims=True), (faces @ self.means.T).max(axis=1)
+        return powered / powered.sum(axis=1, keepdims=True), (faces @ self.means.reshape(-1, faces.shape[1]).T).max(1)
 
     def photos(self, photos: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """The same of whole photos, by the face most like one of the labels' persons."""
@@ -59,44 +63,73 @@ def nobody(labels: int) -> tuple[np.ndarray, float]:
     return np.full(labels, 1 / labels, np.float32), -1.0
 
 
-def learn(photos: Sequence[np.ndarray], targets: np.ndarray, groups: Sequence[str], labels: int) -> Head:
-    """A head from the features of photos (faces, d), their labels as numbers (n,) and their groups of copies.
+@dataclass(frozen=True)
+class Lesson:
+    """Photos to learn from: of each the features (faces, d), the label as a number, its group of copies, and how many
+    of its faces, the first ones, it may be about. `labels` is how many there are."""
 
-    The fitted layer is only tried when the means name photos wrongly that they did not learn from.
-    """
-    wrong = _wrong(photos, targets, groups, labels, "means")
-    if wrong and _wrong(photos, targets, groups, labels, "fitted") < wrong:
-        return _learn(photos, targets, groups, labels, "fitted")
-    return _learn(photos, targets, groups, labels, "means")
+    features: tuple[np.ndarray, ...]
+    targets: np.ndarray
+    groups: tuple[str, ...]
+    leading: tuple[int, ...]
+    labels: int
+
+    def some(self, places: np.ndarray) -> Lesson:
+        """Those at `places` (n,)."""
+        at = [int(place) for place in places]
+        features, groups, leading = self.features, self.groups, self.leading
+        return Lesson(
+            tuple(features[k] for k in at), self.targets[places], tuple(groups[k] for k in at),
+            tuple(leading[k] for k in at), self.labels,
+        )  # fmt: skip
 
 
-def identities(
-    photos: Sequence[np.ndarray], targets: np.ndarray, groups: Sequence[str], labels: int
-) -> list[Identity | None]:
+def lesson(rows: Sequence[tuple[Example, PhotoFaces]], labels: Sequence[str]) -> Lesson:
+    """What these photos, with what they show, teach about the labels."""
+    number = {label: place for place, label in enumerate(labels)}
+    return Lesson(
+        tuple(shown.features for _, shown in rows), np.array([number[example.label] for example, _ in rows], int),
+        tuple(example.group for example, _ in rows), tuple(shown.leading for _, shown in rows), len(labels),
+    )  # fmt: skip
+
+
+def learn(lesson: Lesson) -> Head:
+    """The head that names best. The fitted layer is only tried when the means name photos wrongly that they did not
+    learn from, and where scikit-learn is installed: a light installation goes without it."""
+    wrong = _wrong(lesson, "means")
+    fitted = wrong and find_spec("sklearn") and _wrong(lesson, "fitted") < wrong
+    return _learn(lesson, "fitted" if fitted else "means")
+
+
+def identities(lesson: Lesson) -> list[Identity | None]:
     """The person of each label."""
-    places = [np.flatnonzero(targets == label) for label in range(labels)]
-    return [identity(_some(photos, own), _some(groups, own)) for own in places]
+    own = [lesson.some(np.flatnonzero(lesson.targets == label)) for label in range(lesson.labels)]
+    return [identity(photos.features, photos.groups, photos.leading) for photos in own]
 
 
-def _learn(photos: Sequence[np.ndarray], targets: np.ndarray, groups: Sequence[str], labels: int, kind: str) -> Head:
-    size = max((faces.shape[1] for faces in photos), default=1)
-    found = identities(photos, targets, groups, labels)
-    means = np.stack([np.zeros(size, np.float32) if one is None else one.mean for one in found]).astype(np.float32)
-    plain = Head("means", means, np.float32(SCALE) * means, np.zeros(labels, np.float32))
-    return plain if kind == "means" else _fitted(plain, photos, targets, found)
+def _learn(lesson: Lesson, kind: str) -> Head:
+    size = max((faces.shape[1] for faces in lesson.features), default=1)
+    found = identities(lesson)
+    most = max((len(one.means) for one in found if one), default=1)
+    means = np.zeros((lesson.labels, most, size), np.float32)
+    for label, one in enumerate(found):
+        if one:
+            means[label] = one.means[np.minimum(np.arange(most), len(one.means) - 1)]  # the last one again
+    plain = Head("means", means, np.float32(SCALE) * means, np.zeros(lesson.labels, np.float32))
+    return plain if kind == "means" else _fitted(plain, lesson, found)
 
 
-def _fitted(plain: Head, photos: Sequence[np.ndarray], targets: np.ndarray, found: list[Identity | None]) -> Head:
+def _fitted(plain: Head, lesson: Lesson, found: list[Identity | None]) -> Head:
     """Logistic regression on the faces that the means have chosen."""
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
     rows, given = [], []
     for label, one in enumerate(found):
-        places = np.flatnonzero(targets == label)
+        places = np.flatnonzero(lesson.targets == label)
         for place, face, cosine in zip(places, one.chosen if one else (), one.cosines if one else (), strict=False):
             if face >= 0 and cosine >= NEAR:
-                rows.append(photos[int(place)][face])
+                rows.append(lesson.features[int(place)][face])
                 given.append(label)
     if len(set(given)) < len(found):
         return plain
@@ -105,25 +138,20 @@ def _fitted(plain: Head, photos: Sequence[np.ndarray], targets: np.ndarray, foun
     weight, bias = model.coef_, model.intercept_
     if len(found) == 2:
         weight, bias = np.stack([-weight[0] / 2, weight[0] / 2]), np.array([-0.5, 0.5]) * bias[0]
-    return Head("fitted", plain.means, weight.astype(np.float32), bias.astype(np.float32))
+    return Head("fitted", plain.means, weight[:, None].astype(np.float32), bias.astype(np.float32))
 
 
-def _wrong(photos: Sequence[np.ndarray], targets: np.ndarray, groups: Sequence[str], labels: int, kind: str) -> int:
+def _wrong(lesson: Lesson, kind: str) -> int:
     """How many photos with a face are named wrongly by a head that did not learn from them or their copies."""
-    wrong, fold = 0, folds(groups, FOLDS)
+    wrong, fold = 0, folds(lesson.groups, FOLDS)
     for number in range(FOLDS):
-        learnt, held = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        if len(set(targets[learnt])) < labels:
+        learnt, held = lesson.some(np.flatnonzero(fold != number)), lesson.some(np.flatnonzero(fold == number))
+        if len(set(learnt.targets)) < lesson.labels:
             continue
-        made = _learn(_some(photos, learnt), targets[learnt], _some(groups, learnt), labels, kind)
-        asked = np.array([place for place in held.tolist() if len(photos[place])], int)
-        if len(asked):
-            wrong += int((made.photos(_some(photos, asked))[0].argmax(axis=1) != targets[asked]).sum())
+        asked = held.some(np.flatnonzero([len(faces) > 0 for faces in held.features]))
+        if len(asked.targets):
+            wrong += int((_learn(learnt, kind).photos(asked.features)[0].argmax(axis=1) != asked.targets).sum())
     return wrong
-
-
-def _some(values: Sequence[Value], places: np.ndarray) -> list[Value]:
-    return [values[int(place)] for place in places]
 
 
 def folds(groups: Sequence[str], count: int, seed: int = 0) -> np.ndarray:

@@ -1,13 +1,15 @@
 """The person whom the photos of a label share, although other people are in them and some show somebody else.
 
 Start from the face that most photos of the label have a likeness of; then, again and again, take of each photo the face
-nearest to the mean, and the mean of those that are near enough.
+nearest to the mean, and the mean of those that are near enough. Where no two photos agree, as with one photo of a few
+people, nothing tells which face is meant: then every leading face may be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -15,17 +17,24 @@ SAME = 0.363  # cosine from which SFace takes two faces for one person: OpenCV's
 NEAR = 0.3
 ROUNDS = 5
 STARTS = 2000  # faces tried as a start, at most
+MANY = 8  # faces that may be meant, at most
 PERSON = 0.6  # share of a label's photos that must agree on one person
 APART = 0.6  # cosine between two labels' means from which they are the same person: two persons stay under 0.5
 
 
 @dataclass(frozen=True)
 class Identity:
-    """`mean` (d,) of length 1; of each photo the `chosen` face, -1 without any, and its cosine to the mean."""
+    """`means` (k, d) of length 1, whose first is the person, or the likeliest where nothing tells (k > 1); of each
+    photo the `chosen` face, -1 without any, and its cosine to the first mean."""
 
-    mean: np.ndarray
+    means: np.ndarray
     chosen: tuple[int, ...]
     cosines: tuple[float, ...]
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The person, (d,)."""
+        return self.means[0]
 
     @property
     def agreement(self) -> float:
@@ -34,8 +43,11 @@ class Identity:
         return sum(cosine >= SAME for cosine in seen) / len(seen) if seen else 0.0
 
 
-def identity(photos: Sequence[np.ndarray], groups: Sequence[str]) -> Identity | None:
-    """The person of photos whose faces have these features: (faces, d) each, largest face first. None without a face.
+def identity(
+    photos: Sequence[np.ndarray], groups: Sequence[str], leading: Sequence[int] | None = None
+) -> Identity | None:
+    """The person of photos whose faces have these features: (faces, d) each, `leading` of them first. None without a
+    face.
 
     `groups` names copies of one photo alike: together they count once.
     """
@@ -43,7 +55,12 @@ def identity(photos: Sequence[np.ndarray], groups: Sequence[str]) -> Identity | 
     if not len(owners):
         return None
     seen = np.concatenate([faces for faces in photos if len(faces)])
-    mean = seen[_start(seen, np.unique(np.asarray(groups), return_inverse=True)[1][owners])]
+    start, agreeing = _start(seen, np.unique(np.asarray(groups), return_inverse=True)[1][owners])
+    if agreeing < 2:
+        counts = [len(faces) for faces in photos] if leading is None else leading
+        likely = np.concatenate([faces[:count] for faces, count in zip(photos, counts, strict=True)])
+        return Identity(likely[:MANY], *_nearest(photos, likely[0]))
+    mean = seen[start]
     for _ in range(ROUNDS):
         chosen, cosines = _nearest(photos, mean)
         near = [photos[number][face] for number, face in enumerate(chosen) if face >= 0 and cosines[number] >= NEAR]
@@ -51,18 +68,19 @@ def identity(photos: Sequence[np.ndarray], groups: Sequence[str]) -> Identity | 
             break
         mean = np.sum(near, axis=0)
         mean = mean / max(float(np.linalg.norm(mean)), 1e-12)
-    return Identity(mean, *_nearest(photos, mean))
+    return Identity(mean[None], *_nearest(photos, mean))
 
 
-def _start(seen: np.ndarray, groups: np.ndarray) -> int:
-    """The face with a likeness in most groups; of several, the one that is most like them, then the first."""
+def _start(seen: np.ndarray, groups: np.ndarray) -> tuple[int, int]:
+    """The face with a likeness in most groups, and in how many; of several, the one most like them, then the first."""
     order = np.argsort(groups, kind="stable")
     starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
     tried = np.linspace(0, len(seen) - 1, min(len(seen), STARTS)).astype(int)
     best = np.maximum.reduceat((seen[tried] @ seen[order].T), starts, axis=1)  # of each face with each group
     alike = best >= SAME
     score = alike.sum(axis=1) + np.round(np.where(alike, best, 0).mean(axis=1), 3)
-    return int(tried[score.argmax()])
+    best_one = int(score.argmax())
+    return int(tried[best_one]), int(alike[best_one].sum())
 
 
 def _nearest(photos: Sequence[np.ndarray], mean: np.ndarray) -> tuple[tuple[int, ...], tuple[float, ...]]:
@@ -77,14 +95,12 @@ def are_persons(identities: dict[str, Identity | None]) -> tuple[bool, str]:
     for label, found in identities.items():
         if found is None or found.agreement < PERSON or found.agreement == 0.5:
             return False, f"the photos of {label!r} do not show one person"
-    names = list(identities)
-    for number, one in enumerate(names):
-        for other in names[number + 1 :]:
-            if same_person(identities[one], identities[other]):
-                return False, f"{one!r} and {other!r} are the same person"
+    for one, other in same_persons(identities):
+        return False, f"{one!r} and {other!r} are the same person"
     return True, ""
 
 
-def same_person(one: Identity | None, other: Identity | None) -> bool:
-    """Whether two labels show the same person."""
-    return one is not None and other is not None and float(one.mean @ other.mean) >= APART
+def same_persons(identities: dict[str, Identity | None]) -> list[tuple[str, str]]:
+    """The pairs of labels that show the same person."""
+    found = [(label, identity.mean) for label, identity in identities.items() if identity]
+    return [(a, b) for (a, one), (b, other) in combinations(found, 2) if float(one @ other) >= APART]

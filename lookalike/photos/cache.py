@@ -22,6 +22,7 @@ from PIL import Image
 
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import images
+from lookalike.project.paths import Project
 from lookalike.project.records import InputSpec
 from lookalike.report import SILENT, Reporter
 
@@ -72,11 +73,12 @@ def _centre(width: int, height: int, across: float, down: float) -> tuple[float,
 
 
 class PixelCache:
-    """Pixels by sha256 under `folder`. Without room on the disk it still answers, from memory."""
+    """Pixels by sha256 in a project's .cache/, as far as its `cache_limit` allows. Without room on the disk it still
+    answers, from memory."""
 
-    def __init__(self, folder: Path, limit_bytes: int) -> None:
-        self.folder = folder
-        self.limit_bytes = limit_bytes
+    def __init__(self, project: Project) -> None:
+        self.folder = project.cache / "pixels"
+        self.limit_bytes = project.cache_limit
 
     def get(
         self, photos: Sequence[tuple[Path, str]], reading: Reading, *, report: Reporter = SILENT

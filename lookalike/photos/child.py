@@ -17,7 +17,7 @@ _SIZE = struct.Struct("<Q")
 
 
 def send(pipe: IO[bytes], body: bytes) -> None:
-    """Write one message."""
+    """Write one message: its length in 8 bytes, then the body."""
     pipe.write(_SIZE.pack(len(body)))
     pipe.write(body)
     pipe.flush()

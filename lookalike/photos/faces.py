@@ -51,7 +51,7 @@ class Face:
 
     @property
     def area(self) -> float:
-        """Square pixels."""
+        """Width times height of the box, in square pixels."""
         return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
 
 

@@ -42,8 +42,9 @@ def run(project: Project, settings: Settings, names: list[str], *, report: Repor
         answers = AnswerStream(folder, pool, session, settings, report)
         try:
             with (SILENT if total in (0, 1) else report).task("photos", total) as task:
-                for prediction in answers.of(photos.expand(names, answers.result.passed)):
-                    task.advance(status=prediction.reason)
+                for portion in photos.portions(names, answers.result.passed):
+                    for prediction in answers.of(portion):
+                        task.advance(status=prediction.reason)
             if names:
                 _check_any(answers.result, names)
             if wanted.watch:

@@ -7,7 +7,11 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import Any
 
 from lookalike.errors import ConfigError, UnusablePhoto
 from lookalike.project.kinds import HEAD, refusal
@@ -18,18 +22,23 @@ Named = tuple[str, Source]
 STDIN = "-"
 EXPECTED = "expected: a file or an address on each line, CSV with a column `file` or `url`, or JSON"
 MAX_STDIN_PHOTO = 100_000_000
+PIECE, PIECES = 65_536, 16  # bytes read from standard input at a time, and how many are read ahead
 
 
-def expand(arguments: Iterable[str], passed: list[Found]) -> Iterator[Named]:
+def portions(arguments: list[str], passed: list[Found]) -> Iterator[Iterable[Named]]:
     """Every photo the arguments name, each with the name it is reported under; nothing is read before its turn.
 
-    Files in folders that are none or are hidden are added to `passed`.
+    Each portion is to be answered before the next is asked for: names on standard input come in portions of those
+    that are there. Files in folders that are none or are hidden are added to `passed`.
     """
+    if STDIN not in arguments:
+        yield (named for argument in arguments for named in _one(argument, passed))
+        return
     for argument in arguments:
         if argument == STDIN:
             yield from _stdin(passed)
         else:
-            yield from _one(argument, passed)
+            yield _one(argument, passed)
 
 
 def count(arguments: Iterable[str]) -> int | None:
@@ -74,7 +83,7 @@ def walk(folder: Path, passed: list[Found]) -> Iterator[Named]:
             passed.append(replace(item, file=str(place)))
 
 
-def _stdin(passed: list[Found]) -> Iterator[Named]:
+def _stdin(passed: list[Found]) -> Iterator[Iterable[Named]]:
     """A photo itself, or a list of files and addresses: one on each line, taken as it comes (or NUL between them:
     find -print0), or a table, JSON or another encoding, taken as a whole.
     """
@@ -82,13 +91,44 @@ def _stdin(passed: list[Found]) -> Iterator[Named]:
     head = stream.peek(HEAD)[:HEAD] if hasattr(stream, "peek") else b""
     if head and not refusal(head):
         data = stream.read(MAX_STDIN_PHOTO + 1)
-        yield STDIN, data if len(data) <= MAX_STDIN_PHOTO else UnusablePhoto("too-large", "more than 100 MB")
+        yield [(STDIN, data if len(data) <= MAX_STDIN_PHOTO else UnusablePhoto("too-large", "more than 100 MB"))]
     elif _is_structured(head):
-        yield from _listed(stream.read(), passed)
+        yield _listed(stream.read(), passed)
     else:
-        for line in stream.read().split(b"\0") if b"\0" in head else stream:
-            if name := os.fsdecode(line).strip("\r\n"):
-                yield from _one(name, passed)
+        for lines in _as_they_come(stream, b"\0" if b"\0" in head else b"\n"):
+            names = (name for line in lines if (name := os.fsdecode(line).strip("\r\n")))
+            yield (named for name in names for named in _one(name, passed))
+
+
+def _as_they_come(stream: Any, separator: bytes) -> Iterator[list[bytes]]:
+    """The lines of a stream, as many at a time as are there: whoever writes one at a time gets an answer to each."""
+    pieces: Queue[bytes] = Queue(PIECES)
+    Thread(target=_read, args=(stream, pieces), name="stdin", daemon=True).start()
+    rest, ended = b"", False
+    while not ended:
+        there = [pieces.get()]
+        while not pieces.empty():
+            there.append(pieces.get())
+        ended = not there[-1]
+        *lines, rest = (rest + b"".join(there)).split(separator)
+        yield [*lines, rest] if ended else lines
+
+
+def _read(stream: Any, pieces: Queue[bytes]) -> None:
+    """Put what comes into the queue, and nothing at the end.
+
+    Past what is buffered already it is read from the descriptor: a thread that waits in `stream` holds its lock, and
+    Python could not end.
+    """
+    piece = stream.read1(PIECE)
+    try:
+        more = partial(os.read, stream.fileno(), PIECE)
+    except OSError:  # a stream in memory
+        more = partial(stream.read1, PIECE)
+    while piece:
+        pieces.put(piece)
+        piece = more()
+    pieces.put(b"")
 
 
 def _is_structured(head: bytes) -> bool:

@@ -121,7 +121,7 @@ def read(data: bytes, columns: Sequence[str] = ADDRESSES, *, addresses: bool = T
 
 
 class _Reader:
-    """Reads one list; see `read`."""
+    """One list being read; its rows are numbered as an editor numbers its lines."""
 
     def __init__(self, columns: Sequence[str], addresses: bool) -> None:
         self.columns, self.addresses = columns, addresses

@@ -24,10 +24,12 @@ RecordType = TypeVar("RecordType", bound=Record)
 
 @dataclass(frozen=True)
 class Project:
-    """A folder a user works in. `images_dir` replaces the project's own images/ when given."""
+    """A folder a user works in. `images_dir` replaces the project's own images/ when given; `cache_limit` is how many
+    bytes of decoded photos may stay in .cache/."""
 
     root: Path
     images_dir: Path | None = None
+    cache_limit: int = 10_000_000_000
 
     @property
     def images(self) -> Path:

@@ -143,7 +143,7 @@ class TrainSettings(Section):
     budget: Seconds | None = Field(
         None, description="time the whole command may take, e.g. 90s, 3m or 1h; the epochs are chosen to fit"
     )
-    cache_limit: int = Field(10_000, ge=0, description="megabytes of decoded photos to keep between runs")
+    cache_limit: int = Field(10_000, ge=0, description="megabytes of decoded photos that all commands may keep")
 
 
 class EvaluateSettings(Section):
@@ -201,6 +201,9 @@ class ServeSettings(Section):
     )
     host: str = Field("127.0.0.1", description="address to listen on; any but this computer's own needs a token")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    allow_hosts: Words = Field(
+        [], description="other addresses visitors use, as host or host:port: those of a proxy or of a forwarded port"
+    )
     max_bytes: int = Field(20_000_000, ge=1024, description="largest photo accepted, in bytes")
     jobs: int | None = Field(
         None, ge=1, le=64, description="photos decoded at the same time [default: one for each core]"

@@ -59,7 +59,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
         require_labels(found)
         settings = settings.model_copy(update={"train": wanted})
         if not place.start and (made := _of_people(project, settings, found, report, started)):
-            return _leave(place, project, wanted, made, found)
+            return _leave(place, project, wanted, made, found, report)
         report.note(f"{found.summary()}; loading torch")
         with _Reading(project, settings, found, place, report) as reading:  # while torch is loaded: each takes seconds
             from lookalike.vision import distributed, weights
@@ -156,7 +156,9 @@ def _of_people(
     return people.train(project, settings, found, report, started)
 
 
-def _leave(place: Place, project: Project, wanted: TrainSettings, made: people.Made, found: Walk) -> TrainResult:
+def _leave(
+    place: Place, project: Project, wanted: TrainSettings, made: people.Made, found: Walk, report: Reporter
+) -> TrainResult:
     """The run of a training on people."""
     folder = place.folder
     place.begin(wanted, people.SPEC, made.dataset)
@@ -167,6 +169,9 @@ def _leave(place: Place, project: Project, wanted: TrainSettings, made: people.M
         images=project.keep(project.images), versions=people.versions(), history=made.history,
         counts=_counts(made.dataset), seconds=made.seconds,
     )  # fmt: skip
+    log = Logged(report, folder / LOG)
+    log.write(f"{people.NETWORK}, {done.head}, {len(made.dataset.part('train'))} photos to learn from")
+    log.write(f"accuracy {made.accuracy['value']:.3f} on photos held back, after {made.seconds['total']:.0f} s")
     made.head.save(folder / "weights.safetensors")
     _write(folder, done, made.onnx, {}, made.accuracy, made.temperature, people.SAME)
     place.end()

@@ -18,12 +18,12 @@ from lookalike.errors import ConfigError, NetworkError, NotReadyError, UnusableP
 from lookalike.files import sha256_file
 from lookalike.people import graph, head
 from lookalike.people.eyes import Eyes, PhotoFaces, look, open_eyes
-from lookalike.people.identity import SAME, are_persons, same_person
+from lookalike.people.identity import SAME, are_persons, same_persons
 from lookalike.photos.align import SIDE
 from lookalike.project import dataset as datasets
 from lookalike.project.layout import require_both_sides, require_labels
 from lookalike.project.paths import Project
-from lookalike.project.records import Dataset, Example, InputSpec
+from lookalike.project.records import Dataset, Example, InputSpec, Part
 from lookalike.project.walk import Walk
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings, TrainSettings
@@ -113,24 +113,28 @@ def _divided(
 
 def _persons(dataset: Dataset, seen: dict[str, PhotoFaces], forced: bool, report: Reporter) -> bool:
     """Whether the labels are persons, judged on the photos to learn from; told in a line."""
-    learnt = dataset.part("train")
-    targets = np.array([dataset.labels.index(example.label) for example in learnt])
-    photos, groups = [seen[example.sha256].features for example in learnt], [example.group for example in learnt]
-    found = dict(zip(dataset.labels, head.identities(photos, targets, groups, len(dataset.labels)), strict=True))
-    showing = sum(len(features) > 0 for features in photos)
+    lesson = _lesson(dataset, seen, "train")
+    found = dict(zip(dataset.labels, head.identities(lesson), strict=True))
+    photos, showing = len(lesson.features), sum(len(features) > 0 for features in lesson.features)
     told, why = are_persons(found)
     if told:
-        report.note(f"{showing} of {len(photos)} photos show a face, and each label is a person: told apart by faces")
+        report.note(f"{showing} of {photos} photos show a face, and each label is a person: told apart by faces")
     elif not forced:
         report.note(f"photos show faces, but {why}; --recipe people would tell persons apart")
-    else:
-        for number, one in enumerate(dataset.labels):
-            for other in dataset.labels[number + 1 :]:
-                if same_person(found[one], found[other]):
-                    report.warn(f"{one!r} and {other!r} look like the same person")
-    if forced and not showing:
+        return False
+    elif not showing:
         raise NotReadyError("no photo shows a face", "leave out --recipe people")
-    return told or forced
+    for one, other in same_persons(found):
+        report.warn(f"{one!r} and {other!r} look like the same person")
+    for label, identity in found.items():
+        if identity and len(identity.means) > 1:
+            told_by = f"no two photos of {label!r} agree on a face"
+            report.warn(f"{told_by}: {len(identity.means)} faces are taken for {label!r}; another photo would tell")
+    return True
+
+
+def _lesson(dataset: Dataset, seen: dict[str, PhotoFaces], part: Part) -> head.Lesson:
+    return head.lesson([(example, seen[example.sha256]) for example in dataset.part(part)], dataset.labels)
 
 
 def _learn(
@@ -138,16 +142,12 @@ def _learn(
     seconds: dict[str, float], started: float,
 ) -> Made:  # fmt: skip
     begun = time.perf_counter()
-    columns = {part: [seen[e.sha256].features for e in dataset.part(part)] for part in ("train", "valid")}
-    given = {part: np.array([dataset.labels.index(e.label) for e in dataset.part(part)]) for part in ("train", "valid")}
-    groups = [example.group for example in dataset.part("train")]
-    made = head.learn(columns["train"], given["train"], groups, len(dataset.labels))
-    answers, _ = made.photos(columns["valid"])
-    shown = np.array([len(features) > 0 for features in columns["valid"]])
-    right = (answers.argmax(axis=1) == given["valid"]) & shown
-    temperature = metrics.fit_temperature(answers[shown], given["valid"][shown])
-    scaled = metrics.at_temperature(answers, temperature)
-    loss = float(metrics.losses(scaled, given["valid"]).mean())
+    made, held = head.learn(_lesson(dataset, seen, "train")), _lesson(dataset, seen, "valid")
+    answers, _ = made.photos(held.features)
+    shown = np.array([len(features) > 0 for features in held.features])
+    right = (answers.argmax(axis=1) == held.targets) & shown
+    temperature = metrics.fit_temperature(answers[shown], held.targets[shown])
+    loss = float(metrics.losses(metrics.at_temperature(answers, temperature), held.targets).mean())
     accuracy = metrics.rate(int(right.sum()), len(right))
     onnx = graph.answering(eyes.model, made.means, made.weight, made.bias)
     now = time.perf_counter()

@@ -141,7 +141,7 @@ def prepare(
         hashes = list(pool.map(lambda item: sha256_file(root / item.file), found.photos))
     started = time.perf_counter()
     side = round(spec.size * ROOM)
-    cache = PixelCache(project.cache / "pixels", wanted.cache_limit * 1_000_000)
+    cache = PixelCache(project)
     photos = [(root / item.file, sha256) for item, sha256 in zip(found.photos, hashes, strict=True)]
     pixels, faults = cache.get(photos, roomy(spec, side), report=report)
     read = time.perf_counter()

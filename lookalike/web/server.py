@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -33,6 +34,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 TOKEN_HEADER = "x-lookalike-token"  # noqa: S105 - a header's name
 COOKIE = "lookalike"
+_HOST = re.compile(r"[a-z0-9.:\[\]-]{1,255}").fullmatch
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 READING = ("GET", "HEAD", "OPTIONS")
 BODY_SECONDS = 30.0
@@ -53,13 +55,15 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-def own_hosts(host: str, port: int) -> frozenset[str]:
-    """The values of the Host header that mean this server."""
+def own_hosts(host: str, port: int, more: Iterable[str] = ()) -> frozenset[str]:
+    """The values of the Host header that mean this server; `more` are those it has behind a proxy or another port."""
     names = {*LOCAL, f"[{host}]" if ":" in host else host}
     if host in ("0.0.0.0", "::"):  # noqa: S104 - asked for by the user
         names |= {socket.gethostname().lower(), *_addresses()}
     return frozenset(
-        {f"{name}:{port}".lower() for name in names} | ({name.lower() for name in names} if port == 80 else set())
+        {f"{name}:{port}".lower() for name in names}
+        | ({name.lower() for name in names} if port == 80 else set())
+        | {name.lower() for name in more}
     )
 
 
@@ -79,7 +83,8 @@ class RequestGuard:
 
     `hosts` are the accepted Host headers. `token` guards changes (header x-lookalike-token); with `private`, it guards
     reading as well, and a first visit to /?token=… is remembered in a cookie that only this site gets. `max_body` is in
-    bytes; a body that is larger, or takes longer than half a minute, is refused while it arrives.
+    bytes; a body that is larger, or takes longer than half a minute, is refused while it arrives. `flag` allows more
+    hosts, and is named to whoever comes under another one.
     """
 
     def __init__(
@@ -91,12 +96,14 @@ class RequestGuard:
         private: bool = False,
         max_body: int = 1_000_000,
         policy: str = POLICY,
+        flag: str = "",
     ) -> None:
         self.app = app
         self.hosts = frozenset(hosts)
         self.token = token
         self.private = private
         self.max_body = max_body
+        self.flag = flag
         self.headers = [*HEADERS, (b"content-security-policy", policy.encode())]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -127,13 +134,19 @@ class RequestGuard:
                 await _answer(reply, refusal.status_code, refusal.detail)
 
     def _check_sender(self, scope: Scope, headers: dict[str, str]) -> None:
-        if sum(key == b"host" for key, _ in scope["headers"]) != 1 or headers["host"].lower() not in self.hosts:
+        if sum(key == b"host" for key, _ in scope["headers"]) != 1:
             raise RefusedError(403, "this server answers only under its own address")
+        if (host := headers["host"].lower()) not in self.hosts:
+            raise RefusedError(403, f"this server answers only under its own address{self._way(host)}")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin.lower()).netloc not in self.hosts:
-            raise RefusedError(403, "requests from other sites are refused")
+        if origin is not None and (site := urlsplit(origin.lower()).netloc) not in self.hosts:
+            raise RefusedError(403, f"requests from other sites are refused{self._way(site)}")
         if headers.get("sec-fetch-site") == "cross-site" and scope["method"] not in READING:
             raise RefusedError(403, "requests from other sites are refused")
+
+    def _way(self, host: str) -> str:
+        """What to type for a server that is meant to be reached as `host`."""
+        return f"; if it is meant to be {host}, start it with {self.flag} {host}" if self.flag and _HOST(host) else ""
 
     def _check_token(self, scope: Scope, headers: dict[str, str]) -> None:
         if not self.token:
@@ -218,8 +231,11 @@ def safe_path(root: Path, name: str) -> Path | None:
         return None
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises ConfigError when the address cannot be had."""
+def listen(host: str, port: int, command: str = "lookalike serve") -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises ConfigError when the address cannot be had; its hint is the `command` with another port.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -229,7 +245,8 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         sock.close()
         reason = error.strerror or str(error)
-        raise ConfigError(f"cannot listen on {host} port {port}: {reason}", "take a free one with --port 0") from None
+        hint = f"take a free one: {command} --port 0"
+        raise ConfigError(f"cannot listen on {host} port {port}: {reason}", hint) from None
     return sock
 
 

@@ -15,11 +15,12 @@ from lookalike.project.records import Bundle, InputSpec
 LABELS = ("circles", "stripes")
 
 
-def warm_or_cold(size: int = 64, labels: int = 2, **nodes: Any) -> onnx.ModelProto:
-    """uint8 (n, size, size, 3) to probabilities; the first label likes red, the last one blue."""
+def warm_or_cold(size: int = 64, labels: int = 2, liked: int = 1) -> onnx.ModelProto:
+    """uint8 (n, size, size, 3) to probabilities; the first label likes red, the last one blue, or, where `liked` is
+    -1, the other way round."""
     weights = np.zeros((3, labels), np.float32)
-    weights[0, 0] = weights[2, -1] = 20 / 255
-    weights[2, 0] = weights[0, -1] = -20 / 255
+    weights[0, 0] = weights[2, -1] = liked * 20 / 255
+    weights[2, 0] = weights[0, -1] = -liked * 20 / 255
     graph = helper.make_graph(
         [
             helper.make_node("Cast", ["image"], ["floats"], to=TensorProto.FLOAT),

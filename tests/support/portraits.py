@@ -73,15 +73,16 @@ def face_of(name: str) -> Image.Image:
     return head.resize((300, round(300 * head.height / head.width)), Image.Resampling.LANCZOS)
 
 
-def scene(seed: int, *names: str) -> Image.Image:
-    """A photo of these people side by side, the first one largest: drawn around the heads, no two scenes the same."""
+def scene(seed: int, *names: str, alike: bool = False) -> Image.Image:
+    """A photo of these people side by side, the first one largest unless they are `alike`: drawn around the heads, no
+    two scenes the same."""
     random = np.random.default_rng(seed)
     image = draw.photo("stripes" if seed % 2 else "circles", seed, (340 * max(1, len(names)), 420))
     for number, name in enumerate(names):
         head = face_of(name).rotate(float(random.uniform(-12, 12)), Image.Resampling.BICUBIC)
         head = ImageOps.mirror(head) if random.random() < 0.5 else head
         head = ImageEnhance.Brightness(head).enhance(float(random.uniform(0.7, 1.2)))
-        width = round((300 if number == 0 else 200) * random.uniform(0.85, 1))
+        width = round((300 if number == 0 or alike else 200) * random.uniform(0.85, 1))
         head = head.resize((width, round(width * head.height / head.width)))
         image.paste(head, (340 * number + int(random.integers(0, 40)), int(random.integers(0, 40))))
     return image

@@ -21,7 +21,7 @@ class Learner:
     }
 
     def write(self, folder: Path, opened: OpenedRun) -> None:
-        """Write learner.pkl."""
+        """Write learner.pkl, which `fastai.load_learner` opens."""
         from lookalike.vision.learner import save_learner
 
         save_learner(opened.network, opened.run, opened.photos, folder / "learner.pkl")

@@ -33,5 +33,5 @@ class Onnx:
         write_bytes(folder / "model.onnx", model)
 
     def ask(self, folder: Path, opened: OpenedRun, samples: Sequence[Sample]) -> Told:
-        """As onnxruntime answers."""
+        """Probabilities and similarities as onnxruntime computes them from model.onnx on disk."""
         return Told(*proof.ask_onnx((folder / "model.onnx").read_bytes(), [sample.pixels for sample in samples]))

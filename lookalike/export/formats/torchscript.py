@@ -17,13 +17,13 @@ class TorchScript:
     files: ClassVar[Mapping[str, str]] = {"model.torchscript": "the network for libtorch"}
 
     def write(self, folder: Path, opened: OpenedRun) -> None:
-        """Write model.torchscript."""
+        """Write model.torchscript, which `torch.jit.load` runs without the code of the network."""
         from lookalike.vision.onnx import to_torchscript
 
         write_bytes(folder / "model.torchscript", to_torchscript(opened.network, opened.run.input))
 
     def ask(self, folder: Path, opened: OpenedRun, samples: Sequence[Sample]) -> Told:
-        """As torch.jit answers."""
+        """Probabilities as torch.jit computes them from model.torchscript on disk."""
         from lookalike.vision.onnx import ask_torchscript
 
         return Told(ask_torchscript(folder / "model.torchscript", [sample.pixels for sample in samples]))

@@ -27,12 +27,12 @@ async def predict(request: Request) -> JSONResponse:
 
 
 async def model(request: Request) -> JSONResponse:
-    """What the model knows."""
+    """The model's description: labels, input size, measured accuracy."""
     return JSONResponse(about)
 
 
 async def health(request: Request) -> JSONResponse:
-    """For the container's health check."""
+    """Answer 200 once the model is loaded, so that an orchestrator sends visitors only then."""
     return JSONResponse({"ok": True})
 
 

@@ -87,7 +87,7 @@ OUTCOMES: dict[str, str] = {
 
 
 def in_words(reason: str, detail: str = "") -> str:
-    """An outcome for people."""
+    """Why a provider stopped, as a phrase for the table."""
     words = OUTCOMES.get(reason, reason)
     return f"{words}: {detail}" if detail else words
 
@@ -162,7 +162,7 @@ class Provider(Protocol):
 
     @property
     def secrets(self) -> list[str]:
-        """Keys from the environment."""
+        """The keys that the environment holds for this provider; they never appear in what is said or kept."""
 
     def labels(self) -> list[str]:
         """The labels it has by itself, for a gather without names; usually none."""

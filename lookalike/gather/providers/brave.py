@@ -68,7 +68,7 @@ class Brave(WebProvider):
     pause: ClassVar[float] = 1.0
 
     def headers(self) -> dict[str, str]:
-        """The key."""
+        """The key goes into X-Subscription-Token."""
         return {"X-Subscription-Token": self.key}
 
     def first(self, query: Query) -> Request:

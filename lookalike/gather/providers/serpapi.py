@@ -70,7 +70,7 @@ class SerpApi(WebProvider):
     keys: ClassVar[tuple[str, ...]] = ("SERPAPI_API_KEY", "SERPAPI_KEY")
 
     def secret_params(self) -> dict[str, str]:
-        """The key."""
+        """The key goes into the address, as `api_key`; it is cut out of whatever is said or kept."""
         return {"api_key": self.key}
 
     def first(self, query: Query) -> Request:

@@ -73,7 +73,7 @@ class WebIQ(WebProvider):
     keys: ClassVar[tuple[str, ...]] = ("WEBIQ_API_KEY",)
 
     def headers(self) -> dict[str, str]:
-        """The key."""
+        """The key goes into x-apikey."""
         return {"x-apikey": self.key}
 
     def first(self, query: Query) -> Request:
