@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -26,6 +27,8 @@ def script() -> None:
         reason = explained(error)
         Console().error(reason)
         sys.exit(reason.exit_code)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries tell those who write programs; users can do nothing about it
     gc.set_threshold(200_000, 30, 30)  # searching for cycles while torch and fastai are loaded takes a quarter of it
     code = cli.main()
     if code == cli.STOPPED:

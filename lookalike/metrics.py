@@ -53,8 +53,16 @@ def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return powered / powered.sum(axis=1, keepdims=True)
 
 
-def fit_temperature(probabilities: np.ndarray, actual: np.ndarray) -> float:
+def even(actual: np.ndarray) -> np.ndarray:
+    """Weights (n,), 1 on average, with which every label counts the same."""
+    counts = np.bincount(actual)
+    return len(actual) / (np.count_nonzero(counts) * counts[actual])
+
+
+def fit_temperature(probabilities: np.ndarray, actual: np.ndarray, weights: np.ndarray | float = 1.0) -> float:
     """The temperature that makes the probabilities likeliest (C. Guo et al., ICML 2017), between 0.25 and 8.
+
+    Each photo counts with its weight, if `weights` (n,) are given.
 
     Ten made-up answers at temperature 1 hold it back when there are few photos. One-dimensional and convex in log T,
     so a golden-section search finds it.
@@ -64,7 +72,7 @@ def fit_temperature(probabilities: np.ndarray, actual: np.ndarray) -> float:
 
     def cost(log_t: float) -> float:
         scaled = at_temperature(probabilities, math.exp(log_t))
-        return float(losses(scaled, actual).sum() + 10 * log_t**2)
+        return float((weights * losses(scaled, actual)).sum() + 10 * log_t**2)
 
     low, high = math.log(0.25), math.log(8)
     golden = (math.sqrt(5) - 1) / 2

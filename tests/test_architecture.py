@@ -16,7 +16,7 @@ LAYERS = [
     {"errors", "text", "__init__"},
     {"files", "report", "plugins"},
     {"project", "settings"},
-    {"photos", "net", "web", "metrics"},
+    {"photos", "net", "web", "metrics", "logistic"},
     {"bundle"},
     {"vision", "people"},
     {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare"},

@@ -126,3 +126,14 @@ def test_a_result_in_json_is_one_document(cli: Cli, trained: Path):
     document = json.loads(cli("evaluate", "--json", "--no-heat").out)
     assert document["kind"] == "evaluate"
     assert document["ok"] is True
+
+
+def test_what_libraries_warn_programmers_of_reaches_no_user():
+    program = """
+import warnings
+from lookalike import __main__, cli
+cli.main = lambda: warnings.warn("it will go", FutureWarning) or 0
+__main__.script()
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert not done.stderr

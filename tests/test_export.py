@@ -289,7 +289,7 @@ def test_padding_is_computed_at_export_and_not_at_every_answer() -> None:
     from lookalike.vision import model, onnx
 
     torch.manual_seed(1)
-    network, spec = model.build("tf_mobilenetv3_small_minimal_100", 2, head="linear")[0].eval(), InputSpec(65)
+    network, spec = model.build("tf_mobilenetv3_small_minimal_100", 2, head="classifier")[0].eval(), InputSpec(65)
     exported = onnx.to_onnx(network, spec)
     assert "Shape" not in onnxfile.inspect(exported)
     pixels = np.stack([images.read(draw.jpeg("circles", seed), spec) for seed in range(3)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -228,3 +229,17 @@ def test_fine_tuning_far_worse_than_the_probe_is_given_up(cli: Cli, tmp_path: Pa
     assert "fine-tuning was given up" in answer.err
     assert [row["epoch"] for row in answer.data["run"]["history"]] == [0, 1, 2]
     assert answer.data["run"]["best_epoch"] == 0
+
+
+def test_a_package_that_is_a_source_tree_without_a_version_spoils_no_training(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def version(name: str) -> str:
+        if name == "timm":
+            raise PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr("lookalike.train.version", version)
+    draw.folder(tmp_path / "images", {"circles": 4, "stripes": 4})
+    versions = train(cli, "--recipe", "probe").data["run"]["versions"]
+    assert (versions["timm"], versions["torch"]) == ("unknown", "1")

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.evaluate.probing import FOLDS, Probed, one_thread
+from lookalike.evaluate.probing import Probed
+from lookalike.logistic import FOLDS, one_thread
 
 REPEATS = 5
 NOTEWORTHY = 0.005

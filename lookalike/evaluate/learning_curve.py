@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.evaluate.probing import FOLDS, MOST, Probed, one_thread
+from lookalike.evaluate.probing import MOST, Probed
+from lookalike.logistic import FOLDS, one_thread
 
 MORE = 20
 LEAST = 24  # different photos of each label: a quarter of what is learnt from is then still five

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from lookalike import metrics
+from lookalike import logistic, metrics
 from lookalike.photos import images
 from lookalike.photos.cache import ROOM, PixelCache, Pixels, roomy
 from lookalike.project import dataset as datasets
@@ -19,7 +17,6 @@ from lookalike.project.paths import Project
 from lookalike.project.records import Example, InputSpec, TrainedRun
 from lookalike.report import Reporter
 
-FOLDS = 5
 MOST = 500  # photos looked at; more would take minutes and hardly sharpen the answers
 SIZE = 192
 
@@ -58,43 +55,22 @@ class Probed:
         """The strength that names held-out photos best, of those that a training tries."""
         from lookalike.vision.probe import STRENGTHS
 
+        labels = self.targets.max() + 1
+
         def loss(strength: float) -> float:
-            answers = np.zeros((len(self.targets), self.targets.max() + 1))
-            for learn, hold in self.folds(0):
-                fitted = self._fit(learn, strength)
-                answers[np.ix_(hold, fitted.classes_)] = fitted.predict_proba(self.features[hold])
-            return metrics.loss_at_best_temperature(answers, self.targets)[0]
+            answers, told = logistic.held_out(self.features, self.targets, self.groups, labels, strength)
+            return metrics.loss_at_best_temperature(answers[told], self.targets[told])[0]
 
         return min(STRENGTHS, key=loss)
 
     def folds(self, seed: int, *, ignore_copies: bool = False) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Photos to learn from and photos to hold back, five times, so that each is held back once.
-
-        Copies of a photo stay together, unless `ignore_copies`.
-        """
-        from sklearn.model_selection import StratifiedGroupKFold
-
-        groups = np.arange(len(self.targets)) if ignore_copies else self.groups
-        yield from StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(groups, self.targets, groups)
+        """Photos to learn from and photos to hold back, in turn. Copies stay together, unless `ignore_copies`."""
+        yield from logistic.folds(self.targets, np.arange(len(self.targets)) if ignore_copies else self.groups, seed)
 
     def wrong(self, learn: np.ndarray, hold: np.ndarray) -> np.ndarray:
         """Which of the photos `hold` a probe that learnt from the photos `learn` names wrongly (len(hold),)."""
-        return self._fit(learn, self.strength).predict(self.features[hold]) != self.targets[hold]
-
-    def _fit(self, learn: np.ndarray, strength: float) -> Any:
-        """A probe for which every label counts the same, however many photos it has."""
-        from sklearn.linear_model import LogisticRegression
-
-        fitted = LogisticRegression(C=strength, max_iter=300, class_weight="balanced")
-        return fitted.fit(self.features[learn], self.targets[learn])
-
-
-def one_thread() -> AbstractContextManager[Any]:
-    """While it is open, linear algebra runs on one thread: for many small fits, more cost time, and much of it when
-    other programs run."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1, "blas")
+        weight, bias = logistic.fit(self.features[learn], self.targets[learn], self.targets.max() + 1, self.strength)
+        return (self.features[hold] @ weight.T + bias).argmax(axis=1) != self.targets[hold]
 
 
 def look(project: Project, trained: TrainedRun, *, report: Reporter) -> Probed:

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,9 +199,17 @@ def _record(
         id=name, created=datetime.now(UTC).isoformat(timespec="milliseconds"), labels=dataset.labels, arch=wanted.arch,
         recipe=wanted.recipe, input=spec, head=trained.head, settings=wanted.model_dump(mode="json"),
         fingerprint=dataset.fingerprint, seed=wanted.seed, images=project.keep(project.images),
-        versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+        versions={"python": platform.python_version(), **{name: _version(name) for name in VERSIONS}},
         history=trained.history, best_epoch=trained.best_epoch, counts=_counts(dataset), seconds=seconds,
     )  # fmt: skip
+
+
+def _version(name: str) -> str:
+    """Of an installed package; a source tree on the path says nothing of it."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def _input_spec(

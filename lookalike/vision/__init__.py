@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import logging
 import os
-import warnings
 
 # Threads that wait for each other may spin for a moment, then must sleep. On a machine that others use too, spinning
 # on made a training step ten times slower (two cores, three busy processes: 474 ms a photo against 46 to 73); never
@@ -20,9 +19,6 @@ with contextlib.suppress(AttributeError, OSError, TypeError):
     _libc = ctypes.CDLL(None)
     for _option, _bytes in ((-3, 1 << 30), (-1, 2**31 - 1)):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of malloc.h
         _libc.mallopt(_option, _bytes)
-
-# timm and fastai trip over torch's own deprecations while they are imported; users can do nothing about them.
-warnings.filterwarnings("ignore", category=FutureWarning, module="torch.*")
 
 # fastai loads matplotlib, which complains at length where the home folder is not there or can't be written.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)

@@ -13,6 +13,7 @@ from torchvision.models.vision_transformer import VisionTransformer, interpolate
 
 from lookalike.errors import ConfigError
 from lookalike.plugins import nearest
+from lookalike.vision import states
 
 PACKAGED = "efficientnet_lite0"
 COMMON = (PACKAGED, "resnet18", "resnet34", "resnet50", "convnext_tiny", "mobilenet_v3_large", "vit_b_16")  # told first
@@ -96,7 +97,7 @@ def at_size(whole: Any, arch: str, size: int | None) -> nn.Module:
             sized = builder(weights=None, image_size=size)
         else:
             weights, sized = whole.state_dict(), builder(weights=None, input_size=(size, size))
-        sized.load_state_dict(weights)
+        states.load(sized, weights)
     except Exception as error:  # each network has its own kinds for a size it can't take
         reason = "" if isinstance(error, AttributeError) or not str(error) else f": {str(error).splitlines()[0]}"
         raise ConfigError(f"{arch} is made for {own} px and can't take {size}{reason}", f"use --size {own}") from None

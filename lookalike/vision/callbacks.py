@@ -16,7 +16,7 @@ from torch import nn
 
 from lookalike import metrics
 from lookalike.report import Reporter, Task
-from lookalike.vision import distributed
+from lookalike.vision import distributed, states
 
 PATIENCE = 0.4  # share of the epochs after which fine-tuning is given up when it is far worse than the linear probe
 FAR_WORSE = 1.3  # times its loss
@@ -91,7 +91,7 @@ class Averaged(Callback):
         self.restored: tuple[dict[str, torch.Tensor], int] | None = None
 
     def before_fit(self) -> None:
-        self.average = _copied(distributed.alone(self.model))
+        self.average = states.copied(distributed.alone(self.model))
         self.count = 0
         if self.restored:
             kept, self.count = self.restored
@@ -191,7 +191,7 @@ class Best(Callback):
 
     def _keep(self, network: nn.Module, epoch: int, loss: float) -> None:
         self.best_loss, self.best_epoch = loss, epoch
-        self.state = _copied(network)
+        self.state = states.copied(network)
 
 
 class Steps(Callback):
@@ -226,7 +226,3 @@ def quiet(learner: Learner) -> AbstractContextManager[Any]:
     """Without fastai's own bars and printed rows: the Reporter shows what there is to see."""
     learner.remove_cbs([callback for callback in learner.cbs if isinstance(callback, ProgressCallback)])
     return learner.no_logging()
-
-
-def _copied(network: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -14,7 +14,7 @@ from fastai.learner import Learner
 from fastai.torch_core import set_seed
 
 from lookalike.files import replacing
-from lookalike.vision import distributed
+from lookalike.vision import distributed, states
 from lookalike.vision.callbacks import Averaged, Best, Scaled
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _plain(value: Any) -> Any:
 
 def restore(learner: Learner, kept: dict[str, Any], averaged: Averaged, best: Best) -> None:
     """Put a learner, its averaged weights and its best epoch where they were."""
-    learner.model.load_state_dict(kept["network"])
+    states.load(learner.model, kept["network"])
     learner.create_opt()
     learner.opt.load_state_dict(kept["optimizer"])
     for parameter, state in learner.opt.opt.state.items():

@@ -13,7 +13,7 @@ from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import OptimWrapper
 from torch import nn
 
-from lookalike.vision import checkpoint, data, distributed, plan
+from lookalike.vision import checkpoint, data, distributed, plan, states
 from lookalike.vision.callbacks import Averaged, Best, Quicker, Scaled, Steps, Until, quiet
 from lookalike.vision.device import out_of_memory
 
@@ -40,7 +40,7 @@ def fit(
         chosen = dataclasses.replace(chosen, batch_size=chosen.batch_size // 2)
         kept = checkpoint.load(material.folder, material.key())
         if not kept and best.state:
-            network.load_state_dict(best.state)
+            states.load(network, best.state)
         material.report.warn(f"out of memory; going on with batches of {chosen.batch_size}")
 
 

@@ -18,19 +18,18 @@ from lookalike.files import replacing
 from lookalike.project.paths import load_run as read_run
 from lookalike.project.records import InputSpec, TrainedRun
 from lookalike.report import SILENT, Reporter
-from lookalike.vision import architectures, weights
+from lookalike.vision import architectures, states, weights
 
 WEIGHTS_FILE = "weights.safetensors"
 EARLY_SHARE = 0.10
 MEANS, MOST_MEANS = 16, 256  # of one label, and of all labels together: they are part of the model
 
 
-def linear_head(features: int, labels: int, *, dropout: float = 0.0) -> nn.Sequential:
-    """Dropout and one linear layer on features (n, features): the smallest head, and one a linear probe can fill.
-
-    The first layer does nothing; it keeps the names that weights of earlier runs have.
-    """
-    return nn.Sequential(nn.Identity(), nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, labels))
+def linear_head(features: int, labels: int, *, average: bool = False) -> nn.Sequential:
+    """Dropout and one linear layer on features (n, features), or on pictures of them which it averages first: the
+    smallest head, and one a linear probe can fill."""
+    first = nn.AdaptiveAvgPool2d(1) if average else nn.Identity()
+    return nn.Sequential(first, nn.Flatten(), nn.Dropout(0.0), nn.Linear(features, labels))
 
 
 def build(
@@ -38,39 +37,45 @@ def build(
 ) -> tuple[nn.Sequential, bool]:
     """A network `nn.Sequential(body, head)` for photos of `size` pixels, and whether its body is pretrained.
 
-    `head` is `linear` or `book` (fastai's own body and head). `source` says which weights fill the body, as in
-    weights.load_into. The buffer `means` (means, features) of the network is all zeros until means.fill.
+    `head` is `classifier` (a linear layer where the network's own classifier was), `book` (fastai's own body and head)
+    or `linear` (fastai's body, averaged, and a linear layer: what runs of earlier versions hold). `source` says which
+    weights fill the body, as in weights.load_into. The buffer `means` (means, features) of the network is all zeros
+    until means.fill.
     """
     whole: Any = weights.create(arch)
     pretrained = weights.load_into(whole, arch, source, report)
     whole = architectures.at_size(whole, arch, size)
-    if head == "linear":
+    body: Any
+    if head == "classifier":
         body, features = architectures.backbone(whole, arch)
         top: Any = linear_head(features, labels)
     else:
-        body, top = _as_the_book_does(whole, arch, labels)
+        body, features, picture = _as_fastai_cuts(whole, arch)
+        top = linear_head(features, labels, average=picture)
+    if head == "book":
+        top = create_head(features, labels, pool=picture)
+        apply_init(top, nn.init.kaiming_normal_)
     network = nn.Sequential(body, top)
     network.register_buffer("means", torch.zeros(labels * means_each(labels), top[-1].in_features))
     return network, pretrained
 
 
-def _as_the_book_does(whole: Any, arch: str, labels: int) -> tuple[Any, Any]:
-    """fastai's body and head around a network. Raises ConfigError for one that fastai can't cut."""
+def _as_fastai_cuts(whole: Any, arch: str) -> tuple[Any, int, bool]:
+    """fastai's body of a network, how many features it gives, and whether as pictures, still to be averaged.
+
+    Raises ConfigError for a network that fastai can't cut.
+    """
     try:
         if isinstance(weights.resolve(arch), str):
             whole.reset_classifier(0)
-            body: nn.Module = TimmBody(whole)
-            features, pool = whole.num_features, bool(body.needs_pool)
-        else:
-            body = create_body(whole, pretrained=False)
-            features, pool = num_features_model(body), True
+            body = TimmBody(whole)
+            return body, whole.num_features, bool(body.needs_pool)
+        body = create_body(whole, pretrained=False)
+        return body, num_features_model(body), True
     except Exception as error:  # it guesses where the head begins, and fails in many ways
         raise ConfigError(
             f"fastai can't cut {arch} for the book's recipe ({type(error).__name__})", "leave out --recipe book"
         ) from None
-    top = create_head(features, labels, pool=pool)
-    apply_init(top, nn.init.kaiming_normal_)
-    return body, top
 
 
 def means_each(labels: int) -> int:
@@ -125,14 +130,15 @@ def load_run(folder: Path) -> tuple[TrainedRun, nn.Sequential]:
 
 def filled(run: TrainedRun, path: Path) -> nn.Sequential:
     """The network of a run with the weights in a file, ready to answer. Raises NotReadyError when they do not fit."""
+    network: Any
     network, _ = build(run.arch, len(run.labels), head=run.head, size=run.input.size)
     try:
         state: dict[str, Any] = {
             "means": network.means,
             **load_file(path),
-        }  # the oldest runs have no means, older ones fewer
+        }  # the oldest runs have none, older ones fewer
         network.register_buffer("means", torch.zeros_like(state["means"]))
-        network.load_state_dict(state)
+        states.load(network, state)
     except Exception as error:  # safetensors and torch each have their own kinds for a file that does not fit
         reason = str(error).splitlines()[0]
         raise NotReadyError(f"{path} is damaged: {reason}", "run `lookalike train` again") from None

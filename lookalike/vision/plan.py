@@ -130,7 +130,7 @@ def affordable_size(arch: str, size: int, photos: int, seconds: float, device: t
     """
     if architectures.own_size(arch):
         return size
-    network, _ = model.build(arch, 2, head="linear")
+    network, _ = model.build(arch, 2, head="classifier")
     frozen = {id(p) for layer in model.early_layers(network[0]) for p in layer.parameters()}
     side = training_size(size, lambda smaller: trial.takes(network, smaller))
     network.to(device)

@@ -17,7 +17,7 @@ from fastai.vision.learner import vision_learner
 from torch import nn
 
 from lookalike import metrics
-from lookalike.vision import checkpoint, data, distributed, finetune, means, model, plan, probe, weights
+from lookalike.vision import checkpoint, data, distributed, finetune, means, model, plan, probe, states, weights
 from lookalike.vision.callbacks import Best, Steps, quiet
 from lookalike.vision.material import Material, Trained
 
@@ -29,7 +29,7 @@ def linear_probe(material: Material) -> Trained:
     alike = _fit_probe(network, material)
     loss, right = _measure(network, material)
     row = {"epoch": 0, "valid_loss": loss, "accuracy": right}
-    return Trained(network.cpu().eval(), "linear", (row,), 0, held_out=alike)
+    return Trained(network.cpu().eval(), "classifier", (row,), 0, held_out=alike)
 
 
 def auto(material: Material) -> Trained:
@@ -59,20 +59,20 @@ def auto(material: Material) -> Trained:
     if best.gave_up:
         material.report.note("fine-tuning was given up: the linear probe knows these photos better")
     if best.state:
-        network.load_state_dict(best.state)
+        states.load(network, best.state)
     if best.best_epoch or not pretrained:
         _learn_means(network, material)  # else they are there since the probe
         alike = None
     elif kept:
         alike = distributed.share(lambda: _held_out(network, material))
     history = tuple(best.history)
-    return Trained(network.cpu().eval(), "linear", history, best.best_epoch, chosen.to_json(), alike)
+    return Trained(network.cpu().eval(), "classifier", history, best.best_epoch, chosen.to_json(), alike)
 
 
 def _built(material: Material) -> tuple[nn.Sequential, bool]:
     """The network with one linear layer for the labels, and whether its weights are pretrained."""
     labels, size = len(material.dataset.labels), material.spec.size
-    return model.build(material.arch, labels, head="linear", source=material.weights, size=size)
+    return model.build(material.arch, labels, head="classifier", source=material.weights, size=size)
 
 
 def _kept(material: Material) -> dict[str, Any] | None:
@@ -130,12 +130,12 @@ def book(material: Material) -> Trained:
         dls, weights.resolve(material.arch), pretrained=False, normalize=False, n_out=len(material.dataset.labels),
         loss_func=CrossEntropyLossFlat(), metrics=error_rate,
     )  # fmt: skip
-    learner.model[0].load_state_dict(filled[0].state_dict())
+    states.load(learner.model[0], filled[0].state_dict())
     best = Best(material.report)
     with material.report.task("training", len(dls.train) * (material.epochs + 1)) as task, quiet(learner):
         learner.fine_tune(material.epochs, cbs=[best, Steps(task)])
     if best.state:
-        learner.model.load_state_dict(best.state)
+        states.load(learner.model, best.state)
     _learn_means(learner.model, material)
     return Trained(learner.model.cpu().eval(), "book", tuple(best.history), best.best_epoch)
 

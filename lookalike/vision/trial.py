@@ -37,7 +37,7 @@ def usable_size(
         )
     own = architectures.own_size(arch)
     first = usual if told or own is None else own
-    network, _ = model.build(arch, 2, head=HEADS.get(recipe, "linear"), source=source, size=first, report=report)
+    network, _ = model.build(arch, 2, head=HEADS.get(recipe, "classifier"), source=source, size=first, report=report)
     size = first if own else _first_that_works(arch, network, first, told=told)
     if own:
         _require(arch, network, first, own)

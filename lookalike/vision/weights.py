@@ -15,11 +15,12 @@ from torch import nn
 
 from lookalike.errors import ConfigError, NetworkError
 from lookalike.report import SILENT, Reporter
+from lookalike.vision import states
 from lookalike.vision.architectures import PACKAGED, classifier_names, create, normalisation, resolve
+from lookalike.vision.states import State
 
 __all__ = ["PACKAGED", "create", "load_into", "normalisation", "resolve"]
 
-State = dict[str, torch.Tensor]
 WRAPPERS = ("state_dict", "model_state_dict", "state_dict_ema", "model_ema", "model", "net", "network", "weights")
 """Where training programs keep the weights in a file that holds more: Lightning, timm, fastai, DeiT and others."""
 
@@ -67,7 +68,7 @@ def _fill(whole: nn.Module, arch: str, state: State, source: str, report: Report
     if not all(bool(found[name].isfinite().all()) for name in needed):
         raise ConfigError(f"the weights ({source}) hold values that are no numbers", "use another file")
     fitting = {name: tensor for name, tensor in found.items() if tensor.shape == own[name].shape}
-    whole.load_state_dict(fitting, strict=False)
+    states.load(whole, fitting, strict=False)
 
 
 def _prefix(needed: list[str], state: State) -> str:

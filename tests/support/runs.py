@@ -29,7 +29,7 @@ def untrained(project: Path, *, certain: bool = False, arch: str = "mobilenetv3_
     images = draw.folder(project / "images", dict.fromkeys(LABELS, 6))
     folder = project / "runs" / "r1"
     folder.mkdir(parents=True)
-    network, _ = model.build(arch, 2, head="linear")
+    network, _ = model.build(arch, 2, head="classifier")
     if certain:
         _sharpen(network, images, size)
     model.save(network, folder / "weights.safetensors")
@@ -40,7 +40,7 @@ def untrained(project: Path, *, certain: bool = False, arch: str = "mobilenetv3_
     )
     write_split(folder / "split.csv", Dataset(str(images), LABELS, examples, ""), seed=42, valid=0.5)
     spec = InputSpec(size, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    run = TrainedRun("r1", "2026-01-01", LABELS, arch, "auto", spec, "linear", {}, "f" * 16, 42, str(images))
+    run = TrainedRun("r1", "2026-01-01", LABELS, arch, "auto", spec, "classifier", {}, "f" * 16, 42, str(images))
     write_json(folder / "run.json", run.to_json())
     return folder
 
