@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
+from PIL import Image
 
 from lookalike.bundle import bundle
 from lookalike.cli import main
@@ -168,12 +169,56 @@ def test_the_page_answers_the_same_and_draws_the_boxes(people: Path, photos: dic
 def test_the_evaluation_tells_what_happens_to_strangers(once: Path) -> None:
     (path,) = once.glob("runs/*/evaluation.json")
     found = json.loads(path.read_text())
-    assert found["min_similarity"] == identity.SAME
+    assert found["min_similarity"] == [identity.SAME] * 2  # eight photos of each are too few to raise it
     told = found["extra"]["people"]
     assert told["outcome"]["right"] == told["outcome"]["photos"] == 4 and told["outcome"]["wrong"] == 0
     assert told["strangers"]["total"] >= 12 and told["strangers"]["right"] == 0
     assert [point["photos"] for point in told["curve"]] == [1, 2, 5]
     assert "Twins" in (path.parent / "report" / "index.html").read_text()
+
+
+def test_each_label_has_its_own_limit_where_there_are_enough_photos(cli: Cli, tmp_path: Path) -> None:
+    portraits.people_folder(tmp_path / "images", {"ann": 26, "bea": 8})
+    assert cli("train").code == 0
+    found = cli("evaluate", "--json").data
+    raised, usual = found["min_similarity"]
+    assert usual == identity.SAME and identity.SAME + 0.05 < raised < 0.9
+    told = found["extra"]["people"]
+    assert told["limits"] == {"ann": raised, "bea": usual} and told["outcome"]["right"] == told["outcome"]["photos"]
+    model = next(iter(tmp_path.glob("runs/*/model/model.json")))
+    assert json.loads(model.read_text())["min_similarity"] == [raised, usual]
+
+
+def test_a_stranger_that_gets_a_name_is_counted(cli: Cli, people: Path, photos: dict[str, Path]) -> None:
+    """Ann under a third label is a stranger to nobody: each of her faces would be taken for the first one's."""
+    shutil.copytree(people / "images" / "ann", people / "images" / "third")
+    for path in (people / "images" / "third").iterdir():
+        path.write_bytes(b"")
+    for number in range(10):
+        portraits.scene(300 + number, "ann").save(people / "images" / "third" / f"{number:02}.jpg")
+    assert cli("train", "--recipe", "people").code == 0
+    answer = cli("evaluate", "--others", photos["ann"].parent, "--json")
+    told = answer.data["extra"]["people"]["strangers"]
+    assert told["total"] == 24 and told["right"] == 16 and told["highest"] > 0.8
+    assert answer.data["extra"]["neither"]["others"] == {**answer.data["extra"]["neither"]["others"], "rejected": 2}
+
+
+def test_mistakes_show_the_photo_with_its_boxes(cli: Cli, people: Path) -> None:
+    from lookalike.evaluate import boxes
+
+    path = people / "images" / "bea" / "zz.jpg"
+    portraits.scene(700, "cas", "bea").save(path)
+    model = bundle.load(people / "models" / "who")
+    picture = Image.open(io.BytesIO(boxes.drawn(path, model) or b""))
+    (said,) = model.predict([("", path)])
+    stranger, known = said.faces or ()
+    for face, colour in ((known, (37, 99, 235)), (stranger, (119, 119, 119))):
+        left, top, _, bottom = (place * picture.width / 680 for place in face.box)
+        edge = [picture.getpixel((round(left), round(y))) for y in np.linspace(top + 5, bottom - 5, 15)]
+        assert np.abs(np.median(edge, axis=0) - colour).max() < 50
+    assert cli("evaluate").code == 0
+    page = next(iter(people.glob("runs/*/report/index.html"))).read_text()
+    assert page.count("<figure><img") == page.count("<figure>") > 0 and "boxes of all faces" not in page
 
 
 def test_folds_and_photos_of_others_are_measured_without_torch(people: Path, photos: dict[str, Path]) -> None:

@@ -13,11 +13,10 @@ import numpy as np
 from lookalike import metrics
 from lookalike.bundle import bundle
 from lookalike.errors import QualityError
-from lookalike.evaluate import honesty, leakage, learning_curve, neither, probing, provenance
+from lookalike.evaluate import honesty, leakage, learning_curve, neither, people, probing, provenance
 from lookalike.evaluate.answers import Answers, collect
 from lookalike.evaluate.result import EvaluateResult, review_command
 from lookalike.files import write_json
-from lookalike.people.identity import SAME
 from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project, load_run
 from lookalike.project.records import Bundle, Evaluation, TrainedRun
@@ -40,14 +39,20 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     plain = bundle.Model(as_trained, model.session, model.reader)
     answers = collect(project, folder, trained, plain, report=report)
     evaluation = _evaluation(trained, answers, top=wanted.top)
+    of_people = trained.input.crop == "aligned"
+    rows = people.seen_by(project, settings, trained, report) if of_people else []
+    if of_people:
+        evaluation = dataclasses.replace(evaluation, min_similarity=people.limits(rows, trained.labels))
     extra = honesty.examine(folder, trained, answers)
     limited = bundle.Model(_calibrated(model.description, evaluation), model.session, model.reader)
-    if trained.input.crop != "aligned":
-        extra["neither"] = neither.examine(answers, limited, wanted.others)
+    measure = people.told_apart if of_people else neither.examine
+    extra["neither"] = measure(answers, limited, wanted.others)
     used = (example.file for example in datasets.read_examples(folder / "split.csv"))
     extra["provenance"] = provenance.count(project.locate(trained.images), used)
-    more = _of_people if trained.input.crop == "aligned" else _of_things
-    extra |= more(project, settings, trained, answers, report)
+    if of_people:
+        extra |= people.examine(rows, trained, answers, limited, wanted.folds)
+    else:
+        extra |= _of_things(project, settings, trained, report)
     evaluation = dataclasses.replace(evaluation, extra=extra)
     write_json(folder / "evaluation.json", evaluation.to_json())
     _calibrate(folder / "model", evaluation)
@@ -67,9 +72,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     return result
 
 
-def _of_things(
-    project: Project, settings: Settings, trained: TrainedRun, answers: Answers, report: Reporter
-) -> dict[str, Any]:
+def _of_things(project: Project, settings: Settings, trained: TrainedRun, report: Reporter) -> dict[str, Any]:
     """What copies and more photos would change, and folds, with torch."""
     wanted, folder = settings.evaluate, project.run_dir(trained.id)
     photos = probing.look(project, trained, report=report)
@@ -82,25 +85,6 @@ def _of_things(
         from lookalike.evaluate.folds import cross_validate
 
         extra["folds"] = cross_validate(project, trained, wanted.folds, report=report)
-    return extra
-
-
-def _of_people(
-    project: Project, settings: Settings, trained: TrainedRun, answers: Answers, report: Reporter
-) -> dict[str, Any]:
-    """What strangers and few photos would change, and folds, without torch."""
-    from lookalike.evaluate import people
-
-    rows = people.seen_by(project, settings, trained, report)
-    extra: dict[str, Any] = {
-        "neither": people.told_apart(answers, SAME, settings.evaluate.others, project.run_dir(trained.id) / "model"),
-        "people": {
-            "limit": SAME, "outcome": people.outcome(answers, SAME),
-            "strangers": people.strangers(rows, trained.labels, SAME), "curve": people.curve(rows, trained.labels),
-        }
-    }  # fmt: skip
-    if settings.evaluate.folds:
-        extra["folds"] = people.cross_validate(rows, trained.labels, settings.evaluate.folds, trained.seed)
     return extra
 
 
@@ -129,7 +113,7 @@ def _evaluation(trained: TrainedRun, answers: Answers, *, top: int) -> Evaluatio
         mistakes=tuple(row for row in rows if row["predicted"] != row["actual"]),
         unreadable=answers.unreadable,
         temperature=temperature,
-        **({"min_similarity": SAME} if trained.input.crop == "aligned" else neither.limits(answers, temperature)),
+        **neither.limits(answers, temperature),
     )
 
 
@@ -158,11 +142,11 @@ def _write_report(
     drawn = plots.draw(target, trained, evaluation)
     heats: dict[str, bytes] = {}
     wrong = [row["file"] for row in evaluation.top_losses if row["predicted"] != row["actual"]]
-    if heat and wrong and trained.input.crop == "aligned":
+    if heat and trained.input.crop == "aligned":
         from lookalike.evaluate.boxes import drawn as with_boxes
 
         model = bundle.load(folder / "model")
-        found = {file: with_boxes(answers.root / file, model) for file in wrong}
+        found = {row["file"]: with_boxes(answers.root / row["file"], model) for row in evaluation.top_losses}
         heats = {file: picture for file, picture in found.items() if picture}
     elif heat and wrong:
         from lookalike.vision.heat import overlays

@@ -81,8 +81,10 @@ def _about_mistakes(trained: TrainedRun, evaluation: Evaluation) -> str:
     if not evaluation.mistakes:
         return "<p>No mistakes; these are the photos it was least sure of.</p>"
     command = f"<code>{markup(review_command(trained.images))}</code>"
+    boxed = trained.input.crop == "aligned"
+    shown = "the boxes of all faces" if boxed else "what the network looked at, brightest where it counted most"
     return (
-        "<p>Mistakes come with what the network looked at, brightest where it counted most."
+        f"<p>Mistakes come with {shown}."
         f" {command} opens on the mistakes ({len(evaluation.mistakes)}), worst first, to move photos or set them"
         " aside.</p>"
     )
@@ -121,7 +123,7 @@ def _capital(text: str) -> str:
 
 def _figure(row: dict[str, Any], answers: Answers, heats: dict[str, bytes], command: str) -> str:
     seen = answers.pixels[row["file"]]
-    pictures = [_jpeg(seen)] if seen.shape[0] == seen.shape[1] else []  # of people, the photo with its boxes will do
+    pictures = [_jpeg(seen)] if seen.shape[0] == seen.shape[1] else []  # of people, all faces or none
     if row["file"] in heats:
         pictures.append(heats[row["file"]])
     shown = "".join(f"<img alt='' src='{_data(picture, 'jpeg')}'>" for picture in pictures)
