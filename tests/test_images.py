@@ -113,6 +113,44 @@ def test_a_scan_of_any_depth_fills_the_range_from_black_to_white(bits: int, kind
     assert np.abs(grey - shades() * 255).max() <= 1
 
 
+def opaque(values: np.ndarray, opacity: int) -> np.ndarray:
+    """The same picture (height, width, colours) with a layer of opacity."""
+    return np.dstack([values, np.full_like(values[..., :1], opacity)])
+
+
+DEEP = {
+    "PNG": draw.deep_png, "TIFF": draw.deep_tiff, "TIFF, big end first": lambda values: draw.deep_tiff(values, ">"),
+    "PNG with opacity": lambda values: draw.deep_png(opaque(values, 65535)),
+    "PNG with opacity of as many bits": lambda values: draw.deep_png(opaque(values, int(values.max()))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", DEEP)
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_colour_of_any_depth_fills_the_range_from_black_to_white(bits: int, kind: str) -> None:
+    colours = np.dstack([shades(), shades().T, shades()[::-1]])
+    whole = (colours * (2**bits - 1)).round().astype(np.uint16)
+    assert np.abs(np.asarray(images.open_rgb(DEEP[kind](whole))) - colours * 255).max() <= 1
+
+
+def test_grey_of_ten_bits_with_opacity_is_not_black() -> None:
+    scan = np.dstack([shades() * 1023, np.full((64, 64), 65535)]).astype(np.uint16)
+    grey = np.asarray(images.open_rgb(draw.deep_png(scan)))
+    assert np.abs(grey[..., 1] - shades() * 255).max() <= 1
+
+
+def test_hot_pixels_do_not_make_a_colour_scan_black() -> None:
+    scan = (np.dstack([shades()[:32]] * 3) * 4095).astype(np.uint16)
+    scan[3, 3] = 65535
+    assert np.asarray(images.open_rgb(draw.deep_png(scan))).mean() > 50
+
+
+def test_a_tiff_that_would_be_read_as_noise_is_refused() -> None:
+    colours = (np.dstack([shades()] * 3) * 65535).astype(np.uint16)
+    with pytest.raises(UnusablePhoto, match="unsupported: a TIFF with 16 bits"):
+        images.open_rgb(draw.deep_tiff(colours, planes=2))
+
+
 def test_a_hot_pixel_does_not_make_a_scan_black() -> None:
     scan = (shades() * 4095).astype(np.uint16)
     scan[3, 3] = 65535

@@ -41,7 +41,7 @@ class Reading:
 
 def exact(spec: InputSpec) -> Reading:
     """Just as every other step reads a photo: shape (size, size, 3). For measuring."""
-    return Reading(f"exact2-{spec.size}-{spec.resize}-{_part(spec)}", lambda path: images.read(path, spec))
+    return Reading(f"exact3-{spec.size}-{spec.resize}-{_part(spec)}", lambda path: images.read(path, spec))
 
 
 def roomy(spec: InputSpec, side: int) -> Reading:
@@ -58,7 +58,7 @@ def roomy(spec: InputSpec, side: int) -> Reading:
         box = _centre(width, height, size[0] / scale, size[1] / scale)
         return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box))
 
-    return Reading(f"roomy2-{side}-{spec.resize}-{_part(spec)}", read)
+    return Reading(f"roomy3-{side}-{spec.resize}-{_part(spec)}", read)
 
 
 def _part(spec: InputSpec) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps, ImageStat
 
 from lookalike.errors import OutOfMemory, UnusablePhoto, in_words
+from lookalike.photos import deep
 from lookalike.project.kinds import FORMATS, HEAD, refusal, sniff
 from lookalike.project.records import InputSpec
 
@@ -27,9 +29,6 @@ SUFFIXES = {
 }  # fmt: skip
 MAX_PIXELS = 50_000_000
 
-# entries of a TIFF file
-BITS, PHOTOMETRIC = 258, 262
-SMALLEST_AND_LARGEST_UNSIGNED, SMALLEST_AND_LARGEST = (280, 281), (340, 341)
 VANISHED = 250  # what is nowhere darker than this can't be seen on white
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -61,13 +60,16 @@ def open_photo(source: Path | bytes, *, at_least: int | None = None) -> Photo:
     if wrong := refusal(head):
         raise UnusablePhoto(*wrong)
     kind = sniff(head)
+
+    def again() -> Path | io.BytesIO:
+        return io.BytesIO(source) if isinstance(source, bytes) else source
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            file = io.BytesIO(source) if isinstance(source, bytes) else source
-            with Image.open(file, formats=_formats(kind)) as image:
-                return _decode(image, at_least)
+            with Image.open(again(), formats=_formats(kind)) as image:
+                return _decode(image, at_least, lambda: Image.open(again(), formats=_formats(kind)))
     except UnusablePhoto:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -88,13 +90,16 @@ def _formats(kind: str) -> tuple[str, ...]:
     return ("HEIF",)
 
 
-def _decode(image: Image.Image, at_least: int | None) -> Photo:
+def _decode(image: Image.Image, at_least: int | None, again: Callable[[], Image.Image]) -> Photo:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise UnusablePhoto("too-large", f"{width}x{height} pixels")
     if at_least:
         image.draft("RGB", (at_least, at_least))
+    layers = deep.layers(image)
     image.load()
+    if layers:
+        deep.brighten(image, layers, again)
     drawn, animated = image.size, _moves(image)
     upright = _upright_rgb(image)
     if upright.size != drawn:  # turned by a quarter
@@ -132,7 +137,7 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
     with contextlib.suppress(Exception):  # broken metadata must not cost the photo
         ImageOps.exif_transpose(image, in_place=True)
     if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
-        image = _scaled_grey(image)
+        image = deep.scaled_grey(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         return _laid(image.convert("RGBA"))
     return image.convert("RGB")
@@ -148,62 +153,6 @@ def _laid(image: Image.Image) -> Image.Image:
     black = Image.new("RGB", image.size)
     black.paste(image, mask=opacity)
     return black
-
-
-def _scaled_grey(image: Image.Image) -> Image.Image:
-    """Grey of more than 8 bits as 8 bits: what counts as black and as white is what the file says, or fits its values.
-
-    Scans of 10, 12 and 14 bits come in files of 16, mostly without a word about it.
-    """
-    values = np.array(image, dtype=np.float32)
-    black, white = _told_range(image) or _fitting_range(values, whole=image.mode != "F")
-    values -= black
-    values *= 255 / (white - black)
-    if _white_is_zero(image):
-        np.subtract(255, values, out=values)
-    np.nan_to_num(values, copy=False)
-    return Image.fromarray(values.round(out=values).clip(0, 255, out=values).astype(np.uint8))
-
-
-def _tag(image: Image.Image, tag: int) -> float | None:
-    """The first number of a TIFF's entry, where there is one."""
-    value = getattr(image, "tag_v2", {}).get(tag)
-    first = value[0] if isinstance(value, tuple) and value else value
-    return float(first) if isinstance(first, (int, float)) else None
-
-
-def _white_is_zero(image: Image.Image) -> bool:
-    return image.mode != "F" and _tag(image, PHOTOMETRIC) == 0
-
-
-def _told_range(image: Image.Image) -> tuple[float, float] | None:
-    """Black and white as a TIFF gives them: its smallest and largest value, or its bits when they are not 16 or 32."""
-    for low, high in (SMALLEST_AND_LARGEST, SMALLEST_AND_LARGEST_UNSIGNED):
-        black, white = _tag(image, low) or 0.0, _tag(image, high)
-        if white is not None and 0 < white - black < np.inf:
-            return black, white
-    bits = _tag(image, BITS)
-    return (0.0, 2.0**bits - 1) if bits and bits % 16 else None
-
-
-def _fitting_range(values: np.ndarray, *, whole: bool) -> tuple[float, float]:
-    """Black and white by the values: the usual range that they fill; one single value says nothing, so all 16 bits do.
-
-    One value in a thousand may be brighter than the range of whole numbers: sensors have hot pixels.
-    """
-    known = values if whole else values[np.isfinite(values)]
-    lowest, highest = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    if not whole:
-        usual = [(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)]
-        fitting = [(black, white) for black, white in usual if black <= lowest and highest <= white]
-        return fitting[0] if fitting else (lowest, max(highest, lowest + 1))
-    if lowest < 0 or highest > 65535:
-        return lowest, max(highest, lowest + 1)
-    if lowest < highest:
-        for bits in (8, 10, 12, 14):
-            if np.count_nonzero(known >= 2**bits) <= known.size / 1000:
-                return 0.0, 2.0**bits - 1
-    return 0.0, 65535.0
 
 
 def fit(image: Image.Image, spec: InputSpec) -> np.ndarray:
@@ -259,13 +208,3 @@ def read(source: Path | bytes, spec: InputSpec) -> np.ndarray:
 
         return crowd.read(source).pixels.reshape(-1, spec.size, 3)
     return fit(framed(open_rgb(source), spec), spec)
-
-
-def dhash(image: Image.Image) -> int:
-    """A 64-bit difference hash: one bit for each neighbour pair of an 8x9 grey thumbnail, set where it brightens.
-
-    Near-copies differ in few bits. Method: N. Krawetz, "Kind of Like That", 2013.
-    """
-    grey = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
-    bits = (grey[:, 1:] > grey[:, :-1]).ravel()
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")

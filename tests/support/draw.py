@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,45 @@ def white_logo(size: tuple[int, int] = (128, 96)) -> Image.Image:
     ImageDraw.Draw(ink).ellipse((5, 5, size[0] // 5, size[1] // 4), fill=255)
     logo.putalpha(ink.resize(size, Image.Resampling.BILINEAR))
     return logo
+
+
+def deep_png(values: np.ndarray) -> bytes:
+    """A PNG with 16 bits for each colour, which Pillow does not write: uint16 (height, width, 2, 3 or 4)."""
+    height, width, colours = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[colours], 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    chunks = (struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def deep_tiff(values: np.ndarray, order: str = "<", planes: int = 1) -> bytes:
+    """The same as a plain TIFF: uint16 (height, width, 3), the colours together or in `planes` of their own."""
+    height, width, _ = values.shape
+    if planes == 2:
+        values = np.moveaxis(values, 2, 0)
+    body = values.astype(f"{order}u2").tobytes()
+    bits = 8 + len(body)
+    entries = {
+        256: width,
+        257: height,
+        258: bits,
+        259: 1,
+        262: 2,
+        273: 8,
+        277: 3,
+        278: height,
+        279: len(body),
+        284: planes,
+    }
+    if planes == 2:
+        entries |= {273: bits + 6, 279: bits + 18}
+    places = struct.pack(f"{order}3H6I", 16, 16, 16, *(8 + n * len(body) // 3 for n in range(3)), *[len(body) // 3] * 3)
+    rows = [(tag, 3 if tag == 258 else 4, 3 if tag == 258 or (planes == 2 and tag in (273, 279)) else 1, value)
+            for tag, value in sorted(entries.items())]  # fmt: skip
+    directory = struct.pack(f"{order}H", len(rows)) + b"".join(struct.pack(f"{order}HHII", *row) for row in rows)
+    start = b"II*\0" if order == "<" else b"MM\0*"
+    return start + struct.pack(f"{order}I", bits + len(places)) + body + places + directory + b"\0\0\0\0"
 
 
 def jpeg(kind: str, seed: int, size: tuple[int, int] = (160, 120), quality: int = 90) -> bytes:
