@@ -50,7 +50,7 @@ COMMANDS: dict[str, tuple[str, Step]] = {}  # section of the settings and functi
 
 
 def command(section: str) -> Callable[[Step], Step]:
-    """Make a function a command: its own parameters are arguments, its section's settings become flags."""
+    """Make a function a command: its own parameters are arguments, the settings of its section, if any, its flags."""
 
     def register(function: Step) -> Step:
         COMMANDS[function.__name__] = (section, function)
@@ -66,6 +66,7 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
         help="From a few names to a working image classifier you can share.",
         epilog="Start with: lookalike gather NAME NAME, then clean, train, evaluate, predict. No flag is needed.",
         add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
@@ -79,7 +80,7 @@ def _called(section: str, function: Step) -> Step:
     """What Typer calls: one parameter for each argument and flag."""
     hints = get_type_hints(function, include_extras=True)
     own = {name: p for name, p in inspect.signature(function).parameters.items() if name != "job"}
-    known = flags.of(section)
+    known = flags.of(section) if section else []
 
     def call(ctx: typer.Context, **given: Any) -> Result | None:
         everywhere = {name: given.pop(name) for name in flags.EVERYWHERE}
@@ -106,6 +107,8 @@ def _open_job(ctx: typer.Context, everywhere: dict[str, Any], typed: dict[str, d
     root = (everywhere["project"] or before.get("project") or Path()).expanduser()
     images = everywhere["images"] or before.get("images")
     settings = loading.load(root, os.environ, typed)
+    for name, hint in loading.strays(os.environ).items():
+        console.warn(f"{name} is no setting and changes nothing; {hint}")
     project = Project(root, images.expanduser() if images else None, settings.train.cache_limit * 1_000_000)
     return Job(project, settings, console)
 
@@ -224,6 +227,14 @@ def serve(job: Job) -> Result | None:
     from lookalike import serve as stage
 
     return stage.run(job.project, job.settings, report=job.report)
+
+
+@command("")
+def config(job: Job) -> Result | None:
+    """Write lookalike.toml with every setting as a comment."""
+    from lookalike import config as step
+
+    return step.run(job.project)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,7 +19,7 @@ LAYERS = [
     {"photos", "net", "web", "metrics", "logistic"},
     {"bundle"},
     {"vision", "people"},
-    {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare"},
+    {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare", "config"},
     {"flags"},
     {"cli"},
     {"__main__"},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from lookalike.gather.providers.bing import BingSettings
 from lookalike.settings import fields, loading
 from tests.conftest import Cli
@@ -73,3 +75,28 @@ def test_faults_in_the_settings_of_plug_ins_are_told_with_all_others(cli: Cli, t
     assert answer.code == 2
     for words in ("train.epoch", "bing.markt: unknown", "'market'", "urls: unknown", "binge: unknown", "'bing'"):
         assert words in answer.err
+
+
+def test_a_misspelt_environment_name_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LOOKALIKE_TRAIN_EPOCH", "3")
+    monkeypatch.setenv("LOOKALIKE_SEARXNG_ENDPOINT", "http://127.0.0.1:9")
+    answer = cli("providers")
+    assert answer.code == 0
+    assert "LOOKALIKE_TRAIN_EPOCH is no setting" in answer.err and "'LOOKALIKE_TRAIN_EPOCHS'" in answer.err
+    assert "SEARXNG" not in answer.err
+
+
+def test_config_writes_a_file_that_changes_nothing_until_a_line_is_uncommented(cli: Cli, tmp_path: Path):
+    assert cli("config").code == 0
+    written = tmp_path / "lookalike.toml"
+    assert not any(tomllib.loads(written.read_text()).values())
+    written.write_text(written.read_text().replace("# epochs = 5", "epochs = 7"))
+    assert loading.load(tmp_path, {}).train.epochs == 7
+    again = cli("config")
+    assert again.code == 2 and "is there already" in again.err
+    assert "epochs = 7" in written.read_text()
+
+
+def test_help_has_a_short_name(cli: Cli):
+    assert cli("train", "-h").out == cli("train", "--help").out
+    assert cli("-h").code == 0

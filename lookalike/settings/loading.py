@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from lookalike.errors import ConfigError
 from lookalike.settings import fields
 
 FILE_NAME = "lookalike.toml"
+PREFIX = "LOOKALIKE_"
 
 
 Layers = Mapping[str, Mapping[str, Any]]
@@ -60,6 +62,22 @@ def load(root: Path, env: Mapping[str, str], flags: Layers | None = None) -> fie
     settings = fields.Settings.model_construct(**{name: sections[name] for name in sections.keys() & fields.SECTIONS})
     settings._read = partial(_own, file, env, typed)
     return settings
+
+
+def strays(env: Mapping[str, str]) -> dict[str, str]:
+    """Environment names that look like settings and are none, each with a hint: a typo would change nothing."""
+    found = [name for name in env if name.startswith(PREFIX)]
+    known = _variables(fields.SECTIONS)
+    if not set(found) <= known:
+        kinds = [kind for kind in plugins.TABLES if kind != "recipe"]  # they load torch, and ours have no settings
+        for name in (name for kind in kinds for name in plugins.names(kind)):
+            with suppress(ConfigError):  # one that cannot be loaded is told when it is asked for
+                known |= set().union(*(_variables({name: section}) for section in sections_called(name)))
+    return {name: plugins.nearest(name, sorted(known)) for name in found if name not in known}
+
+
+def _variables(sections: Mapping[str, type[fields.Section]]) -> set[str]:
+    return {env_name(name, info, field) for name, kind in sections.items() for field, info in kind.model_fields.items()}
 
 
 def sections_called(name: str) -> list[type[fields.Section]]:
