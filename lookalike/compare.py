@@ -14,7 +14,7 @@ from lookalike.errors import ConfigError, NotReadyError
 from lookalike.photos.cache import PixelCache, exact
 from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project, load_run
-from lookalike.project.records import Example
+from lookalike.project.records import Accuracy, Example
 from lookalike.report import SILENT, Block, Reporter, Table
 
 CERTAIN = 0.05
@@ -27,7 +27,7 @@ class CompareResult:
     kind: ClassVar[str] = "compare"
     runs: tuple[str, str]
     photos: int
-    right: tuple[int, int]
+    accuracy: tuple[Accuracy, Accuracy]
     only_first: int
     only_second: int
     p_value: float
@@ -45,7 +45,8 @@ class CompareResult:
         return {
             "runs": list(self.runs),
             "photos": self.photos,
-            "right": list(self.right),
+            "right": [accuracy.right for accuracy in self.accuracy],
+            "accuracy": [accuracy.to_json() for accuracy in self.accuracy],
             "only_first": self.only_first,
             "only_second": self.only_second,
             "p_value": self.p_value,
@@ -55,10 +56,11 @@ class CompareResult:
     def show(self) -> Iterable[Block]:
         """Both runs' accuracy with its interval, then the verdict with its p-value."""
         rows = []
-        for name, right in zip(self.runs, self.right, strict=True):
-            share = metrics.rate(right, self.photos)
-            rows.append((name, f"{share.value:.3f}", f"{share.low:.3f} to {share.high:.3f}"))
-        yield Table(f"{self.photos} photos that neither learnt from", ("run", "accuracy", "95 % interval"), tuple(rows))
+        for name, a in zip(self.runs, self.accuracy, strict=True):
+            rows.append((name, f"{a.value:.3f}", f"{a.low:.3f} to {a.high:.3f}", f"{a.balanced:.3f}"))
+        fewest = f"{self.accuracy[0].fewest} of {self.accuracy[0].scarcest}"
+        title = f"{self.photos} photos that neither learnt from, {fewest}"
+        yield Table(title, ("run", "accuracy", "95 % interval", "balanced"), tuple(rows))
         yield f"right only with the first: {self.only_first}, only with the second: {self.only_second}"
         yield f"{self.verdict} (exact McNemar test, p = {self.p_value:.3f})"
 
@@ -90,10 +92,12 @@ def run(project: Project, names: tuple[str, str], *, report: Reporter = SILENT) 
     if not usable.any():
         raise NotReadyError("the two runs held back no photo in common", "train both with the same --seed and --valid")
     first, second = (answers[usable] for answers in right)
+    labels = runs[0].labels
+    actual = np.array([labels.index(example.label) for example in shared])[usable]
     return CompareResult(
         runs=(runs[0].id, runs[1].id),
         photos=int(usable.sum()),
-        right=(int(first.sum()), int(second.sum())),
+        accuracy=(metrics.accuracy(first, actual, labels), metrics.accuracy(second, actual, labels)),
         only_first=int((first & ~second).sum()),
         only_second=int((~first & second).sum()),
         p_value=metrics.paired_p_value(first, second),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lookalike.project.records import Rate
+from lookalike.project.records import Accuracy, Rate
 
 Z95 = 1.959963984540054
 
@@ -20,6 +20,16 @@ def rate(right: int, total: int) -> Rate:
     centre = (share + Z95**2 / (2 * total)) / (1 + Z95**2 / total)
     half = Z95 / (1 + Z95**2 / total) * math.sqrt(share * (1 - share) / total + Z95**2 / (4 * total**2))
     return Rate(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)), right, total)
+
+
+def accuracy(right: np.ndarray, actual: np.ndarray, labels: Sequence[str]) -> Accuracy:
+    """How often right, from whether each photo is (n,) and its label as a number (n,). Labels without photos are left
+    out of the balanced one."""
+    counts = np.bincount(actual, minlength=len(labels))
+    recalls = np.bincount(actual, weights=right, minlength=len(labels))[counts > 0] / counts[counts > 0]
+    scarcest, whole = int(counts.argmin()), rate(int(right.sum()), len(right))
+    balanced = float(recalls.mean()) if len(recalls) else 0.0
+    return Accuracy(**whole.to_json(), balanced=balanced, scarcest=labels[scarcest], fewest=int(counts[scarcest]))
 
 
 def confusion(actual: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray, labels: int) -> np.ndarray:

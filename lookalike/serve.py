@@ -22,6 +22,7 @@ from lookalike import __version__
 from lookalike.bundle import answer, bundle, locate
 from lookalike.errors import UnusablePhoto
 from lookalike.photos.decode import Pool
+from lookalike.project.names import NEITHER
 from lookalike.project.paths import Project
 from lookalike.project.records import Prediction
 from lookalike.report import SILENT, Block, Reporter
@@ -169,7 +170,7 @@ def openapi(labels: Iterable[str]) -> dict[str, Any]:
         "required": ["file", "label", "probability", "known", "ranked", "probabilities"],
         "properties": {
             "file": {"type": "string"},
-            "label": {"enum": [*labels, answer.NEITHER]},
+            "label": {"enum": [*labels, NEITHER]},
             "probability": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
             "closest": {
                 "enum": [*labels],

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from lookalike.bundle.bundle import check
+from lookalike.files import sha256_file
 from lookalike.project.manifest import Manifest
 from lookalike.project.records import ImageRecord
 from tests.conftest import Cli
-from tests.support import draw
+from tests.support import draw, models, runs
 
 
 def test_accuracy_comes_with_its_interval(cli: Cli, trained: Path):
@@ -66,6 +67,37 @@ def test_a_bar_is_missed_while_a_label_is_unmeasured(cli: Cli, trained: Path):
     answer = cli("evaluate", "--at-least", 0.0, "--no-heat")
     assert answer.code == 5 and "circles: no photo of it was measured" in answer.err
     assert "of circles only 0 photos were measured" in answer.out and "balanced accuracy" in answer.out
+
+
+def test_balanced_accuracy_and_the_scarcest_label_stand_beside_every_accuracy(cli: Cli, tmp_path: Path):
+    run = runs.untrained(tmp_path)  # 3 photos of each held back
+    models.bundle(run / "model", models.warm_or_cold(liked=-1))
+    (tmp_path / "images/circles/001.jpg").write_bytes(draw.jpeg("stripes", 5))
+    split = (run / "split.csv").read_text()
+    old = next(line for line in split.splitlines() if line.startswith("circles/001.jpg"))
+    new = ",".join([*old.split(",")[:3], sha256_file(tmp_path / "images/circles/001.jpg"), *old.split(",")[4:]])
+    (run / "split.csv").write_text(
+        split.replace(old, new).replace("stripes/001.jpg,stripes,valid", "stripes/001.jpg,stripes,train")
+    )
+    answer = cli("evaluate", "--no-heat", "--json")
+    found = answer.data["accuracy"]
+    assert (found["right"], found["total"]) == (1, 5)
+    assert found["balanced"] == pytest.approx(1 / 6) and (found["scarcest"], found["fewest"]) == ("stripes", 2)
+    told = "balanced 0.167, stripes on 2 photos"
+    assert told in cli("evaluate", "--no-heat").out
+    assert told in (run / "report/report.md").read_text() and told in (run / "report/index.html").read_text()
+    assert json.loads((run / "model/model.json").read_text())["metrics"]["accuracy"] == found
+    assert cli("export", "--name", "m").code == 0
+    assert json.loads((tmp_path / "models/m/model.json").read_text())["metrics"]["accuracy"] == found
+    card = (tmp_path / "models/m/README.md").read_text()
+    assert "Balanced accuracy 16.7%; stripes stands on 2 photos." in card
+    assert [row["balanced"] for row in cli("compare", "r1", "r1", "--json").data["accuracy"]] == [found["balanced"]] * 2
+    assert "5 photos that neither learnt from, 2 of stripes" in cli("compare", "r1", "r1").out
+
+
+def test_training_ends_with_it_too(cli: Cli, trained: Path):
+    answer = cli("train", "--size", 64, "--recipe", "probe")
+    assert re.search(r"95 % interval [\d.]+ to [\d.]+; balanced [\d.]+, circles on 4 photos\)", answer.out)
 
 
 def test_a_photo_that_changed_since_the_training_does_not_count(cli: Cli, trained: Path):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from lookalike.project.names import NEITHER
 from lookalike.project.records import FaceAnswer, Prediction
 
-NEITHER = "neither"  # what programs read in place of a label; people read `unsure`
 DOUBTS = {
     "unlike": "this is unlike the photos it learnt from",
     "unlikely": "no label is likely enough",

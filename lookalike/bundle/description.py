@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 
 from lookalike.errors import NotReadyError
+from lookalike.project.names import NEITHER, NOT_A_LABEL
 from lookalike.project.records import Bundle, InputSpec
 
 AGAIN = "run `lookalike export` again, or copy the model again"
@@ -58,6 +59,8 @@ def fault(description: Bundle) -> str:
         return "labels must be two names or more"
     if len(set(labels)) != len(labels):
         return "two labels are the same"
+    if NEITHER in labels:
+        return NOT_A_LABEL
     if not isinstance(spec, InputSpec) or not isinstance(spec.size, int) or not 8 <= spec.size <= 2048:
         return "input.size must be a number of pixels between 8 and 2048"
     if spec.resize not in ("crop", "squish", "pad") or spec.crop not in ("none", "face", "aligned"):

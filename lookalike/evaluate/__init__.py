@@ -105,7 +105,7 @@ def _evaluation(trained: TrainedRun, answers: Answers, *, top: int) -> Evaluatio
         run=trained.id,
         created=datetime.now(UTC).isoformat(timespec="milliseconds"),
         part=answers.part,
-        accuracy=metrics.rate(int(np.trace(table)), len(actual)),
+        accuracy=metrics.accuracy(found.argmax(axis=1) == actual, actual, trained.labels),
         labels=trained.labels,
         per_label=metrics.per_label(table, trained.labels),
         confusion=tuple(tuple(int(count) for count in row) for row in table),

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from lookalike.bundle.answer import NEITHER
 from lookalike.bundle.bundle import Model
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import images
+from lookalike.project.names import NEITHER
 
 SIDE = 480  # of the picture, in pixels
 KNOWN, UNKNOWN = "#2563eb", "#777777"

@@ -59,8 +59,8 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
         answers[hold] = recipes.held_back(made, material)
         (material.folder / checkpoint.NAME).unlink(missing_ok=True)
         scores.append(float((answers[hold].argmax(axis=1) == targets[hold]).mean()))
-    right = int((answers.argmax(axis=1) == targets).sum())
-    return {**metrics.rate(right, len(targets)).to_json(), "folds": folds, "each": scores}
+    accuracy = metrics.accuracy(answers.argmax(axis=1) == targets, targets, trained.labels)
+    return {**accuracy.to_json(), "folds": folds, "each": scores}
 
 
 def _photos(

@@ -55,20 +55,19 @@ def headline(evaluation: Evaluation) -> str:
     """The number, with how sure it is."""
     a = evaluation.accuracy
     where = "kept for testing only" if evaluation.part == "test" else "held back from training"
-    return f"accuracy {a.value:.3f} (95 % interval {a.low:.3f} to {a.high:.3f}): {a.right} of {a.total} photos {where}"
+    interval = f"95 % interval {a.low:.3f} to {a.high:.3f}; {a.balance()}"
+    return f"accuracy {a.value:.3f} ({interval}): {a.right} of {a.total} photos {where}"
 
 
 def warnings(evaluation: Evaluation) -> list[str]:
     """What to know before believing the number."""
     lines = []
     checks = evaluation.extra
-    measured = {label: row for label, row in evaluation.per_label.items() if row["photos"]}
-    scarce = min(evaluation.per_label, key=lambda label: evaluation.per_label[label]["photos"], default="")
-    if scarce and evaluation.per_label[scarce]["photos"] < FEW:
-        balanced = sum(row["recall"] for row in measured.values()) / max(1, len(measured))
+    accuracy = evaluation.accuracy
+    if accuracy.scarcest and accuracy.fewest < FEW:
         lines.append(
-            f"warning: of {scarce} only {evaluation.per_label[scarce]['photos']:.0f} photos were measured, too few to"
-            f" tell; balanced accuracy {balanced:.3f}"
+            f"warning: of {accuracy.scarcest} only {accuracy.fewest} photos were measured, too few to tell; balanced"
+            f" accuracy {accuracy.balanced:.3f}"
         )
     if copies := checks.get("leak", {}).get("copies"):
         without = checks["leak"]["without_copies"]

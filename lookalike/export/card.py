@@ -70,6 +70,11 @@ def _accuracy(metrics: dict[str, Any]) -> Iterable[str]:
     yield f"Accuracy {rate['value']:.1%} (95 % interval {rate['low']:.1%} to {rate['high']:.1%}):"
     yield from (
         f"{rate['right']} of {rate['total']} {part} photos that it did not learn from.",
+        *(
+            [f"Balanced accuracy {rate['balanced']:.1%}; {markdown(scarcest)} stands on {rate['fewest']} photos."]
+            if (scarcest := rate.get("scarcest"))
+            else []
+        ),
         "",
     )
 

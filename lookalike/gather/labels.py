@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lookalike.errors import ConfigError, NotReadyError
+from lookalike.project.names import NEITHER, NOT_A_LABEL
 from lookalike.project.paths import Project
 from lookalike.project.walk import walk
 
@@ -43,6 +44,8 @@ def check(labels: Iterable[str]) -> dict[str, str]:
             raise ConfigError(
                 f"a folder called {name!r} divides photos for training", f"call the label {'a ' + name!r}"
             )
+        if name.casefold() == NEITHER:
+            raise ConfigError(NOT_A_LABEL, "call it 'other', for example")
         chosen[label] = name
     return chosen
 

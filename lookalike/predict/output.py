@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lookalike.bundle.answer import NEITHER, document, unicode, unsure
+from lookalike.bundle.answer import document, unicode, unsure
 from lookalike.errors import UnusablePhoto
 from lookalike.files import replacing
 from lookalike.predict.photos import Source
 from lookalike.project.kinds import HEAD, sniff
+from lookalike.project.names import NEITHER
 from lookalike.project.records import Bundle, Prediction
 from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table

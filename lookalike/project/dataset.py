@@ -15,6 +15,11 @@ from lookalike.project.records import Dataset, Example, Part
 SIMILARITIES = "similarities.csv"
 
 
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Each label once, as people list them: numbers by their size, then the others by name."""
+    return tuple(sorted(set(labels), key=lambda name: (0, int(name), name) if name.isdecimal() else (1, 0, name)))
+
+
 def fingerprint(examples: Iterable[Example]) -> str:
     """A short name for the exact content of a data set: which bytes have which label on which side."""
     lines = sorted(f"{e.sha256} {e.label} {e.part}\n" for e in examples)

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from lookalike.errors import NotReadyError
+from lookalike.project.names import NEITHER, NOT_A_LABEL
 from lookalike.project.walk import Walk, part_of, walk
 
 GATHER = "run `lookalike gather NAME NAME`, or point --images at a folder of label folders"
@@ -32,6 +33,8 @@ def require_labels(found: Walk) -> None:
         )
     folded: dict[str, str] = {}
     for label in labels:
+        if label.casefold() == NEITHER:
+            raise NotReadyError(NOT_A_LABEL, f"rename the folder {label!r} in {found.root}, for example to 'other'")
         twin = folded.setdefault(" ".join(unicodedata.normalize("NFC", label).casefold().split()), label)
         if twin != label:
             raise NotReadyError(

@@ -10,6 +10,9 @@ import os
 import re
 from pathlib import Path
 
+NEITHER = "neither"
+"""What programs read in place of a label for a photo that fits none, so no label may be called that."""
+NOT_A_LABEL = f"{NEITHER!r} is the answer to photos that fit no label, so no label can be called that"
 _WINDOWS = os.name == "nt"
 _NOT_ON_WINDOWS = re.compile(r'[\x00-\x1f\\<>:"|?*]')
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}

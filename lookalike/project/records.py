@@ -129,6 +129,23 @@ class Rate(Record):
 
 
 @dataclass(frozen=True)
+class Accuracy(Rate):
+    """The share of photos named rightly; `balanced` is the mean of that over the labels, and `fewest` the number of
+    photos of the label `scarcest`, on which it stands."""
+
+    balanced: float = 0.0
+    scarcest: str = ""
+    fewest: int = 0
+
+    def balance(self) -> str:
+        """`balanced 0.703, bees on 2 photos`; "" where that was not measured."""
+        if not self.scarcest:
+            return ""
+        photos = "photo" if self.fewest == 1 else "photos"
+        return f"balanced {self.balanced:.3f}, {self.scarcest} on {self.fewest} {photos}"
+
+
+@dataclass(frozen=True)
 class Evaluation(Record):
     """How good a run is, on photos it did not learn from. `confusion[i][j]` counts label i taken for label j.
 
@@ -137,7 +154,7 @@ class Evaluation(Record):
 
     run: str
     part: str
-    accuracy: Rate
+    accuracy: Accuracy
     labels: tuple[str, ...]
     per_label: dict[str, dict[str, float]]
     confusion: tuple[tuple[int, ...], ...]

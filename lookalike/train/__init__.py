@@ -24,7 +24,7 @@ from lookalike.photos import faces
 from lookalike.project import dataset as datasets
 from lookalike.project.layout import require_labels
 from lookalike.project.paths import Project
-from lookalike.project.records import Bundle, Dataset, InputSpec, Part, TrainedRun
+from lookalike.project.records import Accuracy, Bundle, Dataset, InputSpec, Part, TrainedRun
 from lookalike.project.walk import Walk, walk
 from lookalike.report import SILENT, Logged, Reporter
 from lookalike.settings.fields import Settings, TrainSettings
@@ -132,7 +132,7 @@ def _train(
     seconds = {"pixels": prepared.seconds, "prepare": ready - started, "fit": time.perf_counter() - ready}
     accuracy, temperature = _measure(trained, material)
     seconds["total"] = time.perf_counter() - started
-    log.write(f"accuracy {accuracy['value']:.3f} on photos held back, after {seconds['total']:.0f} s")
+    log.write(f"accuracy {accuracy.value:.3f} on photos held back, after {seconds['total']:.0f} s")
     done = _record(folder.name, project, wanted, prepared.dataset, spec, trained, seconds)
     if distributed.rank() == 0:
         model.save(trained.network, folder / model.WEIGHTS_FILE)
@@ -171,7 +171,7 @@ def _leave(
     )  # fmt: skip
     log = Logged(report, folder / LOG)
     log.write(f"{people.NETWORK}, {done.head}, {len(made.dataset.part('train'))} photos to learn from")
-    log.write(f"accuracy {made.accuracy['value']:.3f} on photos held back, after {made.seconds['total']:.0f} s")
+    log.write(f"accuracy {made.accuracy.value:.3f} on photos held back, after {made.seconds['total']:.0f} s")
     made.head.save(folder / "weights.safetensors")
     _write(folder, done, made.onnx, {}, made.accuracy, made.temperature, people.SAME)
     place.end()
@@ -235,14 +235,14 @@ def _input_spec(
     return replace(spec, size=size)
 
 
-def _measure(trained: Trained, material: Material) -> tuple[dict[str, float], float]:
+def _measure(trained: Trained, material: Material) -> tuple[Accuracy, float]:
     """Accuracy of the kept network on the photos held back, with its interval; and the temperature that suits it."""
     from lookalike import metrics
     from lookalike.vision import recipes
 
     answers, targets = recipes.held_back(trained, material), np.array(material.valid_targets)
-    right = int((answers.argmax(axis=1) == targets).sum())
-    return metrics.rate(right, len(targets)).to_json(), metrics.fit_temperature(answers, targets)
+    accuracy = metrics.accuracy(answers.argmax(axis=1) == targets, targets, material.dataset.labels)
+    return accuracy, metrics.fit_temperature(answers, targets)
 
 
 def _counts(dataset: Dataset) -> dict[str, dict[str, int]]:
@@ -251,7 +251,7 @@ def _counts(dataset: Dataset) -> dict[str, dict[str, int]]:
 
 
 def _write(
-    folder: Path, done: TrainedRun, onnx: bytes, plan: dict[str, Any], accuracy: dict[str, float],
+    folder: Path, done: TrainedRun, onnx: bytes, plan: dict[str, Any], accuracy: Accuracy,
     temperature: float, min_similarity: float | None = None,
 ) -> None:  # fmt: skip
     """Everything of a run but its weights, run.json last."""
@@ -261,7 +261,7 @@ def _write(
     bundle = Bundle(
         name=done.id, created=done.created, labels=done.labels, input=done.input, arch=done.arch, run=done.id,
         fingerprint=done.fingerprint, files={}, temperature=temperature, min_similarity=min_similarity,
-        metrics={"accuracy": accuracy}, versions=done.versions,
+        metrics={"accuracy": accuracy.to_json()}, versions=done.versions,
     )  # fmt: skip
     files = ["model.onnx"]
     if done.input.crop != "none":

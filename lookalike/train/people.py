@@ -23,7 +23,7 @@ from lookalike.photos.align import SIDE
 from lookalike.project import dataset as datasets
 from lookalike.project.layout import require_both_sides, require_labels
 from lookalike.project.paths import Project
-from lookalike.project.records import Dataset, Example, InputSpec, Part
+from lookalike.project.records import Accuracy, Dataset, Example, InputSpec, Part
 from lookalike.project.walk import Walk
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings, TrainSettings
@@ -42,7 +42,7 @@ class Made:
     dataset: Dataset
     head: head.Head
     onnx: bytes
-    accuracy: dict[str, float]
+    accuracy: Accuracy
     temperature: float
     history: tuple[dict[str, float], ...]
     faults: dict[Path, UnusablePhoto]
@@ -105,7 +105,7 @@ def _divided(
         for (item, sha256, _), group in zip(usable, groups, strict=True)
     ]
     split = split_of(project, wanted, examples, divided=any(item.part == "valid" for item, _, _ in usable))
-    labels = tuple(sorted({example.label for example in split}))
+    labels = datasets.in_order(example.label for example in split)
     dataset = Dataset(str(project.images), labels, split, datasets.fingerprint(split))
     require_enough(dataset)
     return dataset, {sha256: shown for _, sha256, shown in usable if shown}
@@ -148,12 +148,12 @@ def _learn(
     right = (answers.argmax(axis=1) == held.targets) & shown
     temperature = metrics.fit_temperature(answers[shown], held.targets[shown])
     loss = float(metrics.losses(metrics.at_temperature(answers, temperature), held.targets).mean())
-    accuracy = metrics.rate(int(right.sum()), len(right))
+    accuracy = metrics.accuracy(right, held.targets, dataset.labels)
     onnx = graph.answering(eyes.model, made.means, made.weight, made.bias)
     now = time.perf_counter()
     row = {"epoch": 0, "valid_loss": loss, "accuracy": accuracy.value}
     times = {**seconds, "fit": now - begun, "total": now - started}
-    return Made(dataset, made, onnx, accuracy.to_json(), temperature, (row,), faults, times)
+    return Made(dataset, made, onnx, accuracy, temperature, (row,), faults, times)
 
 
 def versions() -> dict[str, str]:

@@ -156,7 +156,7 @@ def prepare(
     if before:
         _require_all_of(before, {item.file: sha256 for item, sha256, _ in usable}, report)
     split = tuple(before) or _divided(project, wanted, usable)
-    labels = tuple(sorted({example.label for example in split}))
+    labels = datasets.in_order(example.label for example in split)
     dataset = Dataset(str(root), labels, split, datasets.fingerprint(split))
     require_enough(dataset)
     held = [(root / example.file, example.sha256) for example in split if example.part != "train"]

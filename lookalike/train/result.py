@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lookalike.project.records import TrainedRun
+from lookalike.project.records import Accuracy, TrainedRun
 from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
 
@@ -23,7 +23,7 @@ class TrainResult:
     run: TrainedRun
     folder: Path
     model: Path
-    accuracy: dict[str, float]
+    accuracy: Accuracy
     skipped: tuple[tuple[str, str], ...] = ()
     passed: tuple[Found, ...] = ()
 
@@ -33,7 +33,7 @@ class TrainResult:
             "run": self.run.to_json(),
             "folder": str(self.folder),
             "model": str(self.model),
-            "accuracy": self.accuracy,
+            "accuracy": self.accuracy.to_json(),
             "skipped": [{"file": file, "reason": reason} for file, reason in self.skipped],
             "passed_over": [item.told() for item in self.passed],
         }
@@ -53,7 +53,7 @@ class TrainResult:
             yield tell(self.passed)
         a = self.accuracy
         yield (
-            f"accuracy {a['value']:.3f} on {a['total']:.0f} photos held back (95 % interval {a['low']:.3f} to"
-            f" {a['high']:.3f}), in {self.run.seconds['total']:.0f} s"
+            f"accuracy {a.value:.3f} on {a.total} photos held back (95 % interval {a.low:.3f} to {a.high:.3f};"
+            f" {a.balance()}), in {self.run.seconds['total']:.0f} s"
         )
         yield "next: lookalike evaluate, or lookalike predict PHOTO"
