@@ -104,7 +104,7 @@ def run(project: Project, names: tuple[str, str], *, report: Reporter = SILENT) 
     )
 
 
-def _right(model: bundle.Model, examples: list[Example], pixels: list[Any], labels: tuple[str, ...]) -> np.ndarray:
+def _right(model: bundle.OnnxModel, examples: list[Example], pixels: list[Any], labels: tuple[str, ...]) -> np.ndarray:
     """Whether the model names each photo rightly, (n,); False for photos that can't be read."""
     answers = [
         seen is not None and labels[int(model.ask_each([np.asarray(seen)])[0][0].argmax())] == example.label

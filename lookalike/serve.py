@@ -86,7 +86,7 @@ def is_local(host: str) -> bool:
 class Desk:
     """Answers for photos, a few at a time: decoding in limited processes, the network in as many threads."""
 
-    def __init__(self, model: bundle.Model, pool: Pool) -> None:
+    def __init__(self, model: bundle.OnnxModel, pool: Pool) -> None:
         self.model, self.pool = model, pool
         self.threads = ThreadPoolExecutor(pool.jobs + 1, thread_name_prefix="answer")
         self.answered = 0

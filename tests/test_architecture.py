@@ -13,7 +13,7 @@ import lookalike
 
 PACKAGE = Path(lookalike.__file__).parent
 LAYERS = [
-    {"errors", "text", "__init__"},
+    {"errors", "text"},
     {"files", "report", "plugins"},
     {"project", "settings"},
     {"photos", "net", "web", "metrics", "logistic"},
@@ -21,8 +21,8 @@ LAYERS = [
     {"vision", "people"},
     {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare", "config"},
     {"flags"},
-    {"cli"},
-    {"__main__"},
+    {"cli", "library"},
+    {"__init__", "__main__"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 STAGES = LAYERS[6]

@@ -76,7 +76,7 @@ def _detector(path: Path, sha256: str) -> bytes:
     return onnxfile.rewritten(data)
 
 
-class Model:
+class OnnxModel:
     """A model ready to answer: `description` is its model.json, `reader` makes its pixels."""
 
     def __init__(self, description: Bundle, session: Any, reader: Reader) -> None:
@@ -157,6 +157,9 @@ class Model:
                 yield next(answers)
 
 
+Model = OnnxModel
+
+
 def _below(value: float | None, limit: float | None) -> bool:
     return value is not None and limit is not None and value < limit
 
@@ -215,7 +218,7 @@ def check(folder: Path, threshold: float | None = None) -> Bundle:
     return description if threshold is None else dataclasses.replace(description, threshold=threshold)
 
 
-def load(folder: Path, *, threads: int = 0, threshold: float | None = None) -> Model:
+def load(folder: Path, *, threads: int = 0, threshold: float | None = None) -> OnnxModel:
     """Open the model in `folder`. Raises NotReadyError.
 
     `threads` limits onnxruntime (0: its own choice); `threshold` replaces the model's own.
@@ -223,14 +226,14 @@ def load(folder: Path, *, threads: int = 0, threshold: float | None = None) -> M
     return opened(folder, check(folder, threshold), threads=threads)
 
 
-def opened(folder: Path, description: Bundle, *, threads: int = 0, session: Session | None = None) -> Model:
+def opened(folder: Path, description: Bundle, *, threads: int = 0, session: Session | None = None) -> OnnxModel:
     """The model of a description that `check` gave; `session` when it is being opened already. Raises NotReadyError."""
     session = session or Session(folder / "model.onnx", threads=threads)
     if session.sha256 != description.files["model.onnx"]:
         raise NotReadyError(f"{folder / 'model.onnx'} has changed since it was checked", AGAIN)
     if wrong := _misfit(session, description):
         raise NotReadyError(f"{folder / 'model.onnx'} does not fit its model.json: {wrong}", AGAIN)
-    return Model(description, session, reader(folder, description))
+    return OnnxModel(description, session, reader(folder, description))
 
 
 def reader(folder: Path, description: Bundle) -> Reader:

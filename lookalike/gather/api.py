@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 from requests.structures import CaseInsensitiveDict
 
 from lookalike.files import write_text
-from lookalike.gather.providers.base import Answer, Request, Stop, WebProvider, text
+from lookalike.gather.providers.base import Request, ServiceAnswer, Stop, WebProvider, text
 from lookalike.gather.providers.reading import decoded
 from lookalike.net.client import RETRY_STATUS, Client, FetchError, is_challenge, retry_after
 from lookalike.report import SILENT, Reporter
@@ -67,12 +67,12 @@ class Api:
         write_text(path, json.dumps(kept, ensure_ascii=False, default=str))
         return answer.payload
 
-    def _by_itself(self, provider: WebProvider, request: Request) -> Answer | None:
+    def _by_itself(self, provider: WebProvider, request: Request) -> ServiceAnswer | None:
         payload = provider.call(request)
         if payload is None:
             return None
         self.calls[provider.name] += 1
-        return Answer(200, {}, payload)
+        return ServiceAnswer(200, {}, payload)
 
     def _cached(self, path: Path) -> Any:
         try:
@@ -82,7 +82,7 @@ class Api:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _call(self, provider: WebProvider, request: Request) -> Answer:
+    def _call(self, provider: WebProvider, request: Request) -> ServiceAnswer:
         """A good answer, after a retry or two if need be. Raises Stop with what the service gave as the reason."""
         for attempt in range(self.tries):
             end, wait = Stop("unreachable"), 0.5 * 2**attempt
@@ -95,7 +95,7 @@ class Api:
                 wait = end.retry_after or wait
                 again = answer.status in (200, *RETRY_STATUS) and end.reason in ("rate-limited", "unreachable")
             except FetchError as error:
-                end = provider.explain(Answer(0, {}, None)) or Stop("unreachable", error.detail or error.reason)
+                end = provider.explain(ServiceAnswer(0, {}, None)) or Stop("unreachable", error.detail or error.reason)
                 again = end.reason == "unreachable" and error.reason not in ("blocked-address", "bad-url", "tls", "dns")
             if not again or attempt == self.tries - 1 or wait > LONGEST_WAIT:
                 raise end
@@ -115,13 +115,13 @@ class Api:
         if body.status in (400, 401, 403):
             raise Stop("bad-key", "id and secret were refused")
         if body.status != 200:
-            raise general_reading(Answer(body.status, body.headers, None), needs_key=True)
+            raise general_reading(ServiceAnswer(body.status, body.headers, None), needs_key=True)
         try:
             provider.signed_in(decoded(body.content))
         except (ValueError, KeyError, TypeError):
             raise Stop("changed", "no token in the answer to id and secret") from None
 
-    def _once(self, provider: WebProvider, request: Request) -> Answer:
+    def _once(self, provider: WebProvider, request: Request) -> ServiceAnswer:
         """One request, never redirected: a key goes to the configured host or nowhere."""
         wait = self._next_start.get(provider.name, 0) - time.monotonic()
         if wait > 0:
@@ -143,7 +143,7 @@ class Api:
         except ValueError:
             payload = None
         headers = CaseInsensitiveDict(scrub(dict(body.headers), secrets))
-        return Answer(body.status, headers, payload, scrub(words, secrets)[:WORDS])
+        return ServiceAnswer(body.status, headers, payload, scrub(words, secrets)[:WORDS])
 
     def _client(self, url: str) -> Client:
         parts = urlsplit(url)
@@ -158,14 +158,14 @@ def _name(provider: str, request: Request) -> str:
     return f"{provider}-{hashlib.sha256(asked.encode()).hexdigest()[:24]}"
 
 
-def _explain(provider: WebProvider, answer: Answer) -> Stop:
+def _explain(provider: WebProvider, answer: ServiceAnswer) -> Stop:
     """The provider's own reading of a refusal, or what the status means everywhere."""
     if end := provider.explain(answer):
         return end
     return general_reading(answer, needs_key=bool(provider.keys))
 
 
-def general_reading(answer: Answer, *, needs_key: bool) -> Stop:
+def general_reading(answer: ServiceAnswer, *, needs_key: bool) -> Stop:
     """What a status means when the provider has no word of its own for it."""
     status = f"status {answer.status}"
     if is_challenge(answer.status, answer.headers, answer.text.encode()):

@@ -35,7 +35,7 @@ class AnswerStream:
             report.emit(self.table.header())
 
     @cached_property
-    def model(self) -> bundle.Model:
+    def model(self) -> bundle.OnnxModel:
         """Opened when first asked for, so that the first photos are decoded meanwhile. Raises NotReadyError."""
         return bundle.opened(self.folder, self.description, session=self.session)
 

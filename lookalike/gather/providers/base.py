@@ -121,7 +121,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServiceAnswer:
     """A service's refusal: status, headers and body, for `explain`."""
 
     status: int
@@ -257,7 +257,7 @@ class WebProvider:
         """The call for the page after this one."""
         return None
 
-    def explain(self, answer: Answer) -> Stop | None:
+    def explain(self, answer: ServiceAnswer) -> Stop | None:
         """Why a service refused; None leaves it to the general reading of the status."""
         return None
 

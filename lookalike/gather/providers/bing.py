@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from lookalike.gather.providers.base import (
-    Answer,
     Hit,
     Page,
     Query,
     Request,
+    ServiceAnswer,
     Stop,
     WebProvider,
     large_enough,
@@ -107,7 +107,7 @@ class Bing(WebProvider):
         """`nextOffset` and not offset + count: the service skips what it found to be the same."""
         return None if page.more is None else request.with_params(offset=page.more)
 
-    def explain(self, answer: Answer) -> Stop | None:
+    def explain(self, answer: ServiceAnswer) -> Stop | None:
         """The documented error codes; the retired hosts get a plain word."""
         host = urlsplit(self.settings.of(BingSettings).endpoint).hostname or ""
         if host in RETIRED_HOSTS and (answer.status in (0, 401, 403, 404, 410) or answer.status >= 500):

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from lookalike.gather.providers.base import (
-    Answer,
     Hit,
     Page,
     Query,
     Request,
+    ServiceAnswer,
     Stop,
     WebProvider,
     large_enough,
@@ -87,7 +87,7 @@ class Brave(WebProvider):
         """The page without the photos that are known to be too small."""
         return Page(tuple(hit for hit in parse(payload).hits if large_enough(hit.width, hit.height, query)))
 
-    def explain(self, answer: Answer) -> Stop | None:
+    def explain(self, answer: ServiceAnswer) -> Stop | None:
         """A refused key comes as 422; a month's quota and a second's limit both come as 429."""
         payload = answer.payload if isinstance(answer.payload, dict) else {}
         error: dict[str, Any] = payload["error"] if isinstance(payload.get("error"), dict) else {}

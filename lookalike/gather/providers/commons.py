@@ -12,11 +12,11 @@ from pydantic import Field
 
 from lookalike.gather.licences import allows
 from lookalike.gather.providers.base import (
-    Answer,
     Hit,
     Page,
     Query,
     Request,
+    ServiceAnswer,
     Stop,
     WebProvider,
     large_enough,
@@ -123,7 +123,7 @@ class Commons(WebProvider):
         """Everything in `continue` goes back as it came."""
         return None if page.more is None else request.with_params(**page.more)
 
-    def explain(self, answer: Answer) -> Stop | None:
+    def explain(self, answer: ServiceAnswer) -> Stop | None:
         """Errors come with status 200; a 403 means that the User-Agent names nobody to write to."""
         error = answer.payload.get("error") if isinstance(answer.payload, dict) else None
         if isinstance(error, dict):

@@ -10,11 +10,11 @@ from urllib.parse import urljoin
 from pydantic import Field
 
 from lookalike.gather.providers.base import (
-    Answer,
     Hit,
     Page,
     Query,
     Request,
+    ServiceAnswer,
     Stop,
     WebProvider,
     large_enough,
@@ -133,7 +133,7 @@ class Openverse(WebProvider):
         """There is no link to the next page, only its number."""
         return None if page.more is None else request.with_params(page=page.more)
 
-    def explain(self, answer: Answer) -> Stop | None:
+    def explain(self, answer: ServiceAnswer) -> Stop | None:
         """A 401 here is about the page size, unless a token was sent; a page beyond the last is the end."""
         if answer.status == 401:
             return Stop("bad-key", "the token was refused") if self.token else Stop("bad-request", _detail(answer))
@@ -153,5 +153,5 @@ class Openverse(WebProvider):
         return None
 
 
-def _detail(answer: Answer) -> str:
+def _detail(answer: ServiceAnswer) -> str:
     return text(answer.payload.get("detail") if isinstance(answer.payload, dict) else "")

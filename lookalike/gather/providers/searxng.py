@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from lookalike.gather.providers.base import (
-    Answer,
     Hit,
     Page,
     Query,
     Request,
+    ServiceAnswer,
     Stop,
     WebProvider,
     large_enough,
@@ -91,7 +91,7 @@ class SearXNG(WebProvider):
         number = int(request.params["pageno"]) + 1
         return request.with_params(pageno=number) if page.more and number <= LAST_PAGE else None
 
-    def explain(self, answer: Answer) -> Stop | None:
+    def explain(self, answer: ServiceAnswer) -> Stop | None:
         """An instance that does not offer JSON refuses with 403."""
         if answer.status == 403:
             return Stop("blocked", "add json to search.formats in the instance's settings.yml")

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from lookalike.gather.hosts import host
 from lookalike.gather.providers.base import (
-    Answer,
     Hit,
     Page,
     Query,
     Request,
+    ServiceAnswer,
     Stop,
     WebProvider,
     large_enough,
@@ -95,7 +95,7 @@ class SerpApi(WebProvider):
         number = int(request.params["ijn"]) + 1
         return request.with_params(ijn=number) if page.more and number <= LAST_PAGE else None
 
-    def explain(self, answer: Answer) -> Stop | None:
+    def explain(self, answer: ServiceAnswer) -> Stop | None:
         """429 means that the searches of the month, or those of this hour, are used up: the words tell."""
         told = answer.payload.get("error") if isinstance(answer.payload, dict) else None
         if answer.status == 429 and any(words in str(told).lower() for words in SPENT):

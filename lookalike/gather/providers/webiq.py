@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from lookalike.gather.providers.base import (
-    Answer,
     Hit,
     Page,
     Query,
     Request,
+    ServiceAnswer,
     Stop,
     WebProvider,
     large_enough,
@@ -114,7 +114,7 @@ class WebIQ(WebProvider):
         payload = self.ask(self, Request(request.url, json={**(request.json or {}), **variant}))
         yield from self.understand(payload, query).hits
 
-    def explain(self, answer: Answer) -> Stop | None:
+    def explain(self, answer: ServiceAnswer) -> Stop | None:
         """The wait is in the body, as "60s"; 430 means too many calls at the same time."""
         payload = answer.payload if isinstance(answer.payload, dict) else {}
         if answer.status in (429, 430):
