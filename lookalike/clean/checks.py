@@ -77,7 +77,8 @@ CHECKS: dict[str, Check] = {
 }
 
 
-OF_THE_SET = ("placeholder", "no-face", "several-faces")  # faults that show only beside the other photos
+OF_THE_SET = ("placeholder", "no-face", "several-faces", "another-person", "unclear-face")
+"""Faults that show only beside the other photos."""
 _GONE = ("missing", "stopped")
 _REPEATED, _RARE, _FLAT_SET = 3, 0.05, 0.25
 

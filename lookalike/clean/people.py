@@ -1,4 +1,5 @@
-"""Sets about people: photos without a face, or with several, where nearly every photo shows one.
+"""Sets about people: photos without a face, or with several, where nearly every photo shows one; and where the labels
+are persons, photos of others (persons).
 
 Whether a set is about faces is asked of a few photos of each label first.
 """
@@ -6,7 +7,7 @@ Whether a set is about faces is asked of a few photos of each label first.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,11 +15,14 @@ import numpy as np
 from PIL import Image
 
 from lookalike.clean.memory import Memory
+from lookalike.clean.persons import judge
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
+from lookalike.clean.suspects import Suspects
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import faces
 from lookalike.photos.decode import Pool
+from lookalike.project.paths import Project
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings
 
@@ -28,22 +32,25 @@ AS_LARGE = 0.25
 
 
 def findings(
-    images: Path, photos: Sequence[Seen], memory: Memory, settings: Settings, *, report: Reporter
-) -> list[Finding]:
-    """Photos with no face or several faces of similar size; none when the set is not about faces, or can't be
-    searched for them."""
+    project: Project, photos: Sequence[Seen], groups: Mapping[str, str], memory: Memory, settings: Settings,
+    *, report: Reporter,
+) -> tuple[list[Finding], Suspects | None]:  # fmt: skip
+    """Photos with no face or several faces of similar size, or of another person than the label's, and those ranked;
+    nothing when the set is not about faces, or can't be searched for them. `groups` names the copies of each other."""
     if not faces.offered(settings.network, report):
-        return []
-    jobs = settings.clean.jobs
+        return [], None
+    images, jobs = project.images, settings.clean.jobs
     by_label: dict[str, list[Seen]] = defaultdict(list)
     for photo in photos:
         by_label[photo.label].append(photo)
     sample = [photo for members in by_label.values() for photo in members[:: max(1, len(members) // SAMPLE)][:SAMPLE]]
     counts = _count(images, sample, memory, jobs, report)
     if not counts or sum(number > 0 for number in counts.values()) < ABOUT_FACES * len(counts):
-        return []
+        return [], None
+    if persons := judge(project, photos, groups, settings, report):
+        return persons.findings, persons.suspects
     counts = _count(images, photos, memory, jobs, report)
-    return list(_judge(photos, counts))
+    return list(_judge(photos, counts)), None
 
 
 def _judge(photos: Sequence[Seen], counts: dict[str, int]) -> Iterator[Finding]:

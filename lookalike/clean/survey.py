@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -75,12 +75,14 @@ def survey(project: Project, state: State, everything: Settings, memory: Memory,
             away.setdefault(finding.file, finding)
         else:
             notes.append(finding)
-    for finding in _people(project, good, everything, memory, report):
+    marked, persons = _people(project, good, everything, memory, report, together)
+    for finding in marked:
         if checks.moves(finding.reason, settings) and finding.file not in kept:
             away.setdefault(finding.file, finding)
         else:
             notes.append(finding)
-    suspects = _suspects(good, together, away, settings, features)
+    suspects = persons or _suspects(good, together, away, settings, features)
+    suspects = replace(suspects, ranked=tuple(item for item in suspects.ranked if item.file not in away))
     for item in [item for item in suspects.ranked if item.file not in kept][: settings.apply_suspects or 0]:
         away.setdefault(item.file, Finding(item.file, item.label, "suspect", f"{item.why} ({item.score:.2f})"))
     notes = [finding for finding in notes if finding.file not in away]
@@ -96,15 +98,21 @@ def survey(project: Project, state: State, everything: Settings, memory: Memory,
 
 
 def _people(
-    project: Project, good: list[Seen], everything: Settings, memory: Memory, report: Reporter
-) -> list[Finding]:
-    """Photos with no face or several, where that is wanted and can be seen."""
+    project: Project, good: list[Seen], everything: Settings, memory: Memory, report: Reporter, groups: list[list[Seen]]
+) -> tuple[list[Finding], Suspects | None]:
+    """Photos with no face, several, or another person's, where that is wanted and can be seen; and where the labels
+    are persons, the photos ranked by that."""
     settings = everything.clean
     if not (settings.faces and settings.suspects and len(good) >= 2 * LEAST):
-        return []
-    from lookalike.clean.people import findings
+        return [], None
+    from lookalike.clean import people
 
-    return findings(project.images, good, memory, everything, report=report)
+    return people.findings(project, good, _names(groups), memory, everything, report=report)
+
+
+def _names(groups: list[list[Seen]]) -> dict[str, str]:
+    """One name for the copies of a photo, by file."""
+    return {photo.file: group[0].file for group in groups for photo in group}
 
 
 def _suspects(
@@ -119,5 +127,4 @@ def _suspects(
     counts = {label: sum(photo.label == label for photo in staying) for label in {photo.label for photo in staying}}
     if not (settings.suspects or settings.apply_suspects) or len(counts) < 2 or min(counts.values()) < LEAST:
         return Suspects()
-    names = {photo.file: group[0].file for group in groups for photo in group}
-    return rank(staying, features(staying), names)
+    return rank(staying, features(staying), _names(groups))

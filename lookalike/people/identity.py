@@ -90,11 +90,19 @@ def _nearest(photos: Sequence[np.ndarray], mean: np.ndarray) -> tuple[tuple[int,
     return chosen, tuple(-1.0 if row is None else float(row.max()) for row in rows)
 
 
-def are_persons(identities: dict[str, Identity | None]) -> tuple[bool, str]:
-    """Whether every label is one person and each another, and if not, why in a few words."""
+def of_one_person(identities: dict[str, Identity | None]) -> tuple[bool, str]:
+    """Whether the photos of every label show one person, and if not, why in a few words."""
     for label, found in identities.items():
-        if found is None or found.agreement < PERSON or found.agreement == 0.5:
+        if found is None or found.agreement < PERSON:
             return False, f"the photos of {label!r} do not show one person"
+    return True, ""
+
+
+def are_persons(identities: dict[str, Identity | None]) -> tuple[bool, str]:
+    """The same, and each label another person."""
+    one_each, why = of_one_person(identities)
+    if not one_each:
+        return False, why
     for one, other in same_persons(identities):
         return False, f"{one!r} and {other!r} are the same person"
     return True, ""
