@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from lookalike.clean import near
+from lookalike.clean import duplicates, near
 from lookalike.photos import faces
+from lookalike.photos.agree import Agreement
 from lookalike.project.dataset import split
 from lookalike.project.records import Example
 from tests.conftest import Cli
@@ -60,17 +61,27 @@ def test_a_changed_copy_is_set_aside_and_the_original_stays(cli: Cli, photos: Pa
         assert aside["file"] == "circles/copy.jpg"
 
 
+@pytest.mark.parametrize("border", [(0, 40, 0, 40), (30, 0, 30, 0), (25, 25, 25, 25)], ids=["bars", "pillars", "frame"])
+@pytest.mark.parametrize("colour", ["white", "black"])
+def test_a_copy_with_a_border_around_it_is_set_aside(
+    cli: Cli, photos: Path, border: tuple[int, int, int, int], colour: str
+) -> None:
+    with Image.open(photos / "circles" / "003.jpg") as image:
+        ImageOps.expand(image, border, colour).save(photos / "circles" / "copy.jpg", quality=80)
+    (aside,) = cli("clean", "--json", "--suspects", 0).data["aside"]
+    assert {aside["file"], aside["other"]} == {"circles/copy.jpg", "circles/003.jpg"}
+
+
 def test_different_photos_are_no_copies(cli: Cli, tmp_path: Path) -> None:
     draw.folder(tmp_path / "images", {"circles": 40, "stripes": 40}, SIZE)
     assert cli("clean", "--json", "--suspects", 0).data["groups"] == []
 
 
 def test_photos_alike_only_in_their_large_shapes_are_no_copies() -> None:
-    slope = np.linspace(0, 200, near.SIDE)[None, :] + np.zeros((near.SIDE, 1))
-    noise = np.random.default_rng(1).integers(0, 55, (2, near.SIDE, near.SIDE))
+    slope = np.linspace(0, 200, 64)[None, :] + np.zeros((64, 1))
+    noise = np.random.default_rng(1).integers(0, 55, (2, 64, 64))
     pictures = (slope + noise).astype(np.uint8)
-    assert len(near._candidates(2, lambda numbers: pictures[numbers]).left) == 1
-    assert near.find(2, lambda numbers: pictures[numbers]) == []
+    assert near.find([0, 1], lambda numbers: pictures[numbers]) == []
 
 
 def test_copies_form_one_group_and_it_is_in_the_manifest(cli: Cli, photos: Path) -> None:
@@ -140,6 +151,23 @@ def test_photos_that_only_look_alike_stay(cli: Cli, tmp_path: Path, kind: str) -
     crowds.folder(tmp_path / "images", kind, 48)
     data = cli("clean", "--json", "--suspects", 0, "--aside", "damaged").data
     assert [item for item in data["aside"] if item["reason"] != "duplicate"] == []
+
+
+@pytest.mark.parametrize("kind", ["stroke", "barred", "page", "stamp", "scan"])
+def test_of_photos_that_look_alike_few_are_compared_closely(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    asked = []
+
+    def agree(*photos: Image.Image, **more: bool) -> Agreement:
+        asked.append(photos)
+        return compare(*photos, **more)
+
+    compare = duplicates.agree
+    monkeypatch.setattr(duplicates, "agree", agree)
+    crowds.folder(tmp_path / "images", kind, 120)
+    cli("clean", "--suspects", 0)
+    assert len(asked) <= 60
 
 
 def test_a_copy_that_comes_back_keeps_its_group(cli: Cli, photos: Path) -> None:

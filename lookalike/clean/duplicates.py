@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import lru_cache
 
 import numpy as np
+from PIL import Image
 
 from lookalike.clean import near
+from lookalike.clean.likeness import KINDS, kind_of
 from lookalike.clean.memory import Memory
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
-from lookalike.errors import UnusablePhoto
-from lookalike.photos.agree import Agreement, Pair
-from lookalike.photos.decode import Pool
+from lookalike.photos import images
+from lookalike.photos.agree import agree
 from lookalike.project.records import Part
 from lookalike.report import Reporter
 
@@ -29,15 +30,6 @@ _PART_ORDER: dict[Part | None, int] = {"test": 0, "valid": 1, "train": 2, None: 
 _IN_MEMORY = 25_000
 _POORER = 3.0
 
-_COPY, _WORST = 0.93, 70.0  # agreeing cells, and the largest difference of a small spot in them
-_PIXEL, _PIXEL_WORST = 0.98, 14.0
-_SMALL_COPY, _SMALL_WORST = 0.75, 90.0  # where a cell is few pixels, saving leaves more
-_RECOLOURED, _RECOLOURED_WORST = 0.93, 110.0
-_LIKELY, _STRUCTURE, _MUCH_SHOWN = 0.8, 0.95, 0.3  # nearly so, but light and dark run alike everywhere
-_EXACT, _EXACT_WORST = 0.99, 12.0  # the same drawing in other colours, nothing moved
-_SHOWN, _COLOURS = 0.1, 4  # with less to see, a part of one picture fits many others
-_SMALL, _FEW_COLOURS, _SMALL_COLOURS = 80, 12, 40  # with fewer colours, any picture is a recoloured other one
-_ALIKE = 0.75
 
 Links = dict[frozenset[int], str]
 
@@ -52,16 +44,14 @@ class Copies:
     pixel: frozenset[frozenset[str]] = frozenset()
 
 
-def find(
-    images: Path, photos: Iterable[Seen], memory: Memory, wanted: Collection[str], *, jobs: int | None, report: Reporter
-) -> Copies:
+def find(photos: Iterable[Seen], memory: Memory, wanted: Collection[str], *, report: Reporter) -> Copies:
     """Copies among the photos that could be read. Photos in `wanted` are kept before others."""
     same: dict[str, list[Seen]] = defaultdict(list)
     for photo in photos:
         if photo.facts:
             same[photo.facts.sha256].append(photo)
     members = [sorted(files, key=lambda photo: _order(photo, wanted)) for files in same.values()]
-    links = _links(images, [files[0] for files in members], memory, jobs, report)
+    links = _links([files[0] for files in members], memory, report)
     order = sorted(range(len(members)), key=lambda number: _order(members[number][0], wanted))
     sure = {pair: kind for pair, kind in links.items() if kind != "alike"}
     groups = [[photo for number in star for photo in members[number]] for star in _stars(order, sure)]
@@ -89,46 +79,37 @@ def _stars(order: Sequence[int], links: Links) -> list[list[int]]:
     return stars
 
 
-def _links(images: Path, photos: Sequence[Seen], memory: Memory, jobs: int | None, report: Reporter) -> Links:
+def _links(photos: Sequence[Seen], memory: Memory, report: Reporter) -> Links:
     """How pairs of different files agree: `pixel`, `copy` or `alike`; those that don't are left out."""
-    contents = [photo.facts.sha256 for photo in photos if photo.facts]
-    every = memory.pictures(contents) if len(contents) <= _IN_MEMORY else None
+    views = [
+        (number, (photo.facts.sha256, part))
+        for number, photo in enumerate(photos)
+        if photo.facts
+        for part in range(1 + photo.facts.framed)
+    ]
+    names = [view for _, view in views]
+    every = memory.greys(names) if len(names) <= _IN_MEMORY else None
 
     def load(numbers: np.ndarray) -> np.ndarray:
-        return memory.pictures([contents[number] for number in numbers]) if every is None else every[numbers]
+        return memory.greys([names[number] for number in numbers]) if every is None else every[numbers]
 
-    likely = sorted(near.find(len(contents), load), key=lambda pair: pair.left)
-    links: Links = {}
-    if not likely:
-        return links
-    asked = [Pair(images / photos[p.left].file, images / photos[p.right].file, p.box, p.mirrored) for p in likely]
-    with Pool(jobs) as pool, report.task("laying likely copies on each other", len(asked)) as task:
-        answers = pool.map("lookalike.photos.agree:agree", asked)
-        for pair, (_, answer) in zip(likely, answers, strict=True):
+    @lru_cache(maxsize=4096)
+    def small(view: int) -> Image.Image:
+        return images.open_rgb(memory.small(names[view]))
+
+    found: dict[frozenset[int], list[str]] = defaultdict(list)
+    pairs = near.find([owner for owner, _ in views], load)
+    with report.task("laying likely copies on each other", len(pairs)) as task:
+        for pair in sorted(pairs, key=lambda pair: pair.left):
             task.advance()
-            if not isinstance(answer, UnusablePhoto) and (kind := _kind(answer)):
-                links[frozenset((pair.left, pair.right))] = kind
-    return links
-
-
-def _kind(seen: Agreement) -> str:
-    """What an agreement stands for: `pixel`, `copy`, `alike`, or nothing."""
-    if seen.whole and seen.plain >= _PIXEL and seen.worst <= _PIXEL_WORST:
-        return "pixel"
-    tells = seen.shown >= _SHOWN and seen.colours >= _COLOURS
-    small = seen.side < _SMALL
-    cells, worst = (_SMALL_COPY, _SMALL_WORST) if small and tells else (_COPY, _WORST)
-    if seen.plain >= cells and seen.worst <= worst and (seen.whole or tells):
-        return "copy"
-    colours = _SMALL_COLOURS if small else _FEW_COLOURS
-    likely = seen.cells >= _LIKELY and seen.changed <= _RECOLOURED_WORST and seen.shown >= _MUCH_SHOWN
-    if not small and likely and seen.structure >= _STRUCTURE and seen.colours >= colours:
-        return "copy"
-    if not small and seen.whole and tells and seen.cells >= _EXACT and seen.changed <= _EXACT_WORST:
-        return "copy"
-    if seen.cells >= _RECOLOURED and seen.changed <= _RECOLOURED_WORST and tells and seen.colours >= colours:
-        return "copy"
-    return "alike" if seen.plain >= _ALIKE and tells else ""
+            kind = "alike"
+            if pair.likely:
+                seen = agree(small(pair.left), small(pair.right), pair.box, mirrored=pair.mirrored)
+                framed = bool(names[pair.left][1] or names[pair.right][1])
+                kind = kind_of(seen, framed=framed, mirrored=pair.mirrored)
+            found[frozenset((views[pair.left][0], views[pair.right][0]))].append(kind)
+    best = {pair: min(kinds, key=KINDS.index) for pair, kinds in found.items()}
+    return {pair: kind for pair, kind in best.items() if kind != "other"}
 
 
 def _order(photo: Seen, wanted: Collection[str]) -> tuple[bool, int, bool, int, float, int, int, str]:

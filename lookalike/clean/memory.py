@@ -18,14 +18,16 @@ from typing import Self
 import numpy as np
 
 from lookalike.errors import PASSING, UnusablePhoto
-from lookalike.photos.measure import PICTURE, Facts
+from lookalike.photos.measure import PICTURE, Facts, View
 
 Stamp = tuple[int, int]
+ViewOf = tuple[str, int]  # the sha256 of a photo, and 0 for the whole of it or 1 for what is inside its borders
 
-_VERSION = 2
+_VERSION = 3
 _TABLES = """
 CREATE TABLE IF NOT EXISTS photos (path TEXT PRIMARY KEY, size INT, changed INT, facts TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS pictures (sha256 TEXT PRIMARY KEY, picture BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS views
+  (sha256 TEXT, number INT, grey BLOB, small BLOB, PRIMARY KEY (sha256, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS main_faces (sha256 TEXT PRIMARY KEY, number INT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS features (sha256 TEXT PRIMARY KEY, features BLOB) WITHOUT ROWID;
 """
@@ -76,28 +78,35 @@ class Memory:
         known = set(values) == {field.name for field in fields(Facts)}
         return stamp, Facts(**values) if known else None
 
-    def keep(self, path: Path, stamp: Stamp, facts: Facts | UnusablePhoto, picture: bytes) -> None:
-        """Remember one photo; a fault that may pass is not remembered."""
+    def keep(self, path: Path, stamp: Stamp, facts: Facts | UnusablePhoto, views: Sequence[View] = ()) -> None:
+        """Remember one photo with its views; a fault that may pass is not remembered."""
         if isinstance(facts, UnusablePhoto):
             if facts.reason in PASSING:
                 return
             values = {"reason": facts.reason, "detail": facts.detail}
         else:
             values = asdict(facts)
-            self._store.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?)", (facts.sha256, picture))
+            for number, view in enumerate(views):
+                row = (facts.sha256, number, view.grey, view.small)
+                self._store.execute("INSERT OR REPLACE INTO views VALUES (?, ?, ?, ?)", row)
         self._store.execute(
             "INSERT OR REPLACE INTO photos VALUES (?, ?, ?, ?)", (_key(path), *stamp, json.dumps(values))
         )
         self._count()
 
-    def pictures(self, contents: Sequence[str]) -> np.ndarray:
-        """The grey pictures (n, 64, 64), uint8, of photos by their sha256; black where there is none."""
-        found = np.zeros((len(contents), PICTURE, PICTURE), np.uint8)
-        for number, content in enumerate(contents):
-            row = self._store.execute("SELECT picture FROM pictures WHERE sha256 = ?", (content,)).fetchone()
+    def greys(self, views: Sequence[ViewOf]) -> np.ndarray:
+        """The grey pictures (n, 64, 64), uint8, of views of photos; black where there is none."""
+        found = np.zeros((len(views), PICTURE, PICTURE), np.uint8)
+        for place, view in enumerate(views):
+            row = self._store.execute("SELECT grey FROM views WHERE sha256 = ? AND number = ?", view).fetchone()
             if row:
-                found[number] = np.frombuffer(row[0], np.uint8).reshape(PICTURE, PICTURE)
+                found[place] = np.frombuffer(row[0], np.uint8).reshape(PICTURE, PICTURE)
         return found
+
+    def small(self, view: ViewOf) -> bytes:
+        """The small JPEG of a view of a photo, or nothing."""
+        row = self._store.execute("SELECT small FROM views WHERE sha256 = ? AND number = ?", view).fetchone()
+        return bytes(row[0]) if row else b""
 
     def features(self, content: str) -> np.ndarray | None:
         """What the packaged network saw in a photo, if that is known: float32, length 1."""

@@ -79,6 +79,9 @@ def _measure(
         answers = pool.map("lookalike.photos.measure:measure", (images / item.file for item in items))
         for item, (path, answer) in zip(items, answers, strict=True):
             stamp = stamp_of(path) or (0, 0)
-            facts, picture = (answer, b"") if isinstance(answer, UnusablePhoto) else answer
-            memory.keep(path, stamp, facts, picture)
-            yield item, stamp, facts
+            if isinstance(answer, UnusablePhoto):
+                memory.keep(path, stamp, answer)
+                yield item, stamp, answer
+            else:
+                memory.keep(path, stamp, *answer)
+                yield item, stamp, answer[0]

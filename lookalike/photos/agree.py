@@ -2,128 +2,132 @@
 
 What similar photos share (a frame, a background, a face at the same place) agrees in most cells and fails in those
 that hold the subject; a copy that was resized, saved again, cropped, mirrored or recoloured as a whole agrees in all.
-Light enough to be imported in every decoding child.
+Pictures are arrays of float32, shape (3, side, side), in grey levels.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 from PIL import Image
 
-from lookalike.photos import images
-
 SIDE, COARSE, LEAST, CELL = 112, 40, 24, 8
-DECODED = 256
-_ROUNDS = 3
-_HOPELESS, _RUNS_ALIKE = 0.6, 0.8
-_EVERY = 5  # of the pixels one is enough to tell how colours change
-_NOISE, _SMALL_NOISE, _PART = (
-    10.0,
-    16.0,
-    0.4,
-)  # what saving may leave in a cell: grey levels, or a part of what there is to see
-_SMALL = 80  # side below which a cell is too near to single pixels for saving to average out
+_ROUNDS, _LAST_ROUNDS = 3, 2
+_HOPELESS, _CONTRADICTED, _RUNS_ALIKE = 0.6, 0.16, 0.8
+_EVERY = 4  # of the lines one is enough to tell how colours change
+_RIDGE = 1e-5
+_NOISE, _SMALL_NOISE, _PART = 10.0, 16.0, 0.4  # what saving may leave in a cell: grey levels, or a part of its contrast
+SMALL = 80  # side below which a cell is too near to single pixels for saving to average out
+_OTHER = 0.7  # of the contrast
 _SEEN = 10.0  # contrast from which a cell shows something
+_GREY, _COLOURED, _ENOUGH = 12.0, 40.0, 0.04  # steps between channels, and a share of pixels
+_CLIPPED = 4  # grey levels near black and white, where a change of colour may have been cut off
+_FALLS, _STEEPEST, _ANGLE = 0.15, 2.6, 0.35  # slopes of a curve of brightness, and an angle of hue in radians
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 Box = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two files, the box of the first (width, height, left, top as parts of it) that shows what the second does."""
-
-    left: Path
-    right: Path
-    box: Box
-    mirrored: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """How well two photos agree.
 
-    `cells` is the share of cells that agree after one change of colour for the whole picture and `changed` the largest
-    difference of any small spot then (grey levels); `plain` and `worst` are the same with the colours as they are.
-    `structure` is the share of the cells with something to see whose light and dark agree, whatever the colours, and
-    `off` the mean difference after the change. `shown` is the share of cells with something to see, `side` at how many
-    pixels they were compared, `whole` whether neither photo is cropped or mirrored, `colours` how many colours there
-    are to tell a change by.
+    `cells` is the share of cells that agree after one change of colour for the whole picture (a smooth one, either way,
+    or of hue), `against` of those that show something else, and `changed` the largest difference of any small spot
+    then (grey levels); `plain`, `other` and `worst` are the same with the colours as they are. `still` is the share of
+    the coloured pixels whose colour stayed as it was.
+    `structure` is the share of the cells with something to see whose light and dark agree, whatever the colours.
+    `shown` is the share of cells with something to see, `side` at how many pixels they were compared, `whole` whether
+    neither photo is cropped, `colours` how many colours there are to tell a change by, `fewest` how many the poorer
+    of the two has. A grey picture and one in colours are compared in grey: `greyed`.
     """
 
     cells: float
+    against: float
     plain: float
+    other: float
     worst: float
     changed: float
+    still: float
     structure: float
-    off: float
     shown: float
     side: int
     whole: bool
     colours: int
+    fewest: int
+    greyed: bool
 
 
-def agree(pair: Pair) -> Agreement:
-    """Compare two photos. Raises UnusablePhoto."""
-    left, right = _photo(pair.left), _photo(pair.right)
-    across = [pair.box[0] * left.width, pair.box[1] * left.height, *right.size]
-    most, box = max(LEAST, min(SIDE, int(min(across)))), np.array(pair.box)
-    for side in sorted({min(COARSE, most), most}):
-        target = np.asarray(right.resize((side, side), Image.Resampling.BOX), dtype=np.float32)
-        if pair.mirrored:
-            target = target[:, ::-1]
-        box, own = _lay(left, target, box, side)
+def agree(left: Image.Image, right: Image.Image, box: Box, *, mirrored: bool) -> Agreement:
+    """Compare the box of the first photo (width, height, left, top as parts of it) with the second, mirrored or not."""
+    across = [box[0] * left.width, box[1] * left.height, *right.size]
+    most, place = max(LEAST, min(SIDE, int(min(across)))), np.array(box)
+    if mirrored:
+        right = right.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    for side, rounds in sorted({min(COARSE, most): _ROUNDS, most: _LAST_ROUNDS}.items()):
+        target = _pixels(right, (0, 0, *right.size), side)
+        place, own = _lay(left, target, place, side, rounds)
         own, target = _smooth(own), _smooth(target)
-        if max(_agreeing(target - _recoloured(own, target), _spread(target)), _structure(own, target)) < _HOPELESS:
+        many = _colours(own), _colours(target)
+        if greyed := _is_grey(own) != _is_grey(target):
+            own, target = _in_grey(own), _in_grey(target)
+        contrast = np.maximum(_spread(own), _spread(target))
+        changes = (
+            (_recoloured(own, target) - target, many[0]),
+            (_recoloured(target, own) - own, many[1]),
+            (_turned(own, target), min(many)),
+        )
+        agreeing = [(*_agreeing(change, contrast), change, colours) for change, colours in changes]
+        cells, against, changed, colours = max(agreeing, key=lambda one: (one[0], one[3]))
+        structure = _structure(own, target)
+        difference = target - own
+        plain, other = _agreeing(difference, contrast)
+        if max(cells, structure) < _HOPELESS or min(against, other) > _CONTRADICTED:
             break
-    plain = target - own
-    changed = target - _recoloured(own, target)
-    contrast = _spread(target)
     return Agreement(
-        cells=_agreeing(changed, contrast),
-        plain=_agreeing(plain, contrast),
-        worst=float(np.abs(plain).max()),
+        cells=cells,
+        plain=plain,
+        against=against,
+        other=other,
+        worst=float(np.abs(difference).max()),
         changed=float(np.abs(changed).max()),
-        structure=_structure(own, target),
-        off=float(np.abs(changed).mean()),
-        shown=float(max((contrast > _SEEN).mean(), (_spread(own) > _SEEN).mean())),
+        still=_still(own, target),
+        structure=structure,
+        shown=float((contrast > _SEEN).mean()),
         side=side,
-        whole=bool(min(box[0], box[1]) > 0.98) and not pair.mirrored,
-        colours=max(_colours(own), _colours(target)),
+        whole=bool(min(place[0], place[1]) > 0.98),
+        colours=colours,
+        fewest=min(many),
+        greyed=greyed,
     )
 
 
-@lru_cache(maxsize=16)
-def _photo(path: Path) -> Image.Image:
-    image = images.open_rgb(path, at_least=DECODED)
-    image.thumbnail((2 * DECODED, 2 * DECODED), Image.Resampling.BOX)
-    return image
-
-
-def _lay(left: Image.Image, target: np.ndarray, box: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+def _lay(
+    left: Image.Image, target: np.ndarray, box: np.ndarray, side: int, rounds: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The box moved to where it fits the target best (Gauss-Newton on grey, gain and offset free), and its pixels."""
-    points = (np.arange(side) + 0.5) / side
+    points = ((np.arange(side) + 0.5) / side).astype(np.float32)
     x, y = np.tile(points, side), np.repeat(points, side)
-    goal = _grey(target)
-    best, least, pixels = box, np.inf, _crop(left, box, side)
-    for _ in range(_ROUNDS):
+    goal = target.mean(0).ravel()
+    best, least, pixels = box, np.inf, target
+    for _ in range(rounds):
         seen = _crop(left, box, side)
-        grey = _grey(seen)
-        slope_y, slope_x = np.gradient(grey.reshape(side, side))
+        grey = seen.mean(0)
+        slope_y, slope_x = (slope.ravel() for slope in np.gradient(grey))
+        grey = grey.ravel()
         centred = grey - grey.mean()
         gain = float(centred @ goal) / (float(centred @ centred) + 1e-3)
         error = goal - goal.mean() - gain * centred
         if (size := float(error @ error)) < least:
             best, least, pixels = box, size, seen
         # one pixel of the resized box is box / side of the photo, so a slope per box width is side / box times larger
-        fall_x, fall_y = gain * slope_x.ravel() * side / box[0], gain * slope_y.ravel() * side / box[1]
-        design = np.stack([fall_x * x, fall_y * y, fall_x, fall_y, grey, np.ones_like(grey)], 1)
-        normal = design.T @ design
+        fall_x, fall_y = gain * slope_x * side / box[0], gain * slope_y * side / box[1]
+        design = np.stack([fall_x * x, fall_y * y, fall_x, fall_y, grey, np.ones_like(grey)])
+        normal = design @ design.T
         normal[np.diag_indices(6)] += 1e-4 * np.diag(normal) + 1e-3
-        step = np.linalg.solve(normal, design.T @ error)[:4]
+        step = np.linalg.solve(normal, design @ error)[:4]
         box = _inside(box + np.clip(step, -0.05, 0.05))
     return best, pixels
 
@@ -135,67 +139,141 @@ def _inside(box: np.ndarray) -> np.ndarray:
 
 def _crop(image: Image.Image, box: np.ndarray, side: int) -> np.ndarray:
     left, top = box[2] * image.width, box[3] * image.height
-    corners = (left, top, min(image.width, left + box[0] * image.width), min(image.height, top + box[1] * image.height))
-    return np.asarray(image.resize((side, side), Image.Resampling.BOX, box=corners), dtype=np.float32)
+    right, bottom = left + box[0] * image.width, top + box[1] * image.height
+    return _pixels(image, (left, top, min(image.width, right), min(image.height, bottom)), side)
 
 
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    return pixels.mean(2).ravel()
+def _pixels(image: Image.Image, corners: Box, side: int) -> np.ndarray:
+    seen = image.resize((side, side), Image.Resampling.BILINEAR, box=corners)
+    return np.asarray(seen, dtype=np.float32).transpose(2, 0, 1)
 
 
 def _smooth(pixels: np.ndarray) -> np.ndarray:
     """Means of 3 x 3 pixels, in which the noise of saving mostly cancels out."""
-    padded = np.pad(pixels, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    down = padded[:-2] + padded[1:-1] + padded[2:]
-    return (down[:, :-2] + down[:, 1:-1] + down[:, 2:]) / 9
+    padded = np.pad(pixels, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    down = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
+    return (down[:, :, :-2] + down[:, :, 1:-1] + down[:, :, 2:]) / 9
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    return float((pixels.max(0) - pixels.min(0) > _GREY).mean()) < 0.01
+
+
+def _in_grey(pixels: np.ndarray) -> np.ndarray:
+    return np.repeat((_LUMA @ pixels.reshape(3, -1)).reshape(1, *pixels.shape[1:]), 3, axis=0)
 
 
 def _recoloured(own: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The first picture in the colours of the second: one smooth change (quadratic) for all pixels, fitted to most."""
-    red, green, blue = own.reshape(-1, 3).T / 255
-    terms = (np.ones_like(red), red, green, blue, red**2, green**2, blue**2, red * green, red * blue, green * blue)
-    flat = np.stack(terms, 1)
-    some, goal = flat[::_EVERY], target.reshape(-1, 3)[::_EVERY]
-    chosen = np.ones(len(some), bool)
-    for _ in range(3):
-        change = np.linalg.lstsq(some[chosen], goal[chosen], rcond=1e-3)[0]
-        error = np.abs(some @ change - goal).max(1)
-        chosen = error <= max(float(np.quantile(error, 0.8)), _NOISE)
-    return (flat @ change).clip(0, 255).reshape(target.shape)
+    """The first picture in the colours of the second: one change for all pixels, fitted to most of them.
+
+    Such changes (brightness, contrast, warmth, saturation, grey) give each channel a curve of itself and of the
+    luminance, on which it rises; whatever else it takes to turn one picture into the other, it is no change of colour.
+    """
+    result = own.copy()
+    for channel in range(3):
+        some = _terms(own[:, ::_EVERY, ::_EVERY], channel)
+        goal = target[channel, ::_EVERY, ::_EVERY].ravel()
+        free = ((goal > _CLIPPED) & (goal < 255 - _CLIPPED)).astype(np.float32)
+        weight = free = free if free.mean() >= _ENOUGH else np.ones_like(free)
+        for _ in range(3):
+            normal = (weight * some) @ some.T
+            normal[np.diag_indices(len(normal))] += _RIDGE * len(weight)
+            change = np.linalg.solve(normal, some @ (weight * goal))
+            error = np.abs((change @ some).clip(0, 255) - goal)
+            weight = free * (error <= max(float(np.quantile(error, 0.8)), _NOISE))
+        _, own_slope, curve, light = change / 255
+        slopes = np.array([own_slope, own_slope + 2 * curve])
+        if slopes.min() >= -_FALLS and (slopes + light).min() >= -_FALLS and max(slopes.max(), abs(light)) <= _STEEPEST:
+            result[channel] = (change @ _terms(own, channel)).clip(0, 255).reshape(own.shape[1:])
+    return result
 
 
-def _cells(pixels: np.ndarray) -> np.ndarray:
-    """Pixels by cell: shape (cells, pixels of a cell, 3)."""
-    count = len(pixels) // CELL
-    edge = len(pixels) // count
-    cut = pixels[: count * edge, : count * edge]
-    return cut.reshape(count, edge, count, edge, 3).swapaxes(1, 2).reshape(count * count, edge * edge, 3)
+def _terms(pixels: np.ndarray, channel: int) -> np.ndarray:
+    """One, a channel, its square, and the luminance, for each pixel: shape (4, pixels)."""
+    own, light = pixels[channel].ravel() / 255, (_LUMA @ pixels.reshape(3, -1)) / 255
+    return np.stack([np.ones_like(own), own, own**2, light])
+
+
+def _turned(own: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The difference that turning all hues by one angle leaves: in the largest and smallest channel of each pixel, or
+    all there is where the angle is another one."""
+    difference = np.stack([own.max(0) - target.max(0), own.min(0) - target.min(0)])
+    angle, other = _hue(own), _hue(target)
+    strong = np.minimum(np.abs(angle), np.abs(other)) >= _COLOURED
+    if strong.any():
+        turn = other * angle.conj()
+        usual = np.median(turn[strong].real) + 1j * np.median(turn[strong].imag)
+        off = np.abs(np.angle(turn * np.conj(usual))) > _ANGLE
+        difference[:, strong & off] = np.abs(own - target).max(0)[strong & off]
+    return difference
+
+
+def _hue(pixels: np.ndarray) -> np.ndarray:
+    """The colour of each pixel as a complex number: its angle is the hue, its size grows with the saturation."""
+    red, green, blue = pixels
+    return np.asarray(red + green * np.exp(2j * np.pi / 3) + blue * np.exp(-2j * np.pi / 3), dtype=np.complex64)
+
+
+@cache
+def _shares(side: int) -> np.ndarray:
+    """What adds up lines of pixels to means of cells, shape (cells, side)."""
+    count = side // CELL
+    edge = side // count
+    return np.kron(np.eye(count, dtype=np.float32), np.full((1, edge), 1 / edge, np.float32))
+
+
+def _means(pixels: np.ndarray) -> np.ndarray:
+    """The mean of each cell, shape (..., cells, cells); up to a cell's side less is left out at the far ends."""
+    shares = _shares(pixels.shape[-1])
+    part = pixels[..., : shares.shape[1], : shares.shape[1]]
+    return np.asarray(shares @ part @ shares.T)
 
 
 def _spread(pixels: np.ndarray) -> np.ndarray:
-    return _cells(pixels).std(1).max(1)
+    """The contrast of each cell: the standard deviation of the channel that varies most."""
+    centred = pixels - pixels.mean((1, 2), keepdims=True)
+    return np.sqrt(np.maximum(_means(centred**2) - _means(centred) ** 2, 0)).max(0)
 
 
-def _agreeing(difference: np.ndarray, contrast: np.ndarray) -> float:
-    """The share of cells whose difference is noise."""
-    error = np.sqrt((_cells(difference) ** 2).mean(1).max(1))
-    noise = _SMALL_NOISE if len(difference) < _SMALL else _NOISE
-    return float((error <= np.maximum(noise, _PART * contrast)).mean())
+def _agreeing(difference: np.ndarray, contrast: np.ndarray) -> tuple[float, float]:
+    """Of the cells with something to see the share whose difference is noise, and of all cells the share whose
+    difference is as large as what there is to see: those show something else."""
+    error = np.sqrt(_means(difference**2).max(0))
+    noise = _SMALL_NOISE if difference.shape[-1] < SMALL else _NOISE
+    wrong = error > np.maximum(noise, _PART * contrast)
+    counts = wrong | (contrast > _SEEN)
+    against = error > np.maximum(1.5 * noise, _OTHER * contrast)
+    return 1 - float(wrong.sum() / max(1, counts.sum())), float(against.mean())
 
 
 def _structure(own: np.ndarray, target: np.ndarray) -> float:
     """The share of the cells with something to see in which light and dark run alike."""
-    left, right = (_cells(pixels).mean(2) for pixels in (own, target))
-    left, right = (cells - cells.mean(1, keepdims=True) for cells in (left, right))
-    shows = right.std(1) > _SEEN / 2
+    left, right = (pixels.mean(0) - pixels.mean() for pixels in (own, target))
+    mean_left, mean_right = _means(left), _means(right)
+    spread_left, spread_right = (
+        np.maximum(_means(pixels**2) - mean**2, 0) for pixels, mean in ((left, mean_left), (right, mean_right))
+    )
+    shows = np.maximum(spread_left, spread_right) > (_SEEN / 2) ** 2
     if not shows.any():
         return 0.0
-    alike = (left * right).sum(1) / np.sqrt((left**2).sum(1) * (right**2).sum(1) + 1e-3)
+    alike = (_means(left * right) - mean_left * mean_right) / np.sqrt(spread_left * spread_right + 1e-3)
     return float((np.abs(alike[shows]) >= _RUNS_ALIKE).mean())
 
 
+def _still(own: np.ndarray, target: np.ndarray) -> float:
+    """The share of the coloured pixels, or of all where hardly any are, whose colour is the same in both."""
+    high, low = np.maximum(own, target), np.minimum(own, target)
+    tint = np.maximum(own.max(0) - own.min(0), target.max(0) - target.min(0)) >= _COLOURED
+    if tint.mean() < _ENOUGH:
+        tint = (high.min(0) < 235) & (low.max(0) > 20)
+    same = np.abs(own - target).max(0) <= _NOISE
+    return float(same[tint].mean()) if tint.any() else 1.0
+
+
 def _colours(pixels: np.ndarray) -> int:
-    """How many of 512 colours cover 95 % of a picture."""
-    steps = pixels.astype(np.int32).clip(0, 255) >> 5
-    shares = np.sort(np.bincount((steps[..., 0] << 6 | steps[..., 1] << 3 | steps[..., 2]).ravel()))[::-1]
+    """How many of 1,024 colours (16 of brightness, 8 by 8 of hue and saturation) cover 95 % of a picture."""
+    light = _LUMA @ pixels.reshape(3, -1)
+    parts = light, 0.56 * (pixels[2].ravel() - light) + 128, 0.71 * (pixels[0].ravel() - light) + 128
+    bright, blue, red = (part.clip(0, 255).astype(np.int32) for part in parts)
+    shares = np.sort(np.bincount(bright >> 4 << 6 | blue >> 5 << 3 | red >> 5))[::-1]
     return int((shares.cumsum() < 0.95 * shares.sum()).sum()) + 1

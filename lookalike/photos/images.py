@@ -29,6 +29,7 @@ SUFFIXES = {
 }  # fmt: skip
 MAX_PIXELS = 50_000_000
 
+FULL_PALETTE = 200  # colours
 VANISHED = 250  # what is nowhere darker than this can't be seen on white
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -36,13 +37,15 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 @dataclass(frozen=True)
 class Photo:
-    """A decoded photo and what its file says: format, upright size in pixels, and whether it moves."""
+    """A decoded photo and what its file says: format, upright size in pixels, whether it moves, and how many bits it
+    has for a tone (1: only two tones; 4: few; 5: a full palette, so probably there were more once)."""
 
     image: Image.Image
     format: str
     width: int
     height: int
     animated: bool
+    bits: int
 
 
 def open_rgb(source: Path | bytes, *, at_least: int | None = None) -> Image.Image:
@@ -100,11 +103,20 @@ def _decode(image: Image.Image, at_least: int | None, again: Callable[[], Image.
     image.load()
     if layers:
         deep.brighten(image, layers, again)
-    drawn, animated = image.size, _moves(image)
+    drawn, animated, bits = image.size, _moves(image), _bits(image)
     upright = _upright_rgb(image)
     if upright.size != drawn:  # turned by a quarter
         width, height = height, width
-    return Photo(upright, str(image.format), width, height, animated)
+    return Photo(upright, str(image.format), width, height, animated, bits)
+
+
+def _bits(image: Image.Image) -> int:
+    if image.mode not in ("1", "P", "L"):
+        return 16 if image.mode.startswith(("I", "F")) else 8
+    tones = len(image.getcolors() or ()) or 256
+    if tones <= 16:
+        return 1 if tones <= 2 else 4
+    return 5 if image.mode == "P" and tones >= FULL_PALETTE else 8
 
 
 def _moves(image: Image.Image) -> bool:

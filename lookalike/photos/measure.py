@@ -16,11 +16,11 @@ import numpy as np
 from PIL import Image
 
 from lookalike.errors import UnusablePhoto
-from lookalike.photos import images
+from lookalike.photos import borders, images
 from lookalike.project.records import InputSpec
 
 SIDE = 256
-PICTURE = 64
+PICTURE, SMALL = 64, 128
 MODEST = 896
 GREY = 12  # steps of 255 between the channels: what saving a grey photo as a colour JPEG leaves
 MAX_FILE = 200_000_000
@@ -36,7 +36,8 @@ class Facts:
     `mean`, `low` and `high` are brightness and its 1st and 99th percentile (0..255); `spread` its standard
     deviation; `detail` the standard deviation of its Laplacian, small where nothing is sharp; `flat` the share of the
     most common of 4,096 colours; `colours` how many of them cover 99 % of the picture, of which a `grey` one can have
-    only 16. `warning` is what the JPEG library found wrong although it could go on.
+    only 16. `framed` tells that there is a border around what it shows, or bars; `bits` how many the file has for a
+    tone of its best channel. `warning` is what the JPEG library found wrong although it could go on.
     """
 
     sha256: str
@@ -54,10 +55,21 @@ class Facts:
     flat: float
     colours: int
     grey: bool
+    framed: bool
+    bits: int
 
 
-def measure(path: Path) -> tuple[Facts, bytes]:
-    """Read and fully decode one photo: its facts, and a grey picture of 64 x 64 bytes to compare it by.
+@dataclass(frozen=True, slots=True)
+class View:
+    """What to compare a photo by, squeezed to a square: grey pixels, 64 x 64 bytes, and a JPEG in colour of at most
+    128 x 128."""
+
+    grey: bytes
+    small: bytes
+
+
+def measure(path: Path) -> tuple[Facts, list[View]]:
+    """Read and fully decode one photo: its facts and its views, the whole of it and, if it has borders, the inside.
 
     Raises UnusablePhoto.
     """
@@ -67,6 +79,7 @@ def measure(path: Path) -> tuple[Facts, bytes]:
     grey = thumbnail.convert("L")
     mean, spread, low, high = _brightness(grey)
     flat, colours = _colours(thumbnail)
+    box = borders.inner(np.asarray(thumbnail))
     facts = Facts(
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
@@ -83,8 +96,20 @@ def measure(path: Path) -> tuple[Facts, bytes]:
         flat=round(flat, 4),
         colours=colours,
         grey=_is_grey(thumbnail),
+        framed=box != (0, 0, *thumbnail.size),
+        bits=photo.bits,
     )
-    return facts, grey.resize((PICTURE, PICTURE), Image.Resampling.BOX).tobytes()
+    views = [_view(thumbnail), _view(thumbnail.crop(box))] if facts.framed else [_view(thumbnail)]
+    return facts, views
+
+
+def _view(shown: Image.Image) -> View:
+    import simplejpeg
+
+    size = min(SMALL, shown.width), min(SMALL, shown.height)
+    pixels = np.ascontiguousarray(shown.resize(size, Image.Resampling.BOX))
+    jpeg = bytes(simplejpeg.encode_jpeg(pixels, quality=95, colorsubsampling="444"))
+    return View(shown.convert("L").resize((PICTURE, PICTURE), Image.Resampling.BOX).tobytes(), jpeg)
 
 
 def square(request: tuple[Path, InputSpec]) -> np.ndarray:
