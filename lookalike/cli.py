@@ -82,7 +82,7 @@ def _called(section: str, function: Step) -> Step:
     own = {name: p for name, p in inspect.signature(function).parameters.items() if name != "job"}
     known = flags.of(section) if section else []
 
-    def call(ctx: typer.Context, **given: Any) -> Result | None:
+    def call(ctx: typer.Context, **given: object) -> Result | None:
         everywhere = {name: given.pop(name) for name in flags.EVERYWHERE}
         arguments = {name: given.pop(name) for name in own}
         return function(_open_job(ctx, everywhere, flags.by_section(known, given)), **arguments)
@@ -96,11 +96,11 @@ def _called(section: str, function: Step) -> Step:
     return call
 
 
-def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+def _parameter(name: str, annotation: object, default: object = inspect.Parameter.empty) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _open_job(ctx: typer.Context, everywhere: dict[str, Any], typed: dict[str, dict[str, Any]]) -> Job:
+def _open_job(ctx: typer.Context, everywhere: dict[str, Any], typed: dict[str, dict[str, object]]) -> Job:
     console: Console = ctx.obj
     _apply_modes(console, everywhere)
     before = ctx.parent.params if ctx.parent else {}

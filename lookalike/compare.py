@@ -40,7 +40,7 @@ class CompareResult:
         better = self.runs[0] if self.only_first > self.only_second else self.runs[1]
         return f"{better} is better"
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """Counts, the test and the verdict."""
         return {
             "runs": list(self.runs),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from lookalike.errors import ConfigError
 from lookalike.files import write_text
@@ -21,7 +21,7 @@ class Written:
     kind: ClassVar[str] = "config"
     file: str
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """Its path."""
         return {"file": self.file}
 

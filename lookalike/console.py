@@ -156,7 +156,7 @@ class Console:
         if error.hint:
             self._aside(f"  {error.hint}")
 
-    def _document(self, body: dict[str, Any]) -> None:
+    def _document(self, body: dict[str, object]) -> None:
         print(json_text({"version": FORMAT_VERSION, **body}), flush=True)
 
     @staticmethod
@@ -173,7 +173,7 @@ class Console:
                 print(_drawn(table), flush=True)
 
 
-def _fault(error: LookalikeError, code: int) -> dict[str, Any]:
+def _fault(error: LookalikeError, code: int) -> dict[str, object]:
     """An error as the body of a document, with what was done before."""
     body: dict[str, Any] = {"ok": False, "error": {"code": code, "message": error.message, "hint": error.hint}}
     if error.result:

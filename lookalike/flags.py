@@ -19,10 +19,16 @@ ImagesFlag = Annotated[Path | None, typer.Option(help="folder of label folders [
 JsonFlag = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", help="print nothing but errors")]
 DebugFlag = Annotated[bool, typer.Option("--debug", help="show the traceback of a fault")]
-EVERYWHERE: dict[str, Any] = {
+EVERYWHERE: dict[str, object] = {
     "project": ProjectFlag, "images": ImagesFlag, "json": JsonFlag, "quiet": QuietFlag, "debug": DebugFlag,
 }  # fmt: skip
-EVERYWHERE_DEFAULTS: dict[str, Any] = {"project": None, "images": None, "json": False, "quiet": False, "debug": False}
+EVERYWHERE_DEFAULTS: dict[str, object] = {
+    "project": None,
+    "images": None,
+    "json": False,
+    "quiet": False,
+    "debug": False,
+}
 
 LATE = frozenset({"recipe"})
 """Kinds of plug-ins that load torch. Their settings have no flags: nothing waits for torch to read a command line."""
@@ -85,9 +91,9 @@ def _help(field: FieldInfo) -> str:
     return text
 
 
-def by_section(flags: list[Flag], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def by_section(flags: list[Flag], given: Mapping[str, object]) -> dict[str, dict[str, object]]:
     """What was typed, by section and field, out of the parameters of a command."""
-    typed: dict[str, dict[str, Any]] = {}
+    typed: dict[str, dict[str, object]] = {}
     for flag in flags:
         if (value := given[flag.parameter]) not in (None, []):
             typed.setdefault(flag.section, {})[flag.name] = value

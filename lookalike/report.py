@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from lookalike.text import printable
 
@@ -35,7 +35,7 @@ class Result(Protocol):
 
     kind: ClassVar[str]
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """The whole result in JSON types: what `--json` prints under "data"."""
 
     def show(self) -> Iterable[Block]:

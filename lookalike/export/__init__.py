@@ -124,13 +124,13 @@ def _write(part: Path, opened: OpenedRun, formats: Mapping[str, Format], wanted:
     return bundle.write_description(part, described, [*files, "README.md"])
 
 
-def _describe(name: str, trained: OpenedRun, parity: dict[str, Any]) -> Bundle:
+def _describe(name: str, trained: OpenedRun, parity: dict[str, object]) -> Bundle:
     import onnxruntime
 
     run, evaluation = trained.run, load_evaluation(trained.folder)
     first = trained.folder / "model"  # what `train` left: its temperature and accuracy stand until `evaluate` has run
     before: Bundle | Evaluation | None = load_bundle(first) if (first / "model.json").is_file() else None
-    metrics: dict[str, Any] = before.metrics if isinstance(before, Bundle) else {}
+    metrics: dict[str, object] = before.metrics if isinstance(before, Bundle) else {}
     if evaluation:
         before = evaluation
         accuracy = dataclasses.asdict(evaluation.accuracy)

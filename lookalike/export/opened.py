@@ -44,7 +44,7 @@ def open_run(project: Project, name: str | None) -> OpenedRun:
     """The run called `name`, or the newest. Raises NotReadyError."""
     folder = project.run_dir(name)
     run = load_record(folder)
-    network: Any
+    network: object
     if run.input.crop == "aligned":
         network = Reference(folder)
     else:

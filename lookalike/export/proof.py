@@ -13,7 +13,6 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -42,7 +41,7 @@ class Difference:
     flips: int
 
 
-def prove(folder: Path, opened: OpenedRun, formats: Mapping[str, Format], wanted: ExportSettings) -> dict[str, Any]:
+def prove(folder: Path, opened: OpenedRun, formats: Mapping[str, Format], wanted: ExportSettings) -> dict[str, object]:
     """Name the same files with the trained network and with each form written to `folder`. Raises QualityError.
 
     With `small`, model.onnx has its weights halved once it is proven; that may move answers, and how far is recorded.
@@ -56,7 +55,7 @@ def prove(folder: Path, opened: OpenedRun, formats: Mapping[str, Format], wanted
     expected, alike = opened.ask([sample.pixels for sample in samples])
     told = {name: _asked(name, form, folder, opened, samples) for name, form in formats.items()}
     found = {name: _required(formats[name], answers, expected, alike) for name, answers in told.items()}
-    parity: dict[str, Any] = {**found.pop("onnx"), "bound": BOUND, **({"formats": found} if found else {})}
+    parity: dict[str, object] = {**found.pop("onnx"), "bound": BOUND, **({"formats": found} if found else {})}
     if wanted.small:
         write_bytes(model, small.halve(model.read_bytes()))
         halved = _asked("onnx", formats["onnx"], folder, opened, samples)
@@ -69,7 +68,7 @@ def _faces(sample: Sample, size: int) -> list[Sample]:
     return [Sample(sample.data, face) for face in sample.pixels.reshape(-1, size, size, 3)]
 
 
-def _required(form: Format, told: Told, expected: np.ndarray, alike: np.ndarray) -> dict[str, Any]:
+def _required(form: Format, told: Told, expected: np.ndarray, alike: np.ndarray) -> dict[str, object]:
     """How far a form's answers lie from the network's, which is little. Raises QualityError."""
     what = " and ".join(form.files)
     difference = require(compare(expected, told.probabilities), what)
@@ -102,7 +101,7 @@ def require(difference: Difference, what: str, number: str = "probability") -> D
     )
 
 
-def _cost(difference: Difference) -> dict[str, Any]:
+def _cost(difference: Difference) -> dict[str, object]:
     if difference.flips > MAX_SMALL_FLIPS * difference.photos:
         what = f"with halved weights {difference.flips} of {difference.photos} photos get another label"
         raise QualityError(f"{what}; the bar is {MAX_SMALL_FLIPS:.0%}", "export without --small")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from lookalike.export import requirements
 from lookalike.files import write_json, write_text
@@ -40,7 +40,7 @@ def copy_model(part: Path, model: Path) -> None:
             shutil.copyfile(model / name, part / name)
 
 
-def notebook(bundle: Bundle) -> dict[str, Any]:
+def notebook(bundle: Bundle) -> dict[str, object]:
     """The app as a notebook of one text and one code cell."""
     heading = [
         f"# {markdown(' or '.join(bundle.labels))}?" if len(bundle.labels) <= 4 else f"# {markdown(bundle.name)}"

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from lookalike import plugins
 from lookalike.errors import ConfigError
@@ -74,7 +73,7 @@ def _by_label(records: Iterable[ImageRecord], places: Sequence[Path], *, expect:
 
 
 @cache
-def _provider(name: str) -> Any:
+def _provider(name: str) -> object:
     """The provider that a line names; None when it names none, or one that is not installed here."""
     try:
         return plugins.find("provider", name) if name else None

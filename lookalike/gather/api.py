@@ -53,7 +53,7 @@ class Api:
         self._next_start: dict[str, float] = {}
         self._spent: dict[str, Stop] = {}
 
-    def ask(self, provider: WebProvider, request: Request) -> Any:
+    def ask(self, provider: WebProvider, request: Request) -> object:
         """The decoded answer to a request, from the cache when it is fresh. Raises Stop."""
         path = self.cache / f"{_name(provider.name, request)}.json"
         if (kept := self._cached(path)) is not None:
@@ -74,7 +74,7 @@ class Api:
         self.calls[provider.name] += 1
         return ServiceAnswer(200, {}, payload)
 
-    def _cached(self, path: Path) -> Any:
+    def _cached(self, path: Path) -> object:
         try:
             kept = decoded(path.read_text(encoding="utf-8"))
             fresh = time.time() - kept["at"] < self.settings.gather.cache_hours * 3600
@@ -204,7 +204,7 @@ def spellings(secrets: Iterable[str]) -> list[str]:
     return sorted(found, key=len, reverse=True)
 
 
-def scrub(value: Any, words: Sequence[str]) -> Any:
+def scrub(value: object, words: Sequence[str]) -> Any:
     """A JSON value without any of the words, which services repeat in their answers: the one place that sees to it."""
     if isinstance(value, str):
         for word in words:

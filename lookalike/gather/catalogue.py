@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from lookalike import plugins
 from lookalike.errors import ConfigError, NetworkError
@@ -46,7 +46,7 @@ class Catalogue:
     kind: ClassVar[str] = "providers"
     entries: tuple[Entry, ...]
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """The whole table in JSON types."""
         return {"providers": [asdict(entry) for entry in self.entries]}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from lookalike.gather.providers.base import in_words
 from lookalike.gather.reasons import meaning
@@ -60,7 +60,7 @@ class Gathered:
     passed: tuple[Found, ...] = ()
     source_passed: tuple[Found, ...] = ()
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """The whole result in JSON types."""
         return {
             "images": self.images,

@@ -231,14 +231,14 @@ class GuardedAdapter(HTTPAdapter):
         super().init_poolmanager(*args, ssl_context=self.context, **kwargs)
         self.poolmanager.pool_classes_by_scheme = self.pools
 
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+    def proxy_manager_for(self, proxy: str, **kwargs: object) -> object:
         """Called by requests for an address that goes through a proxy."""
         manager = super().proxy_manager_for(proxy, ssl_context=self.context, **kwargs)
         if isinstance(manager, ProxyManager):  # one for SOCKS makes connections of its own
             manager.pool_classes_by_scheme = pools()
         return manager
 
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+    def cert_verify(self, conn: Any, url: str, verify: object, cert: object) -> None:
         """Certificates are always verified, against what the shared context has loaded already."""
         conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = "CERT_REQUIRED", None, None
 

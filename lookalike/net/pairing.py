@@ -27,7 +27,7 @@ class FinalResponse(HTTPResponse):
 
     announced = False
 
-    def _read_status(self) -> Any:
+    def _read_status(self) -> object:
         for _ in range(MOST_INTERIM):
             version, status, reason = super()._read_status()  # type: ignore[misc]
             if not 100 <= status < 200:

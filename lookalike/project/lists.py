@@ -45,7 +45,7 @@ class Row:
 
     number: int
     name: str = ""
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
     fault: str = ""
 
 
@@ -126,14 +126,14 @@ class _Reader:
     def __init__(self, columns: Sequence[str], addresses: bool) -> None:
         self.columns, self.addresses = columns, addresses
 
-    def row(self, number: int, name: str, values: Mapping[str, Any] | None = None) -> Row:
+    def row(self, number: int, name: str, values: Mapping[str, object] | None = None) -> Row:
         """A row, with a fault when it names nothing."""
         name = _bare(name) if self.addresses else name
         return Row(number, name, values or {}, "" if name.strip() else "the row names none")
 
     def from_json(self, text: str) -> list[Row] | None:
         """The rows of a JSON document or of JSON lines; None when it is neither."""
-        items: list[Any] | None
+        items: list[object] | None
         try:
             items = self._items(json.loads(text))
         except (ValueError, RecursionError) as error:
@@ -144,7 +144,7 @@ class _Reader:
             return None
         return [self._json_row(number, item) for number, item in enumerate(items, start=1)]
 
-    def _items(self, data: Any) -> list[Any]:
+    def _items(self, data: object) -> list[object]:
         """What a JSON document lists: itself, a list in it, or lists by label."""
         if isinstance(data, list):
             return data
@@ -165,7 +165,7 @@ class _Reader:
         values = {plain(key): value for key, value in item.items()}
         return next((values[name] for name in self.columns if isinstance(values.get(name), str) and values[name]), "")
 
-    def _json_row(self, number: int, item: Any) -> Row:
+    def _json_row(self, number: int, item: object) -> Row:
         if isinstance(item, str):
             return self.row(number, item)
         if isinstance(item, ListError):
@@ -236,9 +236,9 @@ def _bare(text: str) -> str:
     return text.strip("\"'<> \t")
 
 
-def _from_lines(text: str) -> list[Any] | None:
+def _from_lines(text: str) -> list[object] | None:
     """JSON lines; a line that is none becomes a row with that fault. None when most are none."""
-    items: list[Any] = []
+    items: list[object] = []
     for line in filter(str.strip, re.split(r"\r\n|\n|\r", text)):
         try:
             items.append(json.loads(line))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from lookalike.errors import NotReadyError
 from lookalike.project.records import Bundle, Evaluation, TrainedRun
@@ -151,7 +151,7 @@ def load_bundle(folder: Path) -> Bundle:
     return _load(folder / "model.json", Bundle.from_json, "export the model again")
 
 
-def _load(path: Path, read: Callable[[Any], RecordType], hint: str) -> RecordType:
+def _load(path: Path, read: Callable[[object], RecordType], hint: str) -> RecordType:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError("it is too large")

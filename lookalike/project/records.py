@@ -106,7 +106,7 @@ class TrainedRun(Record):
     recipe: str
     input: InputSpec
     head: str
-    settings: dict[str, Any]
+    settings: dict[str, object]
     fingerprint: str
     seed: int
     images: FolderName
@@ -159,7 +159,7 @@ class Evaluation(Record):
     per_label: dict[str, dict[str, float]]
     confusion: tuple[tuple[int, ...], ...]
     top_losses: tuple[dict[str, Any], ...] = ()
-    mistakes: tuple[dict[str, Any], ...] = ()
+    mistakes: tuple[dict[str, object], ...] = ()
     unreadable: tuple[dict[str, str], ...] = ()
     temperature: float = 1.0
     threshold: float | None = None
@@ -189,8 +189,8 @@ class Bundle(Record):
     temperature: float = 1.0
     threshold: float | None = None
     min_similarity: float | tuple[float, ...] | None = None
-    metrics: dict[str, Any] = field(default_factory=dict)
-    parity: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, object] = field(default_factory=dict)
+    parity: dict[str, object] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     version: int = 1
     checksum: str = ""

@@ -10,7 +10,7 @@ from functools import cache, partial
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
-Fit = Callable[[Any], Any]
+Fit = Callable[[object], Any]
 _HALF_LETTERS = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
@@ -22,7 +22,7 @@ class Record:
         return {key: value for key, value in dataclasses.asdict(self).items() if value not in (None, "", ())}  # type: ignore[call-overload]
 
     @classmethod
-    def from_json(cls, data: Any) -> Self:
+    def from_json(cls, data: object) -> Self:
         """The record again; fields it does not know are ignored, so that newer files still read.
 
         Such files come from strangers, too: every value is checked here against the type of its field, and nowhere
@@ -40,7 +40,7 @@ def _fits(kind: type[Record]) -> dict[str, Fit]:
     return {name: partial(_named, name, _fit(hint)) for name, hint in get_type_hints(kind, include_extras=True).items()}
 
 
-def _named(name: str, fit: Fit, value: Any) -> Any:
+def _named(name: str, fit: Fit, value: object) -> object:
     try:
         return fit(value)
     except (ValueError, TypeError, OverflowError) as error:
@@ -65,10 +65,12 @@ def _fit(hint: Any) -> Fit:
         return partial(_dict, _fit(inner[0]), _fit(inner[1]))
     if isinstance(hint, type) and issubclass(hint, Record):
         return hint.from_json
-    return {str: _text, int: _whole, float: _real, Any: lambda value: value}[hint]
+    if hint in (Any, object):
+        return lambda value: value
+    return {str: _text, int: _whole, float: _real}[hint]
 
 
-def _optional(fits: list[Fit], value: Any) -> Any:
+def _optional(fits: list[Fit], value: object) -> object:
     """Nothing, or a value of the first type that it fits; the last one says what is wrong."""
     for fit in fits[:-1]:
         with suppress(TypeError):
@@ -76,38 +78,38 @@ def _optional(fits: list[Fit], value: Any) -> Any:
     return None if value is None else fits[-1](value)
 
 
-def _one_of(known: list[Any], value: Any) -> Any:
+def _one_of(known: list[object], value: object) -> object:
     if value not in known:
         raise ValueError(f"not one of {known}")
     return value
 
 
-def _tuple(fits: list[Fit], endless: bool, value: Any) -> tuple[Any, ...]:
+def _tuple(fits: list[Fit], endless: bool, value: object) -> tuple[object, ...]:
     if not isinstance(value, list):
         raise TypeError("not a list")
     return tuple(fit(item) for fit, item in zip(fits * len(value) if endless else fits, value, strict=True))
 
 
-def _dict(key: Fit, fit: Fit, value: Any) -> dict[str, Any]:
+def _dict(key: Fit, fit: Fit, value: object) -> dict[str, object]:
     if not isinstance(value, Mapping):
         raise TypeError("not an object")
     return {key(name): fit(item) for name, item in value.items()}
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Text; halves of letters become �, but for bytes of a file name that is no text."""
     if not isinstance(value, str):
         raise TypeError("not text")
     return value if value.isascii() else _HALF_LETTERS.sub("\ufffd", value)
 
 
-def _whole(value: Any) -> int:
+def _whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 63:
         raise TypeError("not a whole number")
     return value
 
 
-def _real(value: Any) -> float:
+def _real(value: object) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise TypeError("not a number")
     return float(value)

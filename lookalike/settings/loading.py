@@ -20,7 +20,7 @@ FILE_NAME = "lookalike.toml"
 PREFIX = "LOOKALIKE_"
 
 
-Layers = Mapping[str, Mapping[str, Any]]
+Layers = Mapping[str, Mapping[str, object]]
 """Values as they were written, by section and field."""
 
 
@@ -92,7 +92,7 @@ def _own(file: Layers, env: Mapping[str, str], flags: Layers, kind: type[fields.
     return found
 
 
-def _merged(name: str, kind: type[fields.Section], file: Layers, env: Mapping[str, str], flags: Layers) -> Any:
+def _merged(name: str, kind: type[fields.Section], file: Layers, env: Mapping[str, str], flags: Layers) -> object:
     """What was written about a section, from all sources; what is no table stays as it is."""
     if not isinstance(written := file.get(name, {}), dict):
         return written
@@ -101,7 +101,7 @@ def _merged(name: str, kind: type[fields.Section], file: Layers, env: Mapping[st
     return {**written, **present, **flags.get(name, {})}
 
 
-def _checked(name: str, kind: type[fields.Section], values: Any) -> tuple[fields.Section | None, dict[str, str]]:
+def _checked(name: str, kind: type[fields.Section], values: object) -> tuple[fields.Section | None, dict[str, str]]:
     """A section, or its faults, each with a hint."""
     try:
         return kind.model_validate(values), {}

@@ -105,9 +105,9 @@ class Request:
 
     url: str
     params: Mapping[str, Any] = field(default_factory=dict)
-    json: Mapping[str, Any] | None = None
+    json: Mapping[str, object] | None = None
 
-    def with_params(self, **changes: Any) -> Request:
+    def with_params(self, **changes: object) -> Request:
         """The same request with other parameters."""
         return replace(self, params={**self.params, **changes})
 
@@ -126,7 +126,7 @@ class ServiceAnswer:
 
     status: int
     headers: Mapping[str, str]
-    payload: Any
+    payload: object
     text: str = ""
 
 
@@ -217,10 +217,10 @@ class WebProvider:
         """Where, and with which form, an id and a secret are to be traded for a token first; None: nowhere."""
         return None
 
-    def signed_in(self, payload: Any) -> None:
+    def signed_in(self, payload: object) -> None:
         """Take the token from the answer to `sign_in`. May raise KeyError or TypeError on an unknown shape."""
 
-    def call(self, request: Request) -> Any:
+    def call(self, request: Request) -> object:
         """Answer a request without the network's help (a package that asks by itself); None: go to its address."""
         return None
 
@@ -228,11 +228,11 @@ class WebProvider:
         """The call for the first page."""
         raise NotImplementedError
 
-    def read(self, payload: Any, query: Query) -> Page:
+    def read(self, payload: object, query: Query) -> Page:
         """An answer as a page. May raise KeyError, TypeError, ValueError or AttributeError on an unknown shape."""
         raise NotImplementedError
 
-    def understand(self, payload: Any, query: Query) -> Page:
+    def understand(self, payload: object, query: Query) -> Page:
         """`read`, with an unknown shape as a reason to stop; items that make no sense become hits with a fault."""
         odd: list[tuple[str, str]] = []
         try:
@@ -246,7 +246,7 @@ class WebProvider:
         faults = (Hit(f"{self.name}:odd/{name}", fault=UnusablePhoto("odd-item", why)) for name, why in odd)
         return replace(page, hits=(*page.hits, *faults))
 
-    def _checked(self, payload: Any, query: Query) -> Page:
+    def _checked(self, payload: object, query: Query) -> Page:
         page = self.read(payload, query)
         for hit in page.hits:
             if not all(isinstance(url, str) for url in (hit.address, *hit.alternatives)):

@@ -83,7 +83,7 @@ class Bing(WebProvider):
 
     def first(self, query: Query) -> Request:
         """`minWidth` and `minHeight` are the documented names; others are ignored by the service without a word."""
-        params: dict[str, Any] = {
+        params: dict[str, object] = {
             "q": query.text[:MAX_WORDS],
             "count": PAGE,
             "offset": 0,

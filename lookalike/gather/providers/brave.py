@@ -92,7 +92,7 @@ class Brave(WebProvider):
         payload = answer.payload if isinstance(answer.payload, dict) else {}
         error: dict[str, Any] = payload["error"] if isinstance(payload.get("error"), dict) else {}
         code = str(error.get("code", ""))
-        meta: dict[str, Any] = error["meta"] if isinstance(error.get("meta"), dict) else {}
+        meta: dict[str, object] = error["meta"] if isinstance(error.get("meta"), dict) else {}
         if answer.status == 422:
             return Stop("bad-key" if code.startswith("SUBSCRIPTION_TOKEN") else "bad-request", text(code))
         if answer.status != 429:

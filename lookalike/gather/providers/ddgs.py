@@ -25,7 +25,7 @@ BACKENDS = ("duckduckgo", "bing")
 LAST_PAGE = 10
 
 
-def parse(found: list[Mapping[str, Any]]) -> Page:
+def parse(found: list[Mapping[str, object]]) -> Page:
     """The hits of one page. Addresses arrive decoded, and a space as a plus sign."""
     hits = []
     for item in found:
@@ -62,7 +62,7 @@ class Ddgs(WebProvider):
 
     def __init__(self, settings: Settings, env: Mapping[str, str], ask: Ask) -> None:
         super().__init__(settings, env, ask)
-        self.images: Callable[..., list[dict[str, Any]]] | None = None
+        self.images: Callable[..., list[dict[str, object]]] | None = None
 
     def search(self, query: Query) -> Iterator[Hit]:
         """Pages of each backend until one brings nothing new. Only the first backend has a filter for adults."""
@@ -88,7 +88,7 @@ class Ddgs(WebProvider):
         """One page."""
         return parse(payload)
 
-    def call(self, request: Request) -> Any:
+    def call(self, request: Request) -> object:
         """Ask the package instead of an address. Raises Stop."""
         if self.images is None:
             try:

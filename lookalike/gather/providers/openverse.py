@@ -113,7 +113,7 @@ class Openverse(WebProvider):
 
     def first(self, query: Query) -> Request:
         """There is no parameter for the smallest size: `read` looks at it."""
-        params: dict[str, Any] = {
+        params: dict[str, object] = {
             "q": query.text[:MAX_WORDS],
             "page": 1,
             "page_size": 50 if self.token or self._account else 20,

@@ -22,7 +22,7 @@ def decoded(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def _sound(value: Any) -> Any:
+def _sound(value: object) -> object:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode() if _is_broken(value) else value
     if isinstance(value, float):
@@ -38,7 +38,9 @@ def _is_broken(text: str) -> bool:
     return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def split(payload: Any, place: Sequence[str], read: Callable[[Any], object]) -> tuple[Any, list[tuple[str, str]]]:
+def split(
+    payload: object, place: Sequence[str], read: Callable[[object], object]
+) -> tuple[object, list[tuple[str, str]]]:
     """An answer without the items of its list at `place` that `read` stumbles over, and these: a name and the fault.
 
     Raises ValueError when there is no such list, or nothing in it can be read.
@@ -61,7 +63,7 @@ def split(payload: Any, place: Sequence[str], read: Callable[[Any], object]) -> 
     return _with(payload, place, good), odd
 
 
-def _with(payload: Any, place: Sequence[str], items: list[Any]) -> Any:
+def _with(payload: Any, place: Sequence[str], items: list[object]) -> object:
     """The same answer with other items."""
     return {**payload, place[0]: _with(payload[place[0]], place[1:], items)} if place else items
 
@@ -74,6 +76,6 @@ def whole_number(value: Any) -> int:
         return 0
 
 
-def text(value: Any, limit: int = 300) -> str:
+def text(value: object, limit: int = 300) -> str:
     """A line of text from an answer: never None, one line, not endless."""
     return " ".join(str(value or "").split())[:limit]

@@ -75,7 +75,7 @@ class SerpApi(WebProvider):
 
     def first(self, query: Query) -> Request:
         """The first page has number 0."""
-        params: dict[str, Any] = {
+        params: dict[str, object] = {
             "engine": "google_images",
             "q": query.text,
             "ijn": 0,

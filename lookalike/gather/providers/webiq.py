@@ -125,7 +125,7 @@ class WebIQ(WebProvider):
         return None
 
 
-def duration(value: Any) -> float | None:
+def duration(value: object) -> float | None:
     """Seconds from "60s", "PT1M30S" or a number; None from anything else."""
     if isinstance(value, (int, float)):
         return float(value)
