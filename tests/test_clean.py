@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from lookalike import console
 from tests.conftest import Cli
 from tests.support import draw
 from tests.support.cleaning import FAULTS, spoil, tree
@@ -37,7 +38,7 @@ def test_a_clean_set_stays_as_it_is_and_is_adopted(cli: Cli, photos: Path) -> No
 
 def test_each_fault_is_set_aside_under_its_reason(cli: Cli, photos: Path, tmp_path: Path) -> None:
     spoil(photos)
-    assert _reasons(cli("clean", "--json").data) == FAULTS
+    assert _reasons(cli("clean", "--yes", "--json").data) == FAULTS
     assert sorted(tree(tmp_path / "quarantine")) == sorted(FAULTS)
     lines = [json.loads(line) for line in (photos / "manifest.jsonl").read_text().splitlines()]
     assert {line["file"]: line["reason"] for line in lines if line["status"] == "quarantined"} == FAULTS
@@ -105,15 +106,34 @@ def test_min_size_decides_what_is_too_small(cli: Cli, photos: Path) -> None:
     assert set(_reasons(data).values()) == {"too-small"}
 
 
-def test_losing_more_than_half_needs_a_yes(cli: Cli, photos: Path) -> None:
-    before = tree(photos)
-    answer = cli("clean", "--min-size", 500)
-    assert answer.code == 3
-    assert "12 of 12" in answer.err
-    assert "--yes" in answer.err
-    assert tree(photos) == before
-    assert cli("clean", "--min-size", 500, "--yes").code == 0
-    assert tree(photos) == {}
+def test_what_takes_over_a_tenth_of_a_label_is_shown_and_moved_only_with_a_yes(cli: Cli, photos: Path) -> None:
+    for number in range(2):
+        draw.photo("circles", 90 + number, (50, 200)).save(photos / "circles" / f"small{number}.png")
+    draw.photo("stripes", 92, (50, 200)).save(photos / "stripes" / "small.png")
+    answer = cli("clean", "--json", "--suspects", 0)
+    assert answer.code == 0
+    assert _reasons(answer.data) == {"stripes/small.png": "too-small"}
+    assert [item["file"] for item in answer.data["held"]] == ["circles/small0.png", "circles/small1.png"]
+    assert answer.data["questions"] == ["2 of 8 photos of 'circles' would be set aside"]
+    assert (photos / "circles" / "small0.png").exists() and not (photos / "stripes" / "small.png").exists()
+    shown = cli("clean", "--suspects", 0).out
+    assert "circles/small1.png" in shown and "lookalike clean --yes" in shown
+    assert len(_reasons(cli("clean", "--dry-run", "--json", "--suspects", 0).data)) == 2
+    assert len(_reasons(cli("clean", "--yes", "--json", "--suspects", 0).data)) == 2
+    assert not (photos / "circles" / "small0.png").exists()
+
+
+def test_a_large_group_of_copies_is_asked_about(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = draw.folder(tmp_path / "images", {"circles": 70, "stripes": 4})
+    for number in range(5):
+        with Image.open(photos / "circles" / "007.jpg") as image:
+            image.save(photos / "circles" / f"again{number}.jpg", quality=60 + 5 * number)
+    data = cli("clean", "--json", "--suspects", 0).data
+    assert (data["aside"], len(data["held"]), len(data["questions"])) == ([], 5, 1)
+    questions = []
+    monkeypatch.setattr(console.Console, "confirm", lambda _, question: questions.append(question) or True)
+    assert len(cli("clean", "--json", "--suspects", 0).data["aside"]) == 5
+    assert "6 photos look like copies of circles/" in questions[0]
 
 
 def test_a_label_folder_divided_into_train_and_val_is_cleaned_as_it_is(cli: Cli, tmp_path: Path) -> None:
@@ -190,7 +210,7 @@ def test_a_picture_repeated_as_stand_in_goes_completely(cli: Cli, photos: Path) 
     card.paste("grey", (40, 50, 80, 70))
     for number in range(3):
         card.save(photos / "circles" / f"card{number}.png")
-    assert set(_reasons(cli("clean", "--json").data).values()) == {"placeholder"}
+    assert set(_reasons(cli("clean", "--yes", "--json").data).values()) == {"placeholder"}
 
 
 def test_a_picture_repeated_among_flat_pictures_is_a_duplicate_and_no_stand_in(cli: Cli, tmp_path: Path) -> None:

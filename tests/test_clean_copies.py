@@ -72,6 +72,25 @@ def test_a_copy_with_a_border_around_it_is_set_aside(
     assert {aside["file"], aside["other"]} == {"circles/copy.jpg", "circles/003.jpg"}
 
 
+def test_of_two_copies_the_enlarged_one_goes(cli: Cli, photos: Path) -> None:
+    with Image.open(photos / "circles" / "003.jpg") as image:
+        image.resize((640, 480), Image.Resampling.BICUBIC).save(photos / "circles" / "large.jpg", quality=97)
+    (aside,) = cli("clean", "--json", "--suspects", 0).data["aside"]
+    assert (aside["file"], aside["other"]) == ("circles/large.jpg", "circles/003.jpg")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P"])
+def test_of_two_copies_the_one_with_fewer_tones_goes(cli: Cli, photos: Path, mode: str) -> None:
+    scan = crowds.scan(crowds.Rng(4)) if mode == "1" else draw.photo("circles", 3, SIZE)
+    scan.resize((120, 90)).save(photos / "circles" / "fine.jpg", quality=90)
+    (photos / "circles" / "003.jpg").unlink()
+    big = scan.resize((480, 360)).convert(mode, palette=Image.Palette.ADAPTIVE)
+    big.save(photos / "circles" / "poor.bmp" if mode != "P" else photos / "circles" / "poor.png")
+    asides = [item["file"] for item in cli("clean", "--json", "--suspects", 0, "--min-sharpness", 0).data["aside"]]
+    assert "circles/fine.jpg" not in asides
+    assert mode == "1" or asides == [f"circles/poor.{'png' if mode == 'P' else 'bmp'}"]
+
+
 def test_different_photos_are_no_copies(cli: Cli, tmp_path: Path) -> None:
     draw.folder(tmp_path / "images", {"circles": 40, "stripes": 40}, SIZE)
     assert cli("clean", "--json", "--suspects", 0).data["groups"] == []

@@ -2,7 +2,8 @@
 
 scan         decode and measure every file          checks      what can be wrong with one photo
 duplicates   copies of one photo (near: how)        suspects    labels that are probably wrong
-survey       all of these together                  aside       quarantine and undo
+survey       all of these together                  questions   what a person must agree to
+aside        quarantine and undo                    ledger      what the manifest learns
 review       the page where a person decides        marks       decisions as a file
 sheet        the report                             memory      what was seen before
 """
@@ -16,6 +17,7 @@ from dataclasses import asdict, replace
 from lookalike.clean import aside, ledger, sheet
 from lookalike.clean.checks import require_known
 from lookalike.clean.memory import Memory, Stamp, stamp_of
+from lookalike.clean.questions import questions
 from lookalike.clean.result import Cleaning, Restored
 from lookalike.clean.survey import survey
 from lookalike.errors import NotReadyError
@@ -29,8 +31,7 @@ from lookalike.settings.fields import CleanSettings, Settings
 def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> Result:
     """Clean the set of `project`, or undo that, or open the review page.
 
-    Raises NotReadyError when there is nothing to clean, or when more than half would go and nobody agreed, ConfigError
-    when `--aside` names no known fault.
+    Raises NotReadyError when there is nothing to clean, ConfigError when `--aside` names no known fault.
     """
     wishes, manifest = settings.clean, Manifest(project.images)
     require_known(wishes)
@@ -78,25 +79,28 @@ def _clean(project: Project, manifest: Manifest, settings: Settings, memory: Mem
         purity=found.suspects.purity,
         skipped=found.passed,
     )
+    asked = questions(found.photos, found.away, found.groups)
+    result = replace(result, questions=tuple(question.words for question in asked))
+    if asked and (wishes.dry_run or not _agreed(result, wishes, report)):
+        result = _held(result, frozenset().union(*(question.files for question in asked)))
     if wishes.dry_run:
         return result
-    _ask(result, wishes, report)
     adopted = ledger.register(manifest, state, found, result.run)
     stamps = {photo.file: photo.stamp for photo in found.photos}
     done = replace(_move(project, manifest, state, stamps, result=result, report=report), adopted=adopted)
     return replace(done, report=str(sheet.write(project, done)))
 
 
-def _ask(result: Cleaning, settings: CleanSettings, report: Reporter) -> None:
-    """Go on only if no more than half of the photos would go, or somebody agrees."""
-    total, going = sum(result.before.values()), len(result.aside)
-    if settings.yes or going * 2 <= total:
-        return
-    question = f"{going} of {total} photos would be set aside"
-    if not report.confirm(f"{question}. Go on?"):
-        hint = "look with `lookalike clean --dry-run`; `lookalike clean --yes` does it without asking"
-        shown_only = replace(result, dry_run=True)
-        raise NotReadyError(f"{question}, more than half; nothing was moved", hint, result=shown_only)
+def _agreed(result: Cleaning, wishes: CleanSettings, report: Reporter) -> bool:
+    """Whether somebody wants all of it set aside: by --yes, or asked on the terminal."""
+    return wishes.yes or report.confirm(f"{'; '.join(result.questions)}. Set these aside, too?")
+
+
+def _held(result: Cleaning, files: frozenset[str]) -> Cleaning:
+    """The same with what nobody agreed to held back; a dry run shows it among the rest, too."""
+    held = tuple(finding for finding in result.aside if finding.file in files)
+    aside = result.aside if result.dry_run else tuple(f for f in result.aside if f.file not in files)
+    return replace(result, held=held, aside=aside)
 
 
 def _move(

@@ -11,6 +11,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import combinations
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -20,16 +23,20 @@ from lookalike.clean.likeness import KINDS, kind_of
 from lookalike.clean.memory import Memory
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
+from lookalike.errors import UnusablePhoto
 from lookalike.photos import images
 from lookalike.photos.agree import agree
+from lookalike.photos.decode import Pool, cores
+from lookalike.photos.similar import connected
 from lookalike.project.records import Part
 from lookalike.report import Reporter
 
 LARGE = 5  # photos of one group from which it is more likely a crowd than copies
 _PART_ORDER: dict[Part | None, int] = {"test": 0, "valid": 1, "train": 2, None: 2}
 _IN_MEMORY = 25_000
-_POORER = 3.0
-
+_AS_LARGE = 0.9  # of the other's side
+_HARDLY = 0.3
+_MOST_COPIES = 40  # of one photo that are all compared with each other
 
 Links = dict[frozenset[int], str]
 
@@ -44,23 +51,53 @@ class Copies:
     pixel: frozenset[frozenset[str]] = frozenset()
 
 
-def find(photos: Iterable[Seen], memory: Memory, wanted: Collection[str], *, report: Reporter) -> Copies:
+def find(
+    root: Path, photos: Iterable[Seen], memory: Memory, wanted: Collection[str], *, jobs: int | None, report: Reporter
+) -> Copies:
     """Copies among the photos that could be read. Photos in `wanted` are kept before others."""
     same: dict[str, list[Seen]] = defaultdict(list)
     for photo in photos:
         if photo.facts:
             same[photo.facts.sha256].append(photo)
-    members = [sorted(files, key=lambda photo: _order(photo, wanted)) for files in same.values()]
+    contents, members = list(same), list(same.values())
     links = _links([files[0] for files in members], memory, report)
-    order = sorted(range(len(members)), key=lambda number: _order(members[number][0], wanted))
     sure = {pair: kind for pair, kind in links.items() if kind != "alike"}
+    enlarged = _enlarged(root, [files[0] for files in members], sure, jobs)
+    ranks = [[_order(photo, wanted, number in enlarged) for photo in files] for number, files in enumerate(members)]
+    members = [[photo for _, photo in sorted(zip(rank, files, strict=True), key=lambda one: one[0])]
+               for rank, files in zip(ranks, members, strict=True)]  # fmt: skip
+    order = sorted(range(len(members)), key=lambda number: min(ranks[number]))
     groups = [[photo for number in star for photo in members[number]] for star in _stars(order, sure)]
     grouped = {photo.file for group in groups for photo in group}
     groups += [files for files in members if len(files) > 1 and files[0].file not in grouped]
     alike = [[members[number][0] for number in star] for star in _stars(order, links)]
-    contents = list(same)
     pixel = {frozenset(contents[number] for number in pair) for pair, kind in links.items() if kind == "pixel"}
     return Copies(groups, [star for star in alike if len(star) <= LARGE], frozenset(pixel))
+
+
+def _enlarged(root: Path, photos: Sequence[Seen], links: Links, jobs: int | None) -> set[int]:
+    """Those that are larger than a copy of them but hold no more: shrunk to its size and enlarged again, they lose
+    hardly anything of what the smaller loses when it shrinks as much."""
+    pairs, asked = [], []
+    for pair in links:
+        large, small = sorted(pair, key=lambda number: -_area(photos[number]))
+        share = (_area(photos[small]) / max(1, _area(photos[large]))) ** 0.5
+        if share < _AS_LARGE:
+            pairs.append(large)
+            asked += [(root / photos[number].file, share) for number in (large, small)]
+    if not asked:
+        return set()
+    with Pool(min(jobs or len(asked), len(asked), cores())) as pool:
+        losses = [loss for _, loss in pool.map("lookalike.photos.measure:lost", asked)]
+    return {
+        large
+        for large, own, other in zip(pairs, losses[::2], losses[1::2], strict=True)
+        if not isinstance(own, UnusablePhoto) and not isinstance(other, UnusablePhoto) and own < _HARDLY * other
+    }
+
+
+def _area(photo: Seen) -> int:
+    return photo.facts.width * photo.facts.height if photo.facts else 0
 
 
 def _stars(order: Sequence[int], links: Links) -> list[list[int]]:
@@ -97,38 +134,43 @@ def _links(photos: Sequence[Seen], memory: Memory, report: Reporter) -> Links:
     def small(view: int) -> Image.Image:
         return images.open_rgb(memory.small(names[view]))
 
-    found: dict[frozenset[int], list[str]] = defaultdict(list)
-    pairs = near.find([owner for owner, _ in views], load)
-    with report.task("laying likely copies on each other", len(pairs)) as task:
-        for pair in sorted(pairs, key=lambda pair: pair.left):
-            task.advance()
-            kind = "alike"
-            if pair.likely:
-                seen = agree(small(pair.left), small(pair.right), pair.box, mirrored=pair.mirrored)
-                framed = bool(names[pair.left][1] or names[pair.right][1])
-                kind = kind_of(seen, framed=framed, mirrored=pair.mirrored)
-            found[frozenset((views[pair.left][0], views[pair.right][0]))].append(kind)
-    best = {pair: min(kinds, key=KINDS.index) for pair, kinds in found.items()}
-    return {pair: kind for pair, kind in best.items() if kind != "other"}
+    links: Links = {}
+
+    def look(pairs: Sequence[near.Likeness]) -> None:
+        with report.task("laying likely copies on each other", len(pairs)) as task:
+            for pair in sorted(pairs, key=lambda pair: pair.left):
+                task.advance()
+                kind = "alike"
+                if pair.likely:
+                    seen = agree(small(pair.left), small(pair.right), pair.box, mirrored=pair.mirrored)
+                    framed = bool(names[pair.left][1] or names[pair.right][1])
+                    kind = kind_of(seen, framed=framed, mirrored=pair.mirrored)
+                both = frozenset((views[pair.left][0], views[pair.right][0]))
+                links[both] = min(kind, links.get(both, kind), key=KINDS.index)
+
+    look(near.find([owner for owner, _ in views], load))
+    if missing := _missing(len(photos), links):
+        first = {owner: view for view, (owner, _) in reversed(list(enumerate(views)))}
+        look(near.between([(first[one], first[other]) for one, other in missing], load))
+    return {pair: kind for pair, kind in links.items() if kind != "other"}
 
 
-def _order(photo: Seen, wanted: Collection[str]) -> tuple[bool, int, bool, int, float, int, int, str]:
-    """The copy to keep comes first: chosen by a person, held out to measure, in colour, largest, sharpest, least
-    compressed, shortest name."""
+def _missing(count: int, links: Links) -> list[tuple[int, int]]:
+    """The pairs that nobody looked at among photos that hang together as copies."""
+    copies = [tuple(pair) for pair, kind in links.items() if kind in ("pixel", "copy")]
+    groups = [group[:_MOST_COPIES] for group in connected(count, copies)]
+    return [pair for group in groups for pair in combinations(group, 2) if frozenset(pair) not in links]
+
+
+def _order(photo: Seen, wanted: Collection[str], enlarged: bool) -> tuple[Any, ...]:
+    """The copy to keep comes first: chosen by a person, held out to measure, in colour, with more tones, not enlarged,
+    largest, sharpest, least compressed, shortest name."""
+    name = len(photo.file), photo.file
     facts = photo.facts
     if facts is None:
-        return photo.file not in wanted, _PART_ORDER[photo.part], True, 0, 0.0, 0, len(photo.file), photo.file
-    pixels = facts.width * facts.height
-    return (
-        photo.file not in wanted,
-        _PART_ORDER[photo.part],
-        facts.grey,
-        -pixels,
-        -facts.detail,
-        -facts.size,
-        len(photo.file),
-        photo.file,
-    )
+        return photo.file not in wanted, _PART_ORDER[photo.part], True, 0, True, 0, 0.0, 0, *name
+    quality = facts.grey, -facts.bits, enlarged, -facts.width * facts.height, -facts.detail, -facts.size
+    return photo.file not in wanted, _PART_ORDER[photo.part], *quality, *name
 
 
 def findings(copies: Copies) -> list[Finding]:

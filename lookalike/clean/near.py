@@ -76,7 +76,25 @@ def find(owners: Sequence[int], load: Load) -> list[Likeness]:
     count = len(owners)
     if count < 2:
         return []
-    candidates, found = _closer(_candidates(np.asarray(owners), load), count, load), []
+    candidates = _closer(_candidates(np.asarray(owners), load), count, load)
+    return _few(sorted(_judged(candidates, load), key=lambda pair: pair.spot), count)
+
+
+def between(pairs: Sequence[tuple[int, int]], load: Load) -> list[Likeness]:
+    """The same for given pairs of pictures, whichever of the two is the cropped one."""
+    left, right = np.array([*pairs, *((b, a) for a, b in pairs)]).reshape(-1, 2).T
+    windows = _windows(load(left))
+    parts = []
+    for flag in (0, 1):
+        others = load(right)[:, :, ::-1] if flag else load(right)
+        scores = np.einsum("nwi,ni->nw", windows, _windows(others, WINDOWS[:1])[:, 0])
+        parts.append(Candidates(left, right, scores.argmax(1), np.full(len(left), flag), scores.max(1)))
+    return _judged(_best_view(_joined(parts), int(max(left.max(), right.max())) + 1), load)
+
+
+def _judged(candidates: Candidates, load: Load) -> list[Likeness]:
+    """Those candidates that may be copies or show one scene."""
+    found = []
     for start in range(0, len(candidates.left), 2000):
         part = candidates.take(np.arange(start, min(start + 2000, len(candidates.left))))
         own, other = _pictures(part, load)
@@ -89,7 +107,7 @@ def find(owners: Sequence[int], load: Load) -> list[Likeness]:
             left, right, mirrored = int(part.left[number]), int(part.right[number]), bool(part.mirrored[number])
             spot = float(seen.spot[number])
             found.append(Likeness(left, right, (width, height, x, y), mirrored, bool(likely[number]), spot))
-    return _few(sorted(found, key=lambda pair: pair.spot), count)
+    return found
 
 
 def _closer(every: Candidates, count: int, load: Load) -> Candidates:
@@ -146,8 +164,12 @@ def _candidates(owners: np.ndarray, load: Load) -> Candidates:
             left, right = np.nonzero(_nearest(best))
             window = scores[left, :, right].argmax(1)
             found.append(Candidates(left + start, right, window, np.full(len(left), flag), best[left, right]))
+    return _best_view(_joined(found), count)
+
+
+def _joined(parts: Sequence[Candidates]) -> Candidates:
     names = Candidates.__dataclass_fields__
-    return _best_view(Candidates(*(np.concatenate([getattr(part, name) for part in found]) for name in names)), count)
+    return Candidates(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def _nearest(best: np.ndarray) -> np.ndarray:

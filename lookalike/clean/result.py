@@ -11,6 +11,7 @@ from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
 
 SUSPECT = 0.5
+MOST_QUESTIONS = 5
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,19 @@ class Finding:
 
 @dataclass(frozen=True)
 class Cleaning:
-    """The result of `clean`: per label how many photos there were, what was set aside, what is only worth a look."""
+    """The result of `clean`: per label how many photos there were, what was set aside, what is only worth a look.
+
+    `held` is what was not moved because nobody agreed, and `questions` what to agree to; a dry run has what would be
+    asked about in `aside`, too.
+    """
 
     kind: ClassVar[str] = "clean"
     run: str
     dry_run: bool
     before: dict[str, int]
     aside: tuple[Finding, ...] = ()
+    held: tuple[Finding, ...] = ()
+    questions: tuple[str, ...] = ()
     notes: tuple[Finding, ...] = ()
     groups: tuple[tuple[str, ...], ...] = ()
     suspects: tuple[dict[str, Any], ...] = ()
@@ -61,6 +68,8 @@ class Cleaning:
             "after": self.after,
             "reasons": dict(Counter(finding.reason for finding in self.aside)),
             "aside": [_short(finding) for finding in self.aside],
+            "held": [_short(finding) for finding in self.held],
+            "questions": list(self.questions),
             "notes": [_short(finding) for finding in self.notes],
             "groups": [list(group) for group in self.groups],
             "suspects": list(self.suspects),
@@ -82,6 +91,8 @@ class Cleaning:
             yield _by_reason("set aside because", self.aside)
         if self.dry_run:
             yield _list("each of them", self.aside)
+        if self.held:
+            yield from self._held()
         if self.notes:
             yield _by_reason("only worth a look (not moved)", self.notes)
         if self.likely_wrong:
@@ -92,6 +103,13 @@ class Cleaning:
             yield f"report: {self.report}"
         if self.aside and not self.dry_run:
             yield "`lookalike clean --undo` brings them back"
+
+    def _held(self) -> Iterable[Block]:
+        if not self.dry_run:
+            yield _by_reason("only shown, as nobody agreed (not moved)", self.held)
+            yield _list("each of them", self.held)
+        yield f"{'asked about first' if self.dry_run else 'not moved'}: {'; '.join(self.questions[:MOST_QUESTIONS])}"
+        yield "`lookalike clean --review` shows them all; `lookalike clean --yes` sets them aside without asking"
 
     def _suspects(self) -> Table:
         rows = tuple(

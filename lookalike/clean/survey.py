@@ -67,7 +67,7 @@ def survey(project: Project, state: State, everything: Settings, memory: Memory,
         else:
             notes.append(finding)
     good = [photo for photo in photos if photo.facts and photo.file not in away]
-    copies = duplicates.find(good, memory, kept, report=report)
+    copies = duplicates.find(project.images, good, memory, kept, jobs=settings.jobs, report=report)
     together = duplicates.together(copies)
     for finding in duplicates.findings(copies):
         moves = finding.reason == "two-labels" or (finding.reason != "alike" and not settings.keep_copies)

@@ -112,6 +112,16 @@ def _view(shown: Image.Image) -> View:
     return View(shown.convert("L").resize((PICTURE, PICTURE), Image.Resampling.BOX).tobytes(), jpeg)
 
 
+def lost(request: tuple[Path, float]) -> float:
+    """What a photo loses when its sides shrink to a share and grow back: the standard deviation of the difference, in
+    grey levels, near 0 for one that was enlarged from that size. Raises UnusablePhoto."""
+    path, share = request
+    grey = images.open_rgb(path).convert("L")
+    small = grey.resize([max(1, round(side * share)) for side in grey.size], Image.Resampling.BOX)
+    back = small.resize(grey.size, Image.Resampling.BICUBIC)
+    return float((np.asarray(grey, dtype=np.float32) - np.asarray(back, dtype=np.float32)).std())
+
+
 def square(request: tuple[Path, InputSpec]) -> np.ndarray:
     """A photo as a network sees it, uint8 (size, size, 3). Raises UnusablePhoto."""
     path, spec = request

@@ -5,7 +5,7 @@ This is the quick look that every training takes; `clean` looks closer (crops, f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from PIL import Image
 
 CORRELATION = 0.98
 INNER_CORRELATION = 0.9
+SAME = 0.998
+MOST = 5  # photos in a group; of more that only look alike, the rest stands alone
 SIDE = 32
 RIM = 6
 BLOCK = 512
@@ -41,14 +43,9 @@ def _unit(part: np.ndarray) -> np.ndarray:
     return flat / (np.linalg.norm(flat) + 1e-3)
 
 
-def join(looks: Sequence[Look]) -> list[int]:
-    """A group number for each photo. Photos are joined when they, or one and the other's mirror image, correlate by
-    0.98 or more as a whole and by 0.9 without their rims (a common frame or background alone makes no copies).
-
-    Measured: copies at half the size, at JPEG quality 40 or recoloured stay above 0.984 on real photos, while of 300
-    handwritten digits, the likest pictures there are, eight pairs of 45,000 come above 0.98.
-    """
-    parent = list(range(len(looks)))
+def connected(count: int, pairs: Iterable[Iterable[int]]) -> list[list[int]]:
+    """What hangs together of so many things, over any number of pairs: each group in order, those of one left out."""
+    parent = list(range(count))
 
     def root(index: int) -> int:
         while parent[index] != index:
@@ -56,19 +53,60 @@ def join(looks: Sequence[Look]) -> list[int]:
             index = parent[index]
         return index
 
-    def stacked(name: str) -> np.ndarray:
-        return np.stack([getattr(seen, name) for seen in looks])
+    for one, other in pairs:
+        parent[root(other)] = root(one)
+    groups: dict[int, list[int]] = {}
+    for index in range(count):
+        groups.setdefault(root(index), []).append(index)
+    return [group for group in groups.values() if len(group) > 1]
 
+
+def join(looks: Sequence[Look]) -> list[list[int]]:
+    """Groups of photos that may be copies, by number; nobody is in two of them.
+
+    Photos may be copies when they, or one and the other's mirror image, correlate by 0.98 or more as a whole and by 0.9
+    without their rims (a common frame or background alone makes no copies). The likest come together first, and only
+    around one photo that all of a group are like; from MOST members on a group takes only those that are as good as the
+    same. So a set in which all look alike falls into small groups instead of one.
+
+    Measured: copies at half the size, at JPEG quality 40 or recoloured stay above 0.984 on real photos, while of 300
+    handwritten digits, the likest pictures there are, eight pairs of 45,000 come above 0.98.
+    """
+    groups: dict[int, list[int]] = {}  # by the photo in the middle
+    home: dict[int, int] = {}
+    pairs = _pairs(looks)
+    for one, other in sorted(pairs, key=lambda pair: -pairs[pair]):
+        if one not in home and other not in home:
+            groups[one], home[one], home[other] = [one, other], one, one
+            continue
+        if (one in home) == (other in home):
+            continue
+        new, middle = (one, home[other]) if other in home else (other, home[one])
+        likeness = pairs.get((min(new, middle), max(new, middle)), 0.0)
+        if likeness >= (CORRELATION if len(groups[middle]) < MOST else SAME):
+            groups[middle].append(new)
+            home[new] = middle
+    return list(groups.values())
+
+
+def _pairs(looks: Sequence[Look]) -> dict[tuple[int, int], float]:
+    """The pairs that may be copies, the smaller number first, and how much they correlate."""
     if not looks:
-        return []
-    whole, inner = stacked("whole"), stacked("inner")
-    others = ((whole, inner), (stacked("mirrored_whole"), stacked("mirrored_inner")))
+        return {}
+    whole, inner = _stacked(looks, "whole"), _stacked(looks, "inner")
+    others = ((whole, inner), (_stacked(looks, "mirrored_whole"), _stacked(looks, "mirrored_inner")))
+    found: dict[tuple[int, int], float] = {}
     for start in range(0, len(looks), BLOCK):
         part = slice(start, start + BLOCK)
-        alike = np.zeros((len(whole[part]), len(looks) - start), dtype=bool)
+        likeness = np.zeros((len(whole[part]), len(looks) - start), dtype=np.float32)
         for other, other_inner in others:
-            near = whole[part] @ other[start:].T >= CORRELATION
-            alike |= near & (inner[part] @ other_inner[start:].T >= INNER_CORRELATION)
-        for one, other in np.argwhere(np.triu(alike, 1)) + start:
-            parent[root(int(other))] = root(int(one))
-    return [root(index) for index in range(len(looks))]
+            near = whole[part] @ other[start:].T
+            near[inner[part] @ other_inner[start:].T < INNER_CORRELATION] = 0
+            likeness = np.maximum(likeness, near)
+        for one, two in np.argwhere(np.triu(likeness, 1) >= CORRELATION):
+            found[int(one) + start, int(two) + start] = float(likeness[one, two])
+    return found
+
+
+def _stacked(looks: Sequence[Look], name: str) -> np.ndarray:
+    return np.stack([getattr(seen, name) for seen in looks])

@@ -104,7 +104,9 @@ class CleanSettings(Section):
     faces: bool = Field(True, description="where photos show faces, mark those with none or several")
     apply_suspects: int | None = Field(None, ge=0, description="also set aside this many of the most suspect photos")
     dry_run: bool = Field(False, description="only show what would be set aside")
-    yes: bool = Field(False, description="do not ask, even when more than half of the photos would go")
+    yes: bool = Field(
+        False, description="do not ask where a label would lose over a tenth, or a group of copies is larger than five"
+    )
     undo: bool = Field(False, description="bring back everything that was set aside, byte for byte")
     undo_run: str | None = Field(
         None, description="take back what one run set aside or gave another label: its id, or last"

@@ -195,19 +195,16 @@ def _divided(
 
 
 def groups_of(project: Project, photos: list[tuple[str, str]], pixels: list[Pixels]) -> list[str]:
-    """One name for all copies of a photo: what the manifest says, or hashes that differ in a few bits."""
+    """One name for all copies of a photo: what the manifest says, which looks closer; for other photos, that of a
+    photo they look like. So groups of the manifest never melt into one over photos between them."""
     known = Manifest(project.images).fold().files
-    joined = similar.join([similar.look(seen) for seen in pixels])
-    names: dict[int, str] = {}
-    for number, (file, sha256) in zip(joined, photos, strict=True):
-        told = known[file].group if file in known else ""
-        names.setdefault(number, told or sha256)
-    told_to_joined: dict[str, str] = {}
-    groups = []
-    for number, (file, _) in zip(joined, photos, strict=True):
-        told = known[file].group if file in known else ""
-        groups.append(told_to_joined.setdefault(told, names[number]) if told else names[number])
-    return groups
+    told = [known[file].group if file in known else "" for file, _ in photos]
+    names = [group or sha256 for group, (_, sha256) in zip(told, photos, strict=True)]
+    for group in similar.join([similar.look(seen) for seen in pixels]):
+        name = next((told[number] for number in group if told[number]), names[group[0]])
+        for number in group:
+            names[number] = told[number] or name
+    return names
 
 
 def split_of(project: Project, wanted: TrainSettings, examples: list[Example], *, divided: bool) -> tuple[Example, ...]:
