@@ -65,7 +65,7 @@ def test_undo_restores_every_byte_and_empties_the_quarantine(cli: Cli, photos: P
     ("names", "words"),
     [
         ("blured,too-dark", "did you mean 'blurred'?"),
-        ("qqqq", "choose from: animated, blurred"),
+        ("qqqq", "choose from: animated, another-person"),
         ("too-drak,no-fase", "'too-drak': did you mean 'too-dark'?; 'no-fase': did you mean 'no-face'?"),
     ],
 )
