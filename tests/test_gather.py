@@ -100,7 +100,7 @@ def test_a_folder_of_label_folders_is_copied_in(cli: Cli, tmp_path: Path) -> Non
     (tmp_path / "mine/circles/broken.jpg").write_bytes(b"\xff\xd8\xff broken")
     answer = cli("gather", "--provider", "folder", "--source", "mine", "--json", "--min-per-label", 0)
     assert {row["label"]: row["total"] for row in answer.data["labels"]} == {"circles": 3, "stripes": 4}
-    assert answer.data["labels"][0]["reasons"] == {"truncated": 1} or reasons()["unreadable"] == 1
+    assert answer.data["labels"][0]["reasons"] == {"unreadable": 1}
     assert (tmp_path / "images/stripes/003.jpg").read_bytes() == (tmp_path / "mine/stripes/003.jpg").read_bytes()
 
 

@@ -35,11 +35,18 @@ def checked(name: object, *, parts: int = 2, windows: bool = _WINDOWS) -> str:
         raise OutsideError(f"{name[:200]!r} is no name of a file below this folder")
     if windows and any(_refused_by_windows(part) for part in found):
         raise OutsideError(f"{name[:200]!r} cannot be the name of a file on Windows")
+    if not _is_writable(name):
+        raise OutsideError(f"{name[:200]!r} is not text")
+    return name
+
+
+def _is_writable(name: str) -> bool:
+    """Whether a name has no halves of letters, but for bytes of a file name that is no text."""
     try:
         os.fsencode(name)
+        return True
     except UnicodeEncodeError:
-        raise OutsideError(f"{name[:200]!r} is not text") from None
-    return name
+        return False
 
 
 def photo_name(name: object) -> str:
@@ -56,7 +63,7 @@ def name_in_folder(name: object) -> str:
 
 def photos_folder(name: object) -> str:
     """A folder of photos as a run keeps it: relative to the project and inside it, or absolute. Raises OutsideError."""
-    path = Path(name if isinstance(name, str) and "\0" not in name else "..")
+    path = Path(name if isinstance(name, str) and "\0" not in name and _is_writable(name) else "..")
     if not path.is_absolute() and (path.anchor or ".." in path.parts):
         raise OutsideError(f"{str(name)[:200]!r} is no folder of this project")
     return str(name)

@@ -24,11 +24,14 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from lookalike.web import limits, server as web
-limits.SECONDS = limits.READING_SECONDS = 1.0
+web.BODY_SECONDS = limits.SECONDS = limits.READING_SECONDS = 1.0
 sock = web.listen("127.0.0.1", 0)
 print(sock.getsockname()[1], flush=True)
 large = PlainTextResponse("x" * 50_000_000)
-app = Starlette(routes=[Route("/large", large), Route("/healthz", PlainTextResponse("ok"))])
+async def taken(request):
+    return PlainTextResponse(str(len(await request.body())))
+body = Route("/body", taken, methods=["POST"])
+app = Starlette(routes=[body, Route("/large", large), Route("/healthz", PlainTextResponse("ok"))])
 web.run(web.RequestGuard(app, hosts=web.own_hosts(*sock.getsockname())), sock)
 """
 
@@ -98,6 +101,11 @@ def ended(one: socket.socket, keep: Callable[[], None] = lambda: None) -> bool:
 @pytest.mark.parametrize("kind", ["one letter", "half a head", "half a next head"])
 def test_a_head_that_drips_is_not_waited_for(impatient: int, kind: str) -> None:
     one = begin(impatient, HALF[kind])
+    assert ended(one, lambda: one.sendall(b"x"))
+
+
+def test_a_body_that_drips_is_not_waited_for(impatient: int) -> None:
+    one = begin(impatient, "POST /body HTTP/1.1\r\nHost: HOST\r\nContent-Length: 999\r\n\r\nx")
     assert ended(one, lambda: one.sendall(b"x"))
 
 
