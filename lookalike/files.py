@@ -60,8 +60,9 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Replace a JSON file in one step."""
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    """Replace a JSON file in one step. Bytes of a file name that are no text are written as \\udcNN."""
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    write_text(path, text.encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:

@@ -64,7 +64,7 @@ class Api:
         if end := provider.spent(answer.headers):
             self._spent[provider.name] = end
         kept = {"at": time.time(), "provider": provider.name, "payload": answer.payload}
-        write_text(path, json.dumps(kept, ensure_ascii=False, default=str))
+        write_text(path, json.dumps(kept, default=str))
         return answer.payload
 
     def _by_itself(self, provider: WebProvider, request: Request) -> ServiceAnswer | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ from lookalike.project.walk import walk
 
 RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
 LONGEST = 100
+_STUMBLES = re.compile('[/\\\\:*?"<>|\x00-\x1f\ud800-\udfff]')  # what other systems refuse, and what is no text
 
 
 def folder_name(label: str) -> str:
@@ -22,7 +24,7 @@ def folder_name(label: str) -> str:
     Raises ConfigError when nothing is left.
     """
     name = unicodedata.normalize("NFC", label)
-    name = "".join("-" if letter in '/\\:*?"<>|' or ord(letter) < 32 else letter for letter in name)
+    name = _STUMBLES.sub("-", name)
     name = " ".join(name.split()).lstrip(".").rstrip(". ")
     while len(name.encode()) > LONGEST:
         name = name[:-1]

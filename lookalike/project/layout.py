@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -35,6 +36,10 @@ def require_labels(found: Walk) -> None:
     for label in labels:
         if label.casefold() == NEITHER:
             raise NotReadyError(NOT_A_LABEL, f"rename the folder {label!r} in {found.root}, for example to 'other'")
+        if odd := [letter for letter in label if "\ud800" <= letter <= "\udfff"]:
+            shown = os.fsencode(label).decode(errors="backslashreplace")
+            what = "a byte that is" if len(odd) == 1 else "bytes that are"
+            raise NotReadyError(f"the name of the folder {found.root}/{shown} has {what} no text", "rename the folder")
         twin = folded.setdefault(" ".join(unicodedata.normalize("NFC", label).casefold().split()), label)
         if twin != label:
             raise NotReadyError(
