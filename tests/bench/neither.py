@@ -25,6 +25,7 @@ from tests.support import draw
 
 RECIPE = os.environ.get("LOOKALIKE_BENCH_RECIPE", "probe" if QUICK else "auto")
 MOST = 20 if QUICK else 120  # photos of each label learnt from, and photos of another set asked about
+LEAST = 12  # photos of a label; one with fewer is left out
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ def _divided(folder: Path, project: Path) -> Known:
             (path for path in label.iterdir() if path.is_file()),
             key=lambda path: hashlib.sha256(path.read_bytes()).hexdigest(),
         )
+        if len(photos) < LEAST:
+            continue
         kept = len(photos) if train.is_dir() else min(MOST, 2 * len(photos) // 3)
         (project / "images" / label.name).mkdir(parents=True)
         for path in photos[:kept]:
