@@ -2,7 +2,7 @@
 
 A table maps a name to "package.module:attribute", so nothing is imported before it is used. Adding a plug-in is one
 new file and one line here, or no line at all: a package of your own declares an entry point in the group
-"lookalike.providers", "lookalike.formats", "lookalike.targets" or "lookalike.recipes".
+"lookalike.providers", "lookalike.formats", "lookalike.targets", "lookalike.recipes" or "lookalike.findings".
 
 A plug-in that has settings says so with `section`, a class of fields (settings/fields.py, `Section`) whose `table` is
 the plug-in's name: its table in lookalike.toml, and the middle of its environment names.
@@ -50,8 +50,19 @@ TARGETS: dict[str, str] = {
     "space": "lookalike.export.space:Space",
     "docker": "lookalike.export.docker:Docker",
 }
+FINDINGS: dict[str, str] = {
+    "leak": "lookalike.evaluate.leak:Leak",
+    "naive_split": "lookalike.evaluate.leakage:NaiveSplit",
+    "shortcuts": "lookalike.evaluate.shortcuts:Shortcuts",
+    "calibration": "lookalike.evaluate.calibration:Calibration",
+    "folds": "lookalike.evaluate.folds:Folds",
+    "neither": "lookalike.evaluate.neither:Neither",
+    "people": "lookalike.evaluate.people:People",
+    "learning_curve": "lookalike.evaluate.learning_curve:LearningCurve",
+    "provenance": "lookalike.evaluate.provenance:Provenance",
+}
 TABLES: dict[str, dict[str, str]] = {
-    "provider": PROVIDERS, "recipe": RECIPES, "format": FORMATS, "target": TARGETS,
+    "provider": PROVIDERS, "recipe": RECIPES, "format": FORMATS, "target": TARGETS, "finding": FINDINGS,
 }  # fmt: skip
 """By kind, the singular word for messages; its plural names the entry-point group."""
 

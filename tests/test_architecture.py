@@ -14,7 +14,7 @@ import lookalike
 PACKAGE = Path(lookalike.__file__).parent
 LAYERS = [
     {"errors", "text"},
-    {"files", "report", "plugins"},
+    {"files", "report", "plugins", "html"},
     {"project", "settings"},
     {"photos", "net", "web", "metrics", "logistic"},
     {"bundle"},

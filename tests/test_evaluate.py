@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from lookalike.bundle.bundle import check
-from lookalike.files import sha256_file
+from lookalike.files import sha256_file, write_json
+from lookalike.project.dataset import write_split
 from lookalike.project.manifest import Manifest
-from lookalike.project.records import ImageRecord
+from lookalike.project.records import Dataset, Example, ImageRecord, InputSpec, TrainedRun
 from tests.conftest import Cli
 from tests.support import draw, models, runs
 
@@ -124,7 +125,7 @@ def test_the_report_tells_where_the_photos_came_from(cli: Cli, trained: Path):
         for index, name in enumerate(names[:30])
     )
     data = cli("evaluate", "--json", "--no-heat").data
-    assert data["extra"]["provenance"] == {
+    assert data["findings"]["provenance"] == {
         "sources": {"openverse": 30, "not in the manifest": 10},
         "licences": {"by-sa 4.0": 25, "not told": 15},
     }
@@ -150,8 +151,8 @@ def test_copies_of_learnt_photos_among_the_measured_are_counted(cli: Cli, tmp_pa
         ).read_bytes()
     assert cli("train", "--images", tmp_path / "set", "--size", 64, "--recipe", "probe").code == 0
     answer = cli("evaluate", "--json", "--no-heat")
-    assert answer.data["extra"]["leak"]["copies"] == 9
-    assert answer.data["extra"]["leak"]["without_copies"]["total"] == 0
+    assert answer.data["findings"]["leak"]["copies"] == 9
+    assert answer.data["findings"]["leak"]["without_copies"]["total"] == 0
 
 
 def test_a_frame_around_one_label_is_called_a_shortcut(cli: Cli, tmp_path: Path):
@@ -167,7 +168,7 @@ def test_a_frame_around_one_label_is_called_a_shortcut(cli: Cli, tmp_path: Path)
 
 
 def test_drawn_photos_have_no_shortcut_by_size(cli: Cli, trained: Path):
-    scores = json.loads(next(trained.glob("runs/*/evaluation.json")).read_text())["extra"]["shortcuts"]
+    scores = json.loads(next(trained.glob("runs/*/evaluation.json")).read_text())["findings"]["shortcuts"]
     assert scores["size"] < 0.8
     assert scores["chance"] == 0.5
 
@@ -205,7 +206,7 @@ def test_a_project_may_move(cli: Cli, trained: Path, tmp_path_factory: pytest.Te
 def test_cross_validation_measures_every_photo_once(cli: Cli, trained: Path):
     waiting = trained / ".cache" / "training.pt"
     waiting.write_bytes(b"a training that was stopped")
-    data = cli("evaluate", "--json", "--no-heat", "--folds", 2).data["extra"]["folds"]
+    data = cli("evaluate", "--json", "--no-heat", "--folds", 2).data["findings"]["folds"]
     assert waiting.read_bytes() == b"a training that was stopped"
     assert data["total"] == 40
     assert len(data["each"]) == 2
@@ -218,3 +219,36 @@ def test_more_folds_than_photos_is_refused(cli: Cli, tmp_path: Path):
     answer = cli("evaluate", "--no-heat", "--folds", 12)
     assert answer.code == 3
     assert "fewer --folds" in answer.err
+
+
+def many_labels(project: Path, count: int) -> Path:
+    """A run on so many labels with two photos each, whose model takes nearly all of them for the first or last one."""
+    labels = tuple(f"label {number:03}" for number in range(count))
+    draw.folder(project / "images", dict.fromkeys(labels, 2), (64, 64))
+    names = [f"{label}/{index:03}.jpg" for label in labels for index in range(2)]
+    examples = tuple(
+        Example(name, name[:9], sha256_file(project / "images" / name), name, "valid" if "001" in name[9:] else "train")
+        for name in names
+    )
+    folder = project / "runs" / "r1"
+    models.bundle(folder / "model", labels=labels)
+    write_split(folder / "split.csv", Dataset("images", labels, examples, ""), seed=42, valid=0.5)
+    run = TrainedRun("r1", "2026-01-01", labels, "a", "probe", InputSpec(64), "linear", {}, "f" * 16, 42, "images")
+    write_json(folder / "run.json", run.to_json())
+    return folder
+
+
+def test_of_three_hundred_labels_the_pairs_confused_most_are_shown_and_the_rest_by_the_page(cli: Cli, tmp_path: Path):
+    folder = many_labels(tmp_path, 300)
+    out = cli("evaluate", "--no-heat").out
+    assert len(out.splitlines()) < 120 and max(map(len, out.splitlines())) < 300
+    assert "most confused, 20 of " in out and "the 20 of 300 with the lowest recall" in out
+    page, text = folder / "report/index.html", (folder / "report/report.md").read_text()
+    assert page.stat().st_size < 2_000_000 and (folder / "report/confusion.png").stat().st_size < 500_000
+    assert "<summary>251 to 300 of 300</summary>" in page.read_text() and "| label 299 |" in text
+    assert "most confused, 100 of " in text and not re.search(r"(\| [^|\n]* ){50}", text)
+
+
+def test_of_few_labels_every_count_is_shown(cli: Cli, trained: Path):
+    answer = cli("evaluate", "--no-heat")
+    assert "actual (rows) taken for (columns)" in answer.out and "most confused" not in answer.out

@@ -30,7 +30,7 @@ def test_copies_that_straddle_a_naive_split_flatter_and_the_gap_is_told(cli: Cli
     answer = cli("evaluate", "--no-heat")
     assert answer.code == 0, answer.err
     (folder,) = tmp_path.glob("runs/*")
-    found = json.loads((folder / "evaluation.json").read_text())["extra"]["naive_split"]
+    found = json.loads((folder / "evaluation.json").read_text())["findings"]["naive_split"]
     assert found["copies"] == 72
     assert found["naive"] > 0.9 > 0.75 > found["grouped"]
     assert found["gap"] == pytest.approx(found["naive"] - found["grouped"])
@@ -46,7 +46,7 @@ def test_without_copies_and_with_few_photos_no_probe_is_fitted(
     answer = cli("evaluate", "--no-heat")
     assert answer.code == 0, answer.err
     (folder,) = trained.glob("runs/*")
-    extra = json.loads((folder / "evaluation.json").read_text())["extra"]
+    extra = json.loads((folder / "evaluation.json").read_text())["findings"]
     assert extra["naive_split"] == {"copies": 0, "gap": 0.0}
     assert extra["learning_curve"] == {
         "why": "circles has 20 different photos, and 24 of each label are needed to tell"
@@ -61,7 +61,7 @@ def test_where_all_is_told_apart_more_photos_would_hardly_help(cli: Cli, tmp_pat
     answer = cli("evaluate", "--no-heat")
     assert answer.code == 0, answer.err
     (folder,) = tmp_path.glob("runs/*")
-    found = json.loads((folder / "evaluation.json").read_text())["extra"]["learning_curve"]
+    found = json.loads((folder / "evaluation.json").read_text())["findings"]["learning_curve"]
     assert found["sizes"][-1] == 48  # four fifths of 60
     assert found["photos"] == 48
     assert set(found["labels"]) == {"circles", "stripes"}

@@ -72,7 +72,7 @@ def test_evaluate_tells_what_the_limit_costs_and_catches(made: Path) -> None:
         and len(found["min_similarity"]) == 2
         and 0 < min(found["min_similarity"]) <= max(found["min_similarity"]) < 1
     )
-    known, others = found["extra"]["neither"]["known"], found["extra"]["neither"]["others"]
+    known, others = found["findings"]["neither"]["known"], found["findings"]["neither"]["others"]
     assert known["photos"] == found["accuracy"]["total"] and known["rejected"] == 0
     assert (others["rejected"], others["photos"]) == (18, 18) and 0.8 < others["low"] < others["high"] == 1
     report = next(made.glob("runs/*/report/report.md")).read_text()
@@ -138,7 +138,7 @@ def test_others_are_found_as_photos_are_everywhere(cli: Cli, made: Path, tmp_pat
     (tmp_path / "more" / "linked").symlink_to(made / "others")
     (tmp_path / "more" / "notes.txt").write_text("no photo")
     asked = ("evaluate", "--project", made, "--no-heat", "--others")
-    others = cli(*asked, tmp_path / "more", "--json").data["extra"]["neither"]["others"]
+    others = cli(*asked, tmp_path / "more", "--json").data["findings"]["neither"]["others"]
     assert (others["rejected"], others["photos"]) == (1, 1)
     (tmp_path / "empty").mkdir()
     missing, empty = cli(*asked, tmp_path / "gone"), cli(*asked, tmp_path / "empty")
@@ -148,7 +148,7 @@ def test_others_are_found_as_photos_are_everywhere(cli: Cli, made: Path, tmp_pat
 
 def test_few_photos_set_no_limit(cli: Cli, trained: Path) -> None:
     answer = cli("evaluate", "--no-heat", "--json")
-    assert "min_similarity" not in answer.data and "too few" in answer.data["extra"]["neither"]["why"]
+    assert "min_similarity" not in answer.data and "too few" in answer.data["findings"]["neither"]["why"]
 
 
 def test_the_program_in_the_bundle_agrees(made: Path, photos: list[Path], answers: list[dict[str, Any]]) -> None:

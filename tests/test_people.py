@@ -170,7 +170,7 @@ def test_the_evaluation_tells_what_happens_to_strangers(once: Path) -> None:
     (path,) = once.glob("runs/*/evaluation.json")
     found = json.loads(path.read_text())
     assert found["min_similarity"] == [identity.SAME] * 2  # eight photos of each are too few to raise it
-    told = found["extra"]["people"]
+    told = found["findings"]["people"]
     assert told["outcome"]["right"] == told["outcome"]["photos"] == 4 and told["outcome"]["wrong"] == 0
     assert told["strangers"]["total"] >= 12 and told["strangers"]["right"] == 0
     assert [point["photos"] for point in told["curve"]] == [1, 2, 5]
@@ -183,7 +183,7 @@ def test_each_label_has_its_own_limit_where_there_are_enough_photos(cli: Cli, tm
     found = cli("evaluate", "--json").data
     raised, usual = found["min_similarity"]
     assert usual == identity.SAME and identity.SAME + 0.05 < raised < 0.9
-    told = found["extra"]["people"]
+    told = found["findings"]["people"]
     assert told["limits"] == {"ann": raised, "bea": usual} and told["outcome"]["right"] == told["outcome"]["photos"]
     model = next(iter(tmp_path.glob("runs/*/model/model.json")))
     assert json.loads(model.read_text())["min_similarity"] == [raised, usual]
@@ -198,9 +198,12 @@ def test_a_stranger_that_gets_a_name_is_counted(cli: Cli, people: Path, photos: 
         portraits.scene(300 + number, "ann").save(people / "images" / "third" / f"{number:02}.jpg")
     assert cli("train", "--recipe", "people").code == 0
     answer = cli("evaluate", "--others", photos["ann"].parent, "--json")
-    told = answer.data["extra"]["people"]["strangers"]
+    told = answer.data["findings"]["people"]["strangers"]
     assert told["total"] == 24 and told["right"] == 16 and told["highest"] > 0.8
-    assert answer.data["extra"]["neither"]["others"] == {**answer.data["extra"]["neither"]["others"], "rejected": 2}
+    assert answer.data["findings"]["neither"]["others"] == {
+        **answer.data["findings"]["neither"]["others"],
+        "rejected": 2,
+    }
 
 
 def test_mistakes_show_the_photo_with_its_boxes(cli: Cli, people: Path) -> None:
@@ -226,7 +229,7 @@ def test_folds_and_photos_of_others_are_measured_without_torch(people: Path, pho
     shutil.copy(photos["stranger"], people / "others")
     flags = ["evaluate", "--folds", "3", "--others", str(people / "others"), "--project", str(people)]
     assert "torch" not in loaded_by(f"from lookalike.cli import main; assert main({flags!r}) == 0")
-    found = json.loads(next(iter(people.glob("runs/*/evaluation.json"))).read_text())["extra"]
+    found = json.loads(next(iter(people.glob("runs/*/evaluation.json"))).read_text())["findings"]
     assert found["folds"]["right"] == found["folds"]["total"] == 20 and found["folds"]["wrong"] == 0
     assert found["neither"]["others"]["share"] == 1
 

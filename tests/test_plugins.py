@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.support import package, runs
+from tests.support import models, package, runs
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -82,6 +83,23 @@ def test_a_format_and_a_target_of_another_package_are_written_and_proven(run: Ru
     assert (tmp_path / "apps/m-poster/README.md").read_text() == "Behold circles and stripes\n"
     answer = run("export", "--name", "lies", "--format", "liar")
     assert answer.returncode == 5 and "lies.npz" in answer.stderr and not (tmp_path / "models/lies").exists()
+
+
+def test_a_finding_of_another_package_is_in_everything_that_evaluate_says(run: Run, tmp_path: Path) -> None:
+    folder = runs.untrained(tmp_path)
+    models.bundle(folder / "model")
+    answer = run("evaluate", "--no-heat")
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(run("evaluate", "--no-heat", "--json").stdout)["data"]["findings"]["tiniest"]
+    assert found["bytes"] == min(path.stat().st_size for path in tmp_path.glob("images/*/*"))
+    warning, sentence = f"one of 6 has {found['bytes']} bytes", f"smallest photo is {found['file']}"
+    assert f"warning: {warning}" in answer.stdout and sentence in answer.stdout
+    page, text = ((folder / "report" / name).read_text() for name in ("index.html", "report.md"))
+    picture = (folder / "report/tiniest.png").read_bytes()
+    assert Image.open(folder / "report/tiniest.png").size == (7, 7)
+    for report in (page, text):
+        assert "The smallest photo" in report and warning in report and sentence in report and "fewest bytes" in report
+    assert base64.b64encode(picture).decode() in page and f"| {found['file']} | {found['bytes']} |" in text
 
 
 @pytest.mark.slow

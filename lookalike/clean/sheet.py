@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from lookalike import html
 from lookalike.clean.aside import REPORT
 from lookalike.clean.result import Cleaning, Finding
 from lookalike.errors import UnusablePhoto
 from lookalike.files import write_text
 from lookalike.photos.decode import Pool
 from lookalike.project.paths import Project
+from lookalike.report import Table
 from lookalike.text import markup
 
 MOST = 300
-
-_STYLE = """
-:root { color-scheme: light dark }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0 }
-th, td { padding: .2rem .8rem; text-align: left; border-bottom: 1px solid #8884 }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
-.sheet { display: flex; flex-wrap: wrap; gap: .8rem }
-figure { width: 170px; margin: 0; font-size: 12px; overflow-wrap: anywhere }
-figure img, .none { width: 160px; height: 120px; object-fit: contain; background: #8882; border-radius: 6px }
-.none { display: grid; place-items: center; opacity: .6 }
-b { display: block }
-"""
 
 
 def write(project: Project, result: Cleaning) -> Path:
@@ -37,12 +25,12 @@ def write(project: Project, result: Cleaning) -> Path:
     suspects = [Finding(s["file"], s["label"], f"score {s['score']:.2f}", s["why"]) for s in result.likely_wrong]
     thumbnails |= _thumbnails(project, [finding.file for finding in suspects], project.images)
     path = project.quarantine / REPORT
-    write_text(path, "".join(_page(result, suspects, thumbnails)))
+    write_text(path, html.document("Cleaning", _page(result, suspects, thumbnails)))
     return path
 
 
-def _thumbnails(project: Project, files: Sequence[str], root: Path) -> dict[str, str]:
-    """Pictures as data: addresses, by file; none for what cannot be drawn."""
+def _thumbnails(project: Project, files: Sequence[str], root: Path) -> dict[str, bytes]:
+    """JPEG pictures by file; none for what cannot be drawn."""
     if not files:
         return {}
     drawn = {}
@@ -50,13 +38,13 @@ def _thumbnails(project: Project, files: Sequence[str], root: Path) -> dict[str,
         paths = [root / file for file in files]
         for file, (_, answer) in zip(files, pool.map("lookalike.photos.measure:thumbnail", paths), strict=True):
             if not isinstance(answer, UnusablePhoto):
-                drawn[file] = "data:image/jpeg;base64," + base64.b64encode(answer).decode()
+                drawn[file] = answer
     return drawn
 
 
-def _page(result: Cleaning, suspects: Sequence[Finding], thumbnails: dict[str, str]) -> Iterable[str]:
-    yield f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Cleaning</title><style>{_STYLE}</style>'
-    yield f"<h1>Cleaning of {sum(result.before.values())} photos</h1><p>Run {markup(result.run)}</p>"
+def _page(result: Cleaning, suspects: Sequence[Finding], thumbnails: dict[str, bytes]) -> Iterable[str]:
+    yield html.heading(f"Cleaning of {sum(result.before.values())} photos", 1)
+    yield html.paragraph(f"Run {result.run}")
     after, purity = result.after, result.purity or {}
     rows = [
         (label, n, n - after[label], after[label], _percent(purity.get(label))) for label, n in result.before.items()
@@ -64,41 +52,29 @@ def _page(result: Cleaning, suspects: Sequence[Finding], thumbnails: dict[str, s
     yield _table(("label", "before", "set aside", "left", "labels that look right"), rows)
     yield _table(("reason", "photos"), Counter(finding.reason for finding in result.aside).most_common())
     if result.notes:
-        yield "<h2>Only worth a look</h2>"
+        yield html.heading("Only worth a look")
         yield _table(("reason", "photos"), Counter(finding.reason for finding in result.notes).most_common())
     if result.aside:
-        yield f"<h2>Set aside</h2>{_sheet(result.aside[:MOST], thumbnails)}"
-        yield "<p><code>lookalike clean --undo</code> brings them back.</p>"
+        yield html.heading("Set aside")
+        yield html.figures(_figure(finding, thumbnails) for finding in result.aside[:MOST])
+        yield html.paragraph("`lookalike clean --undo` brings them back.")
     if suspects:
-        yield f"<h2>Most suspect labels (still in the set)</h2>{_sheet(suspects, thumbnails)}"
+        yield html.heading("Most suspect labels (still in the set)")
+        yield html.figures(_figure(finding, thumbnails) for finding in suspects)
     if result.groups:
-        yield "<h2>Copies of one photo</h2><ol>"
-        yield "".join(f"<li>{markup(', '.join(group))}</li>" for group in result.groups)
-        yield "</ol>"
-    yield "</html>"
+        yield html.heading("Copies of one photo")
+        yield html.table(Table("", ("",), tuple((", ".join(group),) for group in result.groups)))
 
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"about {share:.0%}"
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    head = "".join(f"<th{' class=n' if number else ''}>{markup(name)}</th>" for number, name in enumerate(columns))
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td{' class=n' if number else ''}>{markup(str(cell))}</td>" for number, cell in enumerate(row))
-        + "</tr>"
-        for row in rows
-    )
-    return f"<table><tr>{head}</tr>{body}</table>"
+def _table(columns: tuple[str, ...], rows: Iterable[Sequence[object]]) -> str:
+    return html.table(Table("", columns, tuple(tuple(map(str, row)) for row in rows), columns[1:]))
 
 
-def _sheet(findings: Iterable[Finding], thumbnails: dict[str, str]) -> str:
-    return '<div class="sheet">' + "".join(_figure(finding, thumbnails) for finding in findings) + "</div>"
-
-
-def _figure(finding: Finding, thumbnails: dict[str, str]) -> str:
-    source = thumbnails.get(finding.file)
-    picture = f'<img src="{source}" alt="">' if source else '<div class="none">no picture</div>'
+def _figure(finding: Finding, thumbnails: dict[str, bytes]) -> str:
+    pictures = [thumbnails[finding.file]] if finding.file in thumbnails else []
     words = markup(" ".join(part for part in (finding.detail, finding.other) if part))
-    return f"<figure>{picture}<b>{markup(finding.reason)}</b>{markup(finding.file)}<br>{words}</figure>"
+    return html.figure(pictures, f"<b>{markup(finding.reason)}</b>{markup(finding.file)}<br>{words}")

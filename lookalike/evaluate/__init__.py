@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lookalike import metrics
 from lookalike.bundle import bundle
 from lookalike.errors import QualityError
-from lookalike.evaluate import honesty, leakage, learning_curve, neither, people, probing, provenance
+from lookalike.evaluate import finding, neither, people
 from lookalike.evaluate.answers import Answers, collect
+from lookalike.evaluate.finding import Measured
 from lookalike.evaluate.result import EvaluateResult, review_command
 from lookalike.files import write_json
-from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project, load_run
 from lookalike.project.records import Bundle, Evaluation, TrainedRun
 from lookalike.report import SILENT, Reporter
@@ -43,17 +41,9 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     rows = people.seen_by(project, settings, trained, report) if of_people else []
     if of_people:
         evaluation = dataclasses.replace(evaluation, min_similarity=people.limits(rows, trained.labels))
-    extra = honesty.examine(folder, trained, answers)
     limited = bundle.Model(_calibrated(model.description, evaluation), model.session, model.reader)
-    measure = people.told_apart if of_people else neither.examine
-    extra["neither"] = measure(answers, limited, wanted.others)
-    used = (example.file for example in datasets.read_examples(folder / "split.csv"))
-    extra["provenance"] = provenance.count(project.locate(trained.images), used)
-    if of_people:
-        extra |= people.examine(rows, trained, answers, limited, wanted.folds)
-    else:
-        extra |= _of_things(project, settings, trained, report)
-    evaluation = dataclasses.replace(evaluation, extra=extra)
+    measured = Measured(project, settings, folder, trained, answers, evaluation, limited, report, rows)
+    evaluation = dataclasses.replace(evaluation, findings=finding.search(measured))
     write_json(folder / "evaluation.json", evaluation.to_json())
     _calibrate(folder / "model", evaluation)
     pages = _write_report(folder, trained, evaluation, answers, heat=wanted.heat, report=report)
@@ -70,27 +60,6 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
             result=result,
         )
     return result
-
-
-def _of_things(project: Project, settings: Settings, trained: TrainedRun, report: Reporter) -> dict[str, Any]:
-    """What copies and more photos would change, and folds, with torch."""
-    wanted, folder = settings.evaluate, project.run_dir(trained.id)
-    photos = probing.look(project, trained, report=report)
-    report.note("finding out what copies and more photos would change")
-    extra: dict[str, Any] = {
-        "naive_split": leakage.naive_split(photos),
-        "learning_curve": learning_curve.estimate(photos, trained.labels, _learnt(folder)),
-    }
-    if wanted.folds:
-        from lookalike.evaluate.folds import cross_validate
-
-        extra["folds"] = cross_validate(project, trained, wanted.folds, report=report)
-    return extra
-
-
-def _learnt(folder: Path) -> dict[str, int]:
-    """How many photos of each label the run learnt from."""
-    return Counter(example.label for example in datasets.read_examples(folder / "split.csv") if example.part == "train")
 
 
 def _evaluation(trained: TrainedRun, answers: Answers, *, top: int) -> Evaluation:
@@ -136,10 +105,9 @@ def _calibrated(description: Bundle, evaluation: Evaluation) -> Bundle:
 def _write_report(
     folder: Path, trained: TrainedRun, evaluation: Evaluation, answers: Answers, *, heat: bool, report: Reporter
 ) -> Path:
-    from lookalike.evaluate import page, plots
+    from lookalike.evaluate import page
 
     target = folder / "report"
-    drawn = plots.draw(target, trained, evaluation)
     heats: dict[str, bytes] = {}
     wrong = [row["file"] for row in evaluation.top_losses if row["predicted"] != row["actual"]]
     if heat and trained.input.crop == "aligned":
@@ -153,4 +121,4 @@ def _write_report(
 
         report.note("finding out what the network looked at")
         heats = overlays(folder, {file: answers.pixels[file] for file in wrong})
-    return page.write(target, trained, evaluation, answers, drawn, heats)
+    return page.write(target, trained, evaluation, answers, heats)

@@ -10,12 +10,32 @@ import numpy as np
 
 from lookalike import metrics, plugins
 from lookalike.errors import NotReadyError
+from lookalike.evaluate.finding import EvaluationFinding, Measured
 from lookalike.photos.cache import ROOM, PixelCache, exact, roomy
 from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project
 from lookalike.project.records import Dataset, Example, TrainedRun
 from lookalike.report import Reporter
 from lookalike.settings.fields import TrainSettings
+
+
+class Folds(EvaluationFinding):
+    """Cross-validation, where it is asked for."""
+
+    def find(self, run: Measured) -> dict[str, Any]:
+        """Accuracy over all photos, each named by a network that never saw it."""
+        if not (wanted := run.settings.evaluate.folds):
+            return {}
+        if run.of_people:
+            from lookalike.evaluate import people
+
+            return people.cross_validate(run.rows, run.trained.labels, wanted, run.trained.seed)
+        return cross_validate(run.project, run.trained, wanted, report=run.report)
+
+    def sentences(self, found: dict[str, Any]) -> list[str]:
+        """The number with its interval."""
+        interval = f"95 % interval {found['low']:.3f} to {found['high']:.3f}"
+        return [f"cross-validated: {found['value']:.3f} ({interval}) over {found['folds']} folds"]
 
 
 def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report: Reporter) -> dict[str, Any]:

@@ -6,11 +6,29 @@ from typing import Any
 
 import numpy as np
 
+from lookalike.evaluate.finding import EvaluationFinding, Measured
 from lookalike.evaluate.probing import Probed
 from lookalike.logistic import FOLDS, one_thread
+from lookalike.project.records import Evaluation
 
 REPEATS = 5
 NOTEWORTHY = 0.005
+
+
+class NaiveSplit(EvaluationFinding):
+    """How far a split that ignores copies would have flattered."""
+
+    def find(self, run: Measured) -> dict[str, Any]:
+        """What `naive_split` tells; nothing of people, where no probe looks."""
+        return {} if run.of_people else naive_split(run.photos)
+
+    def warnings(self, found: dict[str, Any], evaluation: Evaluation) -> list[str]:
+        """By how much, where that is worth a word."""
+        return [sentence(found)] if noteworthy(found) else []
+
+    def remarks(self, found: dict[str, Any]) -> list[str]:
+        """The same where it is not."""
+        return [] if noteworthy(found) else [sentence(found)]
 
 
 def naive_split(photos: Probed) -> dict[str, Any]:
@@ -55,11 +73,9 @@ def noteworthy(found: dict[str, Any]) -> bool:
 
 
 def sentence(found: dict[str, Any]) -> str:
-    """The finding in plain words; "" when it was not looked for."""
+    """The finding in plain words."""
     if "why" in found:
         return f"{found['copies']} photos are copies; what they would flatter by was not measured: {found['why']}"
-    if not found:
-        return ""
     if not found["copies"]:
         return "a split that ignores copies would have claimed the same: no photo has a copy (gap 0)"
     numbers = f"{found['naive']:.3f} instead of {found['grouped']:.3f}"

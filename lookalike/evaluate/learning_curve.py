@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from lookalike.evaluate import plots
+from lookalike.evaluate.finding import EvaluationFinding, Measured
 from lookalike.evaluate.probing import MOST, Probed
 from lookalike.logistic import FOLDS, one_thread
+from lookalike.project.records import Evaluation
+from lookalike.report import Table
 
 MORE = 20
 LEAST = 24  # different photos of each label: a quarter of what is learnt from is then still five
@@ -17,6 +22,58 @@ CANDIDATES = 4  # labels looked at one by one: those that are named worst
 EXPONENTS = np.linspace(0.1, 1.5, 15)
 RESAMPLES = 200
 NOTEWORTHY = 0.005
+
+
+class LearningCurve(EvaluationFinding):
+    """What more photos are worth."""
+
+    title = "What more photos are worth"
+
+    def find(self, run: Measured) -> dict[str, Any]:
+        """What `estimate` tells; nothing of people, where no probe looks."""
+        if run.of_people:
+            return {}
+        learnt = Counter(example.label for example in run.examples if example.part == "train")
+        return estimate(run.photos, run.trained.labels, learnt)
+
+    def sentences(self, found: dict[str, Any]) -> list[str]:
+        """The gain, or why it cannot be told."""
+        return [sentence(found)]
+
+    def remarks(self, found: dict[str, Any]) -> list[str]:
+        """What the numbers of single labels leave out."""
+        return [] if "why" in found else ["A label that grows alone also gains a little at the cost of the others."]
+
+    def tables(self, found: dict[str, Any]) -> list[Table]:
+        """The gain of all labels together, and of single ones."""
+        return [] if "why" in found else [_table(found)]
+
+    def picture(self, found: dict[str, Any], evaluation: Evaluation) -> bytes | None:
+        """The probe's accuracy with a part of the photos and with all, and the fitted curve some way further."""
+        if "why" in found:
+            return None
+        figure, axes = plots.figure(4.6, 3.2)
+        fit, sizes = found["fit"], np.array(found["sizes"])
+        end = max(sizes[-1], found["photos"]) + found["more"] * len(evaluation.labels)
+        reach = np.linspace(sizes[0], end, 100)
+        axes.plot(reach, 1 - fit["a"] - fit["b"] * reach ** -fit["c"], color=plots.SOFT, label="power law")
+        axes.plot(sizes, found["scores"], "o", color=plots.INK, label="linear probe, photos held out")
+        axes.set_xlabel("photos learnt from")
+        axes.set_ylabel("balanced accuracy")
+        axes.legend(frameon=False, fontsize=8, loc="lower right")
+        return plots.png(figure)
+
+
+def _table(found: dict[str, Any]) -> Table:
+    rows = [("all labels, balanced accuracy", found)]
+    rows += [(f"{label} alone, recall", row) for label, row in found["labels"].items()]
+    more = f"with {found['more']} more of each"
+    cells = tuple(
+        (name, str(row["photos"]), f"{row['scores'][-1]:.3f}", f"{100 * row['gain']:+.1f}", f"{100 * row['noise']:.1f}")
+        for name, row in rows
+    )
+    columns = ("measured with a linear probe", "photos", "now", more, "±")
+    return Table("what more photos are worth", columns, cells, columns[1:])
 
 
 def estimate(photos: Probed, labels: tuple[str, ...], learnt: Mapping[str, int]) -> dict[str, Any]:
@@ -134,9 +191,7 @@ def at(fits: np.ndarray, size: float) -> np.ndarray:
 
 
 def sentence(found: Mapping[str, Any]) -> str:
-    """The finding in plain words; "" when it was not looked for."""
-    if not found:
-        return ""
+    """The finding in plain words."""
     if "why" in found:
         return f"what more photos would be worth cannot be told: {found['why']}"
     every = f"{found['more']} more photos of each label are worth about {_points(found)}"

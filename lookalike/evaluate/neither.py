@@ -12,6 +12,7 @@ from lookalike import metrics
 from lookalike.bundle.bundle import Model
 from lookalike.errors import ConfigError, NotReadyError
 from lookalike.evaluate.answers import Answers
+from lookalike.evaluate.finding import EvaluationFinding, Measured
 from lookalike.project.walk import below
 
 ENOUGH = 50  # photos that tell where the limit lies; held back ones alone where there is no similarity: 20
@@ -26,6 +27,27 @@ CANNOT = (
     "Only what looks unlike all the photos learnt from is told apart this way. What looks like them gets a label, and "
     "often a sure one: to a network of two people, a third person's face is still a face."
 )
+
+
+class Neither(EvaluationFinding):
+    """What the limits of "not sure" cost and catch."""
+
+    title = "When it is not sure"
+
+    def find(self, run: Measured) -> dict[str, Any]:
+        """What `examine` tells, or of people what stands in its place."""
+        from lookalike.evaluate import people
+
+        measure = people.told_apart if run.of_people else examine
+        return measure(run.answers, run.model, run.settings.evaluate.others)
+
+    def sentences(self, found: dict[str, Any]) -> list[str]:
+        """Both shares, or why they cannot be told."""
+        return lines(found)
+
+    def remarks(self, found: dict[str, Any]) -> list[str]:
+        """What it can't do; of people that is said elsewhere."""
+        return [] if found.get("by") == "faces" else [CANNOT]
 
 
 def limits(answers: Answers, temperature: float) -> dict[str, Any]:

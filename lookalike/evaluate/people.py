@@ -13,6 +13,7 @@ from lookalike.bundle.bundle import Model
 from lookalike.errors import NotReadyError
 from lookalike.evaluate import neither
 from lookalike.evaluate.answers import Answers
+from lookalike.evaluate.finding import EvaluationFinding, Measured
 from lookalike.people import head
 from lookalike.people.eyes import PhotoFaces, look, open_eyes
 from lookalike.people.identity import SAME
@@ -45,18 +46,28 @@ def seen_by(project: Project, settings: Settings, trained: TrainedRun, report: R
     return [(example, seen) for example, seen in zip(examples, shown, strict=True) if seen is not None]
 
 
-def examine(
-    rows: Sequence[Row], trained: TrainedRun, answers: Answers, model: Model, folds: int | None
-) -> dict[str, Any]:
-    """What strangers and few photos would change, and folds, without torch. `model` has the limits."""
-    limits = limits_of(model)
-    found: dict[str, Any] = {
-        "people": {
-            "limits": dict(zip(trained.labels, limits, strict=True)), "outcome": outcome(answers, limits),
-            "strangers": strangers(rows, trained.labels, limits), "curve": curve(rows, trained.labels),
-        }
-    }  # fmt: skip
-    return found | ({"folds": cross_validate(rows, trained.labels, folds, trained.seed)} if folds else {})
+class People(EvaluationFinding):
+    """How well persons are told apart, from how few photos, and how often a stranger gets a name."""
+
+    title = "How well persons are told apart"
+
+    def find(self, run: Measured) -> dict[str, Any]:
+        """All of it, without torch; nothing where the labels are no persons."""
+        if not run.of_people:
+            return {}
+        limits, labels = limits_of(run.model), run.trained.labels
+        return {
+            "limits": dict(zip(labels, limits.tolist(), strict=True)), "outcome": outcome(run.answers, limits),
+            "strangers": strangers(run.rows, labels, limits), "curve": curve(run.rows, labels),
+        }  # fmt: skip
+
+    def sentences(self, found: dict[str, Any]) -> list[str]:
+        """Each of them."""
+        return lines(found)
+
+    def remarks(self, found: dict[str, Any]) -> list[str]:
+        """What it can't do."""
+        return [CANNOT]
 
 
 def limits(rows: Sequence[Row], labels: tuple[str, ...]) -> tuple[float, ...]:
@@ -107,7 +118,7 @@ def outcome(answers: Answers, limits: np.ndarray) -> dict[str, int]:
 def told_apart(answers: Answers, model: Model, others: Path | None) -> dict[str, Any]:
     """What the limits cost among the photos held back, and catch of the photos of other people in a folder."""
     lost = ~_known(answers, limits_of(model))
-    found = {"by": "similarity", "known": neither.share(int(lost.sum()), len(lost))}
+    found = {"by": "faces", "known": neither.share(int(lost.sum()), len(lost))}
     return {**found, "others": neither.caught(others, model)} if others else found
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lookalike.evaluate import leakage, learning_curve, neither, people
-from lookalike.evaluate.honesty import suspicious
+from lookalike.evaluate.finding import told
+from lookalike.evaluate.plots import MANY
 from lookalike.project.records import Evaluation
 from lookalike.report import Block, Table
 
 SURE = 0.8
+SHOWN = 20  # rows on a terminal of what concerns many labels
 FEW = 10  # photos of a label below which its number means little
 
 
@@ -32,18 +33,16 @@ class EvaluateResult:
         return {**self.evaluation.to_json(), "folder": str(self.folder), "report": str(self.page)}
 
     def show(self) -> Iterable[Block]:
-        """Headline, confusion matrix, labels, worst photos, warnings."""
+        """Headline, warnings, what is confused, labels, worst photos, what was found out."""
         evaluation = self.evaluation
         yield headline(evaluation)
-        yield from warnings(evaluation)
-        yield confusion_table(evaluation)
-        yield label_table(evaluation)
+        yield from (f"warning: {line}" for line in warnings(evaluation))
+        yield confusion_table(evaluation, SHOWN)
+        yield _shortened(label_table(evaluation))
         if evaluation.top_losses:
             yield losses_table(evaluation)
-        yield from neither.lines(evaluation.extra.get("neither", {}))
-        yield from people.lines(evaluation.extra.get("people", {}))
-        if worth := learning_curve.sentence(evaluation.extra.get("learning_curve", {})):
-            yield worth
+        for _, finding, found in told(evaluation):
+            yield from finding.sentences(found)
         yield f"report: {self.page}"
         if evaluation.mistakes:
             yield f"next: {review_command(self.images)} to look at the mistakes, or lookalike export"
@@ -62,29 +61,16 @@ def headline(evaluation: Evaluation) -> str:
 def warnings(evaluation: Evaluation) -> list[str]:
     """What to know before believing the number."""
     lines = []
-    checks = evaluation.extra
     accuracy = evaluation.accuracy
     if accuracy.scarcest and accuracy.fewest < FEW:
         lines.append(
-            f"warning: of {accuracy.scarcest} only {accuracy.fewest} photos were measured, too few to tell; balanced"
-            f" accuracy {accuracy.balanced:.3f}"
+            f"of {accuracy.scarcest} only {accuracy.fewest} photos were measured, too few to tell; balanced accuracy"
+            f" {accuracy.balanced:.3f}"
         )
-    if copies := checks.get("leak", {}).get("copies"):
-        without = checks["leak"]["without_copies"]
-        lines.append(
-            f"warning: {copies} of them are copies of photos it learnt from; without these it is {without['value']:.3f}"
-        )
-    if leakage.noteworthy(naive := checks.get("naive_split", {})):
-        lines.append(f"warning: {leakage.sentence(naive)}")
-    for name in suspicious(checks, evaluation.accuracy.value):
-        lines.append(f"warning: {name} alone tells the labels apart {checks['shortcuts'][name]:.2f} of the time")
+    for _, finding, found in told(evaluation):
+        lines += finding.warnings(found, evaluation)
     if evaluation.unreadable:
-        lines.append(f"warning: {len(evaluation.unreadable)} held-back photos could not be read")
-    if folds := checks.get("folds"):
-        lines.append(
-            f"cross-validated: {folds['value']:.3f} (95 % interval {folds['low']:.3f} to {folds['high']:.3f})"
-            f" over {folds['folds']} folds"
-        )
+        lines.append(f"{len(evaluation.unreadable)} held-back photos could not be read")
     return lines
 
 
@@ -103,13 +89,19 @@ def advice(row: dict[str, Any]) -> str:
     return "a hard one: gather more like it, or set it aside if it is a poor example:"
 
 
-def confusion_table(evaluation: Evaluation) -> Table:
-    """Rows are what is on the photo, columns what the network said."""
-    rows = tuple(
-        (label, *(str(count) if count else "·" for count in row))
-        for label, row in zip(evaluation.labels, evaluation.confusion, strict=True)
-    )
-    return Table("actual (rows) taken for (columns)", ("", *evaluation.labels), rows, evaluation.labels)
+def confusion_table(evaluation: Evaluation, most: int) -> Table:
+    """Rows are what is on the photo, columns what the network said; of many labels the `most` frequent mix-ups."""
+    labels, counts = evaluation.labels, evaluation.confusion
+    if len(labels) <= MANY:
+        rows = tuple(
+            (label, *(str(count) if count else "·" for count in row)) for label, row in zip(labels, counts, strict=True)
+        )
+        return Table("actual (rows) taken for (columns)", ("", *labels), rows, labels)
+    pairs = [(n, labels[i], labels[j]) for i, row in enumerate(counts) for j, n in enumerate(row) if n and i != j]
+    pairs.sort(key=lambda pair: -pair[0])
+    shown = tuple((actual, said, str(number)) for number, actual, said in pairs[:most])
+    title = f"most confused, {len(shown)} of {len(pairs)} pairs" if pairs else "no label is taken for another"
+    return Table(title, ("actual", "taken for", "photos"), shown, ("photos",))
 
 
 def label_table(evaluation: Evaluation) -> Table:
@@ -122,17 +114,13 @@ def label_table(evaluation: Evaluation) -> Table:
     return Table("labels", columns, rows, columns[1:])
 
 
-def learning_curve_table(found: dict[str, Any]) -> Table:
-    """What more photos are worth, of all labels together and of single ones; no rows where it could not be told."""
-    rows = [("all labels, balanced accuracy", found)] if "labels" in found else []
-    rows += [(f"{label} alone, recall", row) for label, row in found.get("labels", {}).items()]
-    more = f"with {found.get('more', 0)} more of each"
-    cells = tuple(
-        (name, str(row["photos"]), f"{row['scores'][-1]:.3f}", f"{100 * row['gain']:+.1f}", f"{100 * row['noise']:.1f}")
-        for name, row in rows
-    )
-    columns = ("measured with a linear probe", "photos", "now", more, "±")
-    return Table("what more photos are worth", columns, cells, columns[1:])
+def _shortened(labels: Table) -> Table:
+    """For a terminal: of many labels those found least."""
+    if len(labels.rows) <= MANY:
+        return labels
+    worst = sorted(labels.rows, key=lambda row: float(row[3]))[:SHOWN]
+    title = f"labels, the {SHOWN} of {len(labels.rows)} with the lowest recall; all are in the report"
+    return Table(title, labels.columns, tuple(worst), labels.right)
 
 
 def losses_table(evaluation: Evaluation) -> Table:

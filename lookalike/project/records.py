@@ -164,7 +164,7 @@ class Evaluation(Record):
     temperature: float = 1.0
     threshold: float | None = None
     min_similarity: float | tuple[float, ...] | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    findings: dict[str, dict[str, Any]] = field(default_factory=dict)
     created: str = ""
 
 

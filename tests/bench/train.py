@@ -166,7 +166,7 @@ def _ratio(one: float, other: float) -> str:
 def _calibration(project: Path) -> tuple[float, float]:
     """Expected calibration error before and after the fitted temperature."""
     command = [sys.executable, "-m", "lookalike", "evaluate", "--project", str(project), "--json", "--quiet"]
-    found = json.loads(_process(command)[0])["data"]["extra"]["calibration"]
+    found = json.loads(_process(command)[0])["data"]["findings"]["calibration"]
     return found["ece_before"], found["ece_after"]
 
 

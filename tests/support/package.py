@@ -25,6 +25,8 @@ npz = "little:Npz"
 liar = "little:Liar"
 [project.entry-points."lookalike.targets"]
 poster = "little:Poster"
+[project.entry-points."lookalike.findings"]
+tiniest = "little:Tiniest"
 [project.entry-points."lookalike.recipes"]
 telling = "little_recipe:telling"
 """
@@ -36,9 +38,11 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
+from lookalike.evaluate.finding import EvaluationFinding
 from lookalike.export.formats.base import Told
 from lookalike.gather.providers.base import Hit, Stop
 from lookalike.gather.providers.local import LocalProvider
+from lookalike.report import Table
 from lookalike.settings.fields import Section
 
 
@@ -100,6 +104,32 @@ class Liar(Npz):
 
     def ask(self, folder, opened, samples):
         return Told(np.full((len(samples), len(opened.run.labels)), 1 / len(opened.run.labels) + 0.1, np.float32))
+
+
+class Tiniest(EvaluationFinding):
+    title = "The smallest photo"
+
+    def find(self, run):
+        sizes = {e.file: (run.answers.root / e.file).stat().st_size for e in run.examples}
+        name = min(sizes, key=sizes.get)
+        return {"file": name, "bytes": sizes[name]}
+
+    def warnings(self, found, evaluation):
+        return [f"one of {evaluation.accuracy.total} has {found['bytes']} bytes"]
+
+    def sentences(self, found):
+        return [f"the smallest photo is {found['file']}"]
+
+    def tables(self, found):
+        return [Table("bytes", ("file", "bytes"), ((found["file"], str(found["bytes"])),))]
+
+    def facts(self, found):
+        return [("fewest bytes", str(found["bytes"]))]
+
+    def picture(self, found, evaluation):
+        buffer = io.BytesIO()
+        Image.new("RGB", (7, 7)).save(buffer, "PNG")
+        return buffer.getvalue()
 
 
 class PosterSettings(Section):

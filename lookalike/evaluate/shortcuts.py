@@ -1,7 +1,8 @@
-"""How far to trust the number: leaks, calibration, and labels that something silly gives away."""
+"""Whether something silly gives the labels away."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,67 +10,55 @@ from urllib.parse import urlsplit
 import numpy as np
 from PIL import Image
 
-from lookalike import metrics
 from lookalike.errors import UnusablePhoto
-from lookalike.evaluate.answers import Answers
+from lookalike.evaluate.finding import EvaluationFinding, Measured
 from lookalike.photos import images
-from lookalike.project import dataset as datasets
 from lookalike.project.manifest import Manifest
-from lookalike.project.records import Example, TrainedRun
+from lookalike.project.records import Evaluation, Example
 
 CLOSE = 0.10
+MOST_LABELS = 50  # with more, forests take minutes, and no single trait tells so many apart
 
 
-def examine(folder: Path, trained: TrainedRun, answers: Answers) -> dict[str, Any]:
-    """Every check, by name, in JSON types."""
-    checks: dict[str, Any] = {"leak": leak(folder, answers), "calibration": calibrated(answers)}
-    if shortcut := shortcuts(folder, answers.root, trained):
-        checks["shortcuts"] = shortcut
-    return checks
+class Shortcuts(EvaluationFinding):
+    """How well size, colour, border or source alone would tell the labels apart."""
+
+    def find(self, run: Measured) -> dict[str, Any]:
+        """The accuracy of each, and `chance`."""
+        if len(run.trained.labels) > MOST_LABELS:
+            return {}
+        return scores_alone(run.examples, run.answers.root, run.trained.labels)
+
+    def warnings(self, found: dict[str, Any], evaluation: Evaluation) -> list[str]:
+        """The traits that alone come within 0.10 of the network's accuracy, and are no mere guess."""
+        floor = max(evaluation.accuracy.value - CLOSE, found["chance"] + 0.15)
+        names = [name for name, score in found.items() if name != "chance" and score >= floor]
+        return [f"{name} alone tells the labels apart {found[name]:.2f} of the time" for name in names]
+
+    def facts(self, found: dict[str, Any]) -> list[tuple[str, str]]:
+        """Every score."""
+        return [
+            (f"guessing by {name}" if name != "chance" else "always the same label", f"{score:.2f}")
+            for name, score in found.items()
+        ]
 
 
-def calibrated(answers: Answers, folds: int = 5) -> dict[str, Any]:
-    """Expected calibration error before and after temperature scaling; each photo is scaled by a temperature fitted
-    without it."""
-    found, actual = answers.probabilities, answers.actual
-    scaled = found.copy()
-    fold = np.arange(len(actual)) % folds
-    for number in range(folds):
-        temperature = metrics.fit_temperature(found[fold != number], actual[fold != number])
-        scaled[fold == number] = metrics.at_temperature(found[fold == number], temperature)
-    before, _ = metrics.calibration(found, actual)
-    after, bins = metrics.calibration(scaled, actual)
-    return {"ece_before": before, "ece_after": after, "bins": bins}
-
-
-def leak(folder: Path, answers: Answers) -> dict[str, Any]:
-    """How many measured photos are copies of photos learnt from, and the accuracy without them."""
-    examples = datasets.read_examples(folder / "split.csv")
-    learnt = {example.group for example in examples if example.part == "train"}
-    learnt |= {example.sha256 for example in examples if example.part == "train"}
-    copies = np.array([e.group in learnt or e.sha256 in learnt for e in answers.examples])
-    right = answers.probabilities.argmax(axis=1) == answers.actual
-    clean = metrics.rate(int(right[~copies].sum()), int((~copies).sum()))
-    return {"copies": int(copies.sum()), "without_copies": clean.to_json()}
-
-
-def shortcuts(folder: Path, root: Path, trained: TrainedRun) -> dict[str, float]:
+def scores_alone(examples: Sequence[Example], root: Path, labels: tuple[str, ...]) -> dict[str, float]:
     """How well each of size, colour, border and source alone tells the labels apart (5-fold accuracy), and `chance`.
 
     When one comes near the network's own accuracy, the network may have learnt that instead of what was meant
     (R. Geirhos et al., "Shortcut learning in deep neural networks", 2020).
     """
-    examples = datasets.read_examples(folder / "split.csv")
     records = Manifest(root).fold().files
     rows, targets, groups = [], [], []
     for example in examples:
         if traits := _traits(root, example, records):
             rows.append(traits)
-            targets.append(trained.labels.index(example.label))
+            targets.append(labels.index(example.label))
             groups.append(example.group)
-    counts = np.bincount(targets, minlength=len(trained.labels)) if targets else np.zeros(1)
+    counts = np.bincount(targets, minlength=len(labels)) if targets else np.zeros(1)
     different = [{group for group, target in zip(groups, targets, strict=True) if target == number}
-                 for number in range(len(trained.labels))]  # fmt: skip
+                 for number in range(len(labels))]  # fmt: skip
     if min(len(some) for some in different) < 10:
         return {}
     scores = {"chance": float(counts.max() / counts.sum())}
@@ -110,10 +99,3 @@ def _alone(traits: list[Any], targets: np.ndarray, groups: list[str]) -> float:
     forest = RandomForestClassifier(50, min_samples_leaf=3, random_state=0)
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=0)
     return float(cross_val_score(forest, table, targets, groups=groups, cv=folds).mean())
-
-
-def suspicious(checks: dict[str, Any], accuracy: float) -> list[str]:
-    """The traits that alone come within 0.10 of the network's accuracy, and are no mere guess."""
-    scores = checks.get("shortcuts", {})
-    floor = max(accuracy - CLOSE, scores.get("chance", 1.0) + 0.15)
-    return [name for name, score in scores.items() if name != "chance" and score >= floor]

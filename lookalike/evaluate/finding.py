@@ -1,0 +1,107 @@
+"""What `evaluate` finds out besides the accuracy.
+
+Each finding is a class of its own, listed in plugins.py or brought by an installed package. Terminal, page, Markdown
+and JSON are drawn from what it tells, and know none of them by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lookalike import plugins
+from lookalike.bundle.bundle import Model
+from lookalike.evaluate.answers import Answers
+from lookalike.evaluate.probing import Probed, look
+from lookalike.project import dataset as datasets
+from lookalike.project.paths import Project
+from lookalike.project.records import Evaluation, Example, TrainedRun
+from lookalike.report import Reporter, Table
+from lookalike.settings.fields import Settings
+
+if TYPE_CHECKING:
+    from lookalike.evaluate.people import Row
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a finding may look at: a run with its answers to the photos held back, what follows from those alone
+    (`evaluation`), and its model with temperature and limits. Of people, `rows` are the photos with their faces."""
+
+    project: Project
+    settings: Settings
+    folder: Path
+    trained: TrainedRun
+    answers: Answers
+    evaluation: Evaluation
+    model: Model
+    report: Reporter
+    rows: list[Row]
+
+    @property
+    def of_people(self) -> bool:
+        """Whether the labels are persons, told apart by their faces."""
+        return self.trained.input.crop == "aligned"
+
+    @cached_property
+    def examples(self) -> tuple[Example, ...]:
+        """All photos of the run, on whichever side."""
+        return datasets.read_examples(self.folder / "split.csv")
+
+    @cached_property
+    def photos(self) -> Probed:
+        """The photos as a linear probe sees them."""
+        self.report.note("finding out what copies and more photos would change")
+        return look(self.project, self.trained, report=self.report)
+
+
+class EvaluationFinding:
+    """One thing to find out. All but `find` may be left as it is here.
+
+    `title` heads its section in the report; without one, what it tells stands with the headline.
+    """
+
+    title: ClassVar[str] = ""
+
+    def find(self, run: Measured) -> dict[str, Any]:
+        """What was found, in JSON types: this is what the others are given. Nothing where it has no meaning."""
+        raise NotImplementedError
+
+    def warnings(self, found: dict[str, Any], evaluation: Evaluation) -> list[str]:
+        """What to know before believing the number."""
+        return []
+
+    def sentences(self, found: dict[str, Any]) -> list[str]:
+        """What was found, in plain words."""
+        return []
+
+    def remarks(self, found: dict[str, Any]) -> list[str]:
+        """What the report alone says besides."""
+        return []
+
+    def tables(self, found: dict[str, Any]) -> list[Table]:
+        """Numbers for the report."""
+        return []
+
+    def facts(self, found: dict[str, Any]) -> list[tuple[str, str]]:
+        """Names and values for the report's last table, of how the run was made."""
+        return []
+
+    def picture(self, found: dict[str, Any], evaluation: Evaluation) -> bytes | None:
+        """A PNG for the report."""
+        return None
+
+
+def search(run: Measured) -> dict[str, dict[str, Any]]:
+    """What every finding of the table and of installed packages found, by name."""
+    found = {name: plugins.find("finding", name)().find(run) for name in plugins.names("finding")}
+    return {name: told for name, told in found.items() if told}
+
+
+def told(evaluation: Evaluation) -> Iterator[tuple[str, EvaluationFinding, dict[str, Any]]]:
+    """Each finding that found something, with its name and what it found."""
+    for name, found in evaluation.findings.items():
+        yield name, plugins.find("finding", name)(), found
