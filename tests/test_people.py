@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import gzip
 import io
 import json
 import shutil
@@ -163,7 +165,25 @@ def test_the_page_answers_the_same_and_draws_the_boxes(people: Path, photos: dic
                 assert said["label"] == ("No face" if name == "nobody" else f"Not sure; closest is {ours.label}")
             drawn = page.locator(".face > span").all_inner_texts()
             assert drawn == [face.label if face.known else "neither" for face in ours.faces or ()], name
+            answer = browser.answer(page, path)
+            assert answer["known"] == ours.known and len(answer["faces"]) == len(ours.faces or ())
+            for one, other in zip(answer["faces"], ours.faces or (), strict=True):
+                assert one["box"] == pytest.approx(other.box, abs=1)
+                assert one["probabilities"] == pytest.approx(dict(other.probabilities), abs=1e-3)
+                assert one["similarity"] == pytest.approx(other.similarity, abs=1e-3)
         assert not any("Security" in line for line in page.logged)
+        assert all(address.startswith((host, "blob:")) for address in page.asked)
+    described = json.loads((model / "model.json").read_text())
+    assert described["parity"]["half"]["flips"] == 0 and described["parity"]["half"]["largest"] < 1e-3
+    assert len(gzip.decompress((folder / "model.onnx.gz").read_bytes())) < 0.65 * (model / "model.onnx").stat().st_size
+
+
+def test_the_page_keeps_whole_weights_where_half_of_them_would_move_an_answer(people: Path) -> None:
+    model, about = people / "models" / "who", load_bundle(people / "models" / "who")
+    whole = (model / "model.onnx").stat().st_size
+    for half, expected in (({"flips": 0, "largest": 1e-4}, 0.65), ({"flips": 1, "largest": 1e-4}, 1), ({}, 1)):
+        described = dataclasses.replace(about, parity={"half": half})
+        assert len(web._weights(model, described)) == pytest.approx(expected * whole, rel=0.1)
 
 
 def test_the_evaluation_tells_what_happens_to_strangers(once: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import shutil
 from collections.abc import Iterator
@@ -75,6 +76,16 @@ def ask(page: Any, photo: Path | dict[str, Any]) -> dict[str, Any]:
         "remark": page.inner_text("#remark"),
         "probabilities": probabilities,
     }
+
+
+def answer(page: Any, photo: Path) -> dict[str, Any]:
+    """All that the engine of a page answers for a photo; the engine is opened once more for that."""
+    asked = """async (data) => {
+      const { open } = await import('./engine.js');
+      window.opened ??= await open();
+      return window.opened.classify(new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))]));
+    }"""
+    return dict(page.evaluate(asked, base64.b64encode(photo.read_bytes()).decode()))
 
 
 @contextmanager
