@@ -123,12 +123,14 @@ def relabel(
     return target
 
 
-def mark(manifest: Manifest, state: State, file: str, reason: str, *, by: str) -> bool:
-    """Write a decision that moves nothing (`kept`, or none). False when the manifest says so already."""
+def mark(manifest: Manifest, state: State, file: str, reason: str, *, by: str, face: str | None = None) -> bool:
+    """Write a decision that moves nothing: `kept`, or none, and which face counts. False when the manifest says so
+    already."""
     known = state.files.get(file) or ImageRecord(PurePosixPath(file).parts[-2], "ok", file)
-    if file in state.files and known.status == "ok" and known.reason == reason:
+    face = known.face if face is None else face
+    if file in state.files and known.status == "ok" and (known.reason, known.face) == (reason, face):
         return False
-    record = replace(known, status="ok", reason=reason, detail="", by=by, at="", moved_from="")
+    record = replace(known, status="ok", reason=reason, detail="", by=by, at="", moved_from="", face=face)
     manifest.append([record])
     state.files[file] = record
     return True

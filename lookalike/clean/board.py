@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from lookalike.clean import aside, decide, history
 from lookalike.clean.survey import Survey
 from lookalike.errors import NotReadyError
 from lookalike.files import sha256_file
+from lookalike.people import boxes
 from lookalike.project.dataset import read_examples
 from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project, load_evaluation, newest
@@ -114,15 +115,23 @@ class Board:
     def _row(self, record: ImageRecord) -> dict[str, Any]:
         aside_now = record.status == "quarantined"
         row = {"part": "", "why": [], "score": 0.0, "predicted": "", "probability": 0.0, "group": "", "sha256": ""}
-        row |= {"taken_for": "", "sure": 0.0, "loss": 0.0}
+        row |= {"taken_for": "", "sure": 0.0, "loss": 0.0, "faces": [], "chosen": -1, "ratio": 1.0}
         row |= self.known.get(record.file, {})
         row |= {"file": record.file, "label": record.label, "aside": aside_now, "decision": decide.decision_of(record)}
         if aside_now and record.reason not in ("", "review"):
             row["why"] = [f"{record.reason}: {record.detail}".rstrip(": ")]
             row["reasons"] = [record.reason]
+        if record.face:
+            row["chosen"] = _chosen(record.face, row)
         row["group"] = record.group or row["group"]
         row["sha256"] = record.sha256 or row["sha256"]
         return row
+
+
+def _chosen(face: str, row: Mapping[str, Any]) -> int:
+    """The place of the face that a person has chosen; of the one found to count, when there is no such face now."""
+    place = boxes.place_of(face, [box for other in row["faces"] if (box := boxes.parsed(other))])
+    return int(row["chosen"]) if place is None else place
 
 
 def _known(project: Project, found: Survey) -> dict[str, dict[str, Any]]:
@@ -147,6 +156,9 @@ def _known(project: Project, found: Survey) -> dict[str, dict[str, Any]]:
     for item in found.most_suspect:
         known[item.file]["why"] = [*why[item.file], item.why]
         known[item.file]["reasons"] = [*reasons[item.file], "suspect"]
+    for file, shown in found.faces.items():
+        known[file] |= {"faces": [boxes.written(box) for box in shown.boxes], "ratio": shown.ratio}
+        known[file]["chosen"] = shown.chosen
     for group in found.groups:
         for photo in group:
             known[photo.file]["group"] = group[0].file

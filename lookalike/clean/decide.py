@@ -11,13 +11,14 @@ from pathlib import Path, PurePosixPath
 from lookalike.clean import aside
 from lookalike.clean.result import Finding
 from lookalike.errors import LookalikeError
+from lookalike.people import boxes
 from lookalike.project.manifest import Manifest, State
 from lookalike.project.names import OutsideError, inside
 from lookalike.project.paths import Project
 from lookalike.project.records import ImageRecord
 from lookalike.project.walk import part_of
 
-ACTIONS = ("keep", "aside", "label", "open")
+ACTIONS = ("keep", "aside", "label", "open", "face")
 
 
 class DecisionError(LookalikeError):
@@ -26,11 +27,13 @@ class DecisionError(LookalikeError):
 
 @dataclass(frozen=True)
 class Wish:
-    """One decision: `keep`, `aside`, `label` (with the new one), or `open` (no decision: as if never looked at)."""
+    """One decision: `keep`, `aside`, `label` (with the new one), `face` (with the box of the one that counts), or
+    `open` (no decision: as if never looked at)."""
 
     file: str
     action: str
     label: str = ""
+    face: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,12 @@ def decide(project: Project, manifest: Manifest, state: State, wish: Wish, *, by
     parts = PurePosixPath(file).parts
     if not (here or outside):
         raise DecisionError("the photo is gone")
+    if wish.action == "face":
+        if not here or not boxes.parsed(wish.face):
+            raise DecisionError("there is no such face")
+        known = state.files.get(file)
+        changed = aside.mark(manifest, state, file, known.reason if known else "", by=by, face=wish.face)
+        return Outcome(file, state.files[file], "face chosen", changed)
     if wish.action == "aside":
         return _aside(project, manifest, state, file, by, here=here)
     label = wish.label if wish.action == "label" else parts[-2]

@@ -64,5 +64,5 @@ def _step_back(
         return aside.relabel(
             project, manifest, state, after.file, before.label, by=by, reason=before.reason, wanted=before.file
         )
-    aside.mark(manifest, state, after.file, before.reason, by=by)
+    aside.mark(manifest, state, after.file, before.reason, by=by, face=before.face)
     return after.file

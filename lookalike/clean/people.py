@@ -15,10 +15,9 @@ import numpy as np
 from PIL import Image
 
 from lookalike.clean.memory import Memory
-from lookalike.clean.persons import judge
+from lookalike.clean.persons import Persons, judge
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
-from lookalike.clean.suspects import Suspects
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import faces
 from lookalike.photos.decode import Pool
@@ -34,11 +33,11 @@ AS_LARGE = 0.25
 def findings(
     project: Project, photos: Sequence[Seen], groups: Mapping[str, str], memory: Memory, settings: Settings,
     *, report: Reporter,
-) -> tuple[list[Finding], Suspects | None]:  # fmt: skip
+) -> Persons:  # fmt: skip
     """Photos with no face or several faces of similar size, or of another person than the label's, and those ranked;
     nothing when the set is not about faces, or can't be searched for them. `groups` names the copies of each other."""
     if not faces.offered(settings.network, report):
-        return [], None
+        return Persons([])
     images, jobs = project.images, settings.clean.jobs
     by_label: dict[str, list[Seen]] = defaultdict(list)
     for photo in photos:
@@ -46,11 +45,11 @@ def findings(
     sample = [photo for members in by_label.values() for photo in members[:: max(1, len(members) // SAMPLE)][:SAMPLE]]
     counts = _count(images, sample, memory, jobs, report)
     if not counts or sum(number > 0 for number in counts.values()) < ABOUT_FACES * len(counts):
-        return [], None
+        return Persons([])
     if persons := judge(project, photos, groups, settings, report):
-        return persons.findings, persons.suspects
+        return persons
     counts = _count(images, photos, memory, jobs, report)
-    return list(_judge(photos, counts)), None
+    return Persons(list(_judge(photos, counts)))
 
 
 def _judge(photos: Sequence[Seen], counts: dict[str, int]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ unlike, too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
 from lookalike.clean.suspects import Suspects, Suspicion
 from lookalike.errors import NetworkError, NotReadyError
-from lookalike.people import head
+from lookalike.people import boxes, head
 from lookalike.people.eyes import PhotoFaces, is_clear, look, open_eyes
 from lookalike.people.identity import SAME, Identity, of_one_person, same_persons
 from lookalike.photos.faces import Face
+from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings
@@ -36,7 +37,18 @@ class Persons:
     where two labels show the same person, since then the labels mean something else."""
 
     findings: list[Finding]
-    suspects: Suspects | None
+    suspects: Suspects | None = None
+    shown: dict[str, Shown] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The faces of a photo: the photo's width by its height, the boxes as shares of them, and the one that
+    counts unless a person has chosen another."""
+
+    ratio: float
+    boxes: tuple[boxes.Box, ...]
+    chosen: int
 
 
 def judge(
@@ -44,9 +56,12 @@ def judge(
 ) -> Persons | None:
     """Judge photos that could be measured. None when the labels are no persons, or faces can't be told apart here.
 
-    `groups` names the copies of each other.
+    `groups` names the copies of each other. Where a person has chosen the face that counts, the others don't.
     """
-    rows = _seen(project, photos, settings, report)
+    everything = _seen(project, photos, settings, report)
+    known = Manifest(project.images).fold().files
+    faces = {photo.file: known[photo.file].face for photo, _ in everything if photo.file in known}
+    rows = [(photo, boxes.only(shown, faces.get(photo.file, ""))) for photo, shown in everything]
     labels = sorted({photo.label for photo, _ in rows})
     lesson = head.Lesson(
         tuple(shown.features for _, shown in rows), np.array([labels.index(photo.label) for photo, _ in rows], int),
@@ -64,7 +79,13 @@ def judge(
     findings = [_finding(row, alike[number], labels) for number, row in enumerate(rows) if own[number] < SAME]
     pure = {label: float((own[lesson.targets == k] >= SAME).mean()) for k, label in enumerate(labels)}
     suspects = Suspects(tuple(_ranked(rows, alike, labels)), {label: round(share, 3) for label, share in pure.items()})
-    return Persons(findings, None if same else suspects)
+    boxed = {photo.file: _shown(shown, found[photo.label]) for photo, shown in everything}
+    return Persons(findings, None if same else suspects, boxed)
+
+
+def _shown(shown: PhotoFaces, person: Identity | None) -> Shown:
+    place = int((shown.features @ person.mean).argmax()) if person and shown.faces else -1
+    return Shown(shown.width / max(1, shown.height), tuple(boxes.shares(shown)), place)
 
 
 def _seen(project: Project, photos: Sequence[Seen], settings: Settings, report: Reporter) -> list[Row]:

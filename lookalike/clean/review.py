@@ -149,10 +149,10 @@ def _wishes(body: Any) -> list[tuple[Wish, str]]:
 def _wish(item: Any) -> tuple[Wish, str]:
     if not isinstance(item, dict):
         raise web.RefusedError(400, "a wish is an object")
-    values = {key: item.get(key, "") for key in ("file", "action", "label", "sha256")}
+    values = {key: item.get(key, "") for key in ("file", "action", "label", "sha256", "face")}
     if not all(isinstance(value, str) and "\0" not in value for value in values.values()):
         raise web.RefusedError(400, "a wish has file, action, label and sha256, all text")
-    return Wish(values["file"], values["action"], values["label"]), values["sha256"]
+    return Wish(values["file"], values["action"], values["label"], values["face"]), values["sha256"]
 
 
 def _picture(board: Board, pool: Pool, request: Request) -> Response:

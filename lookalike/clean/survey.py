@@ -9,6 +9,7 @@ import numpy as np
 
 from lookalike.clean import checks, duplicates
 from lookalike.clean.memory import Memory
+from lookalike.clean.persons import Persons, Shown
 from lookalike.clean.result import SUSPECT, Finding
 from lookalike.clean.scan import Seen, look, unseen
 from lookalike.clean.suspects import LEAST, Suspects, Suspicion, rank
@@ -34,6 +35,7 @@ class Survey:
     groups: list[list[Seen]] = field(default_factory=list)
     together: list[list[Seen]] = field(default_factory=list)
     suspects: Suspects = field(default_factory=Suspects)
+    faces: dict[str, Shown] = field(default_factory=dict)
     passed: tuple[Found, ...] = ()
 
     @property
@@ -75,13 +77,13 @@ def survey(project: Project, state: State, everything: Settings, memory: Memory,
             away.setdefault(finding.file, finding)
         else:
             notes.append(finding)
-    marked, persons = _people(project, good, everything, memory, report, together)
-    for finding in marked:
+    persons = _people(project, good, everything, memory, report, together)
+    for finding in persons.findings:
         if checks.moves(finding.reason, settings) and finding.file not in kept:
             away.setdefault(finding.file, finding)
         else:
             notes.append(finding)
-    suspects = persons or _suspects(good, together, away, settings, features)
+    suspects = persons.suspects or _suspects(good, together, away, settings, features)
     suspects = replace(suspects, ranked=tuple(item for item in suspects.ranked if item.file not in away))
     for item in [item for item in suspects.ranked if item.file not in kept][: settings.apply_suspects or 0]:
         away.setdefault(item.file, Finding(item.file, item.label, "suspect", f"{item.why} ({item.score:.2f})"))
@@ -93,18 +95,19 @@ def survey(project: Project, state: State, everything: Settings, memory: Memory,
         copies.groups,
         together,
         suspects,
+        persons.shown,
         unseen(walked),
     )
 
 
 def _people(
     project: Project, good: list[Seen], everything: Settings, memory: Memory, report: Reporter, groups: list[list[Seen]]
-) -> tuple[list[Finding], Suspects | None]:
+) -> Persons:
     """Photos with no face, several, or another person's, where that is wanted and can be seen; and where the labels
-    are persons, the photos ranked by that."""
+    are persons, the photos ranked by that, with their faces."""
     settings = everything.clean
     if not (settings.faces and settings.suspects and len(good) >= 2 * LEAST):
-        return [], None
+        return Persons([])
     from lookalike.clean import people
 
     return people.findings(project, good, _names(groups), memory, everything, report=report)

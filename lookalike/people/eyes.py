@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,10 @@ class PhotoFaces:
         first = self.faces[0]
         alike = [is_clear(face) == is_clear(first) and face.area >= LEADING * first.area for face in self.faces]
         return ([*alike, False]).index(False)
+
+    def alone(self, place: int) -> PhotoFaces:
+        """The same photo with one of its faces."""
+        return replace(self, faces=self.faces[place : place + 1], features=self.features[place : place + 1])
 
 
 def is_clear(face: faces.Face) -> bool:

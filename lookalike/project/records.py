@@ -22,7 +22,8 @@ class ImageRecord(Record):
     `file` is the path below images/ with forward slashes ("ants/x.jpg", "train/ants/x.jpg"); an attempt that gave
     no file has none. `status` is `ok` (in the set), `quarantined`, `failed`, or `duplicate` (these bytes were there
     already, as `file`). `reason` is a stable word. `group` joins photos that must stay on one side of a split.
-    `moved_from` is the former `file` of a photo that got another label.
+    `moved_from` is the former `file` of a photo that got another label. `face` is the box of the face that counts,
+    where a person has chosen it: left, top, right and bottom as shares of the upright photo, with commas.
     """
 
     label: str
@@ -46,6 +47,7 @@ class ImageRecord(Record):
     attribution: str = ""
     group: str = ""
     moved_from: PhotoName = ""
+    face: str = ""
     by: str = ""
     at: str = ""
 

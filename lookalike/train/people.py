@@ -16,12 +16,13 @@ import numpy as np
 from lookalike import metrics
 from lookalike.errors import ConfigError, NetworkError, NotReadyError, UnusablePhoto
 from lookalike.files import sha256_file
-from lookalike.people import graph, head
+from lookalike.people import boxes, graph, head
 from lookalike.people.eyes import Eyes, PhotoFaces, look, open_eyes
 from lookalike.people.identity import SAME, are_persons, same_persons
 from lookalike.photos.align import SIDE
 from lookalike.project import dataset as datasets
 from lookalike.project.layout import require_both_sides, require_labels
+from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project
 from lookalike.project.records import Accuracy, Dataset, Example, InputSpec, Part
 from lookalike.project.walk import Walk
@@ -73,6 +74,7 @@ def train(project: Project, settings: Settings, found: Walk, report: Reporter, s
     seen, faults = look(list(zip(photos, hashes, strict=True)), eyes, project.cache, report)
     read = time.perf_counter()
     dataset, by_sha256 = _divided(project, wanted, found, hashes, seen)
+    by_sha256 |= _chosen(project, dataset, by_sha256)
     if not _persons(dataset, by_sha256, forced, report):
         return None
     return _learn(dataset, by_sha256, eyes, faults, {"pixels": read - started, "prepare": read - started}, started)
@@ -109,6 +111,13 @@ def _divided(
     dataset = Dataset(str(project.images), labels, split, datasets.fingerprint(split))
     require_enough(dataset)
     return dataset, {sha256: shown for _, sha256, shown in usable if shown}
+
+
+def _chosen(project: Project, dataset: Dataset, seen: dict[str, PhotoFaces]) -> dict[str, PhotoFaces]:
+    """Photos to learn from on which a person has chosen the face that counts, by sha256, with that face alone."""
+    known = Manifest(project.images).fold().files
+    learnt = [(known[example.file].face, example.sha256) for example in dataset.part("train") if example.file in known]
+    return {sha256: boxes.only(seen[sha256], face) for face, sha256 in learnt if face}
 
 
 def _persons(dataset: Dataset, seen: dict[str, PhotoFaces], forced: bool, report: Reporter) -> bool:

@@ -55,8 +55,9 @@ def serve(project: Path) -> Iterator[Callable[[], Server]]:
     """Starts review servers of the project; all of them are ended with the test."""
     running = []
 
-    def start() -> Server:
-        command = [sys.executable, "-m", "lookalike", "clean", "--review", "--port", "0", "--suspects", "0"]
+    def start(*flags: str) -> Server:
+        asked = flags or ("--suspects", "0")
+        command = [sys.executable, "-m", "lookalike", "clean", "--review", "--port", "0", *asked]
         process = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         running.append(process)
         assert process.stderr

@@ -176,7 +176,10 @@ function build(photo) {
   picture.loading = "lazy";
   picture.alt = photo.file;
   try { picture.src = address(photo); } catch { /* a name that is no text cannot be asked for */ }
-  item.append(picture);
+  const frame = document.createElement("div");
+  frame.className = "frame";
+  frame.append(picture, ...boxes(photo));
+  item.append(frame);
   add(item, "name", photo.file, photo.file);
   const guess = photo.predicted ? [`${photo.predicted} ${Math.round(photo.probability * 100)} %`] : [];
   const said = photo.taken_for ? [`the network says ${photo.taken_for} ${Math.round(photo.sure * 100)} %`] : [];
@@ -184,6 +187,31 @@ function build(photo) {
   if (photo.decision || photo.aside) add(item, "mark", photo.aside ? "set aside" : "kept");
   if (photo.score >= 0.5) add(item, "score", photo.score.toFixed(2));
   return item;
+}
+
+// The faces of a photo over its picture, which stands in the middle of a frame of 4 by 3. A click makes another one count.
+function boxes(photo) {
+  const across = Math.min(1, photo.ratio * 3 / 4), down = Math.min(1, 4 / 3 / photo.ratio);
+  return (photo.faces || []).map((face, at) => {
+    const [left, top, right, bottom] = face.split(",").map(Number);
+    const box = document.createElement("button");
+    box.className = `face${at === photo.chosen ? " chosen" : ""}`;
+    box.title = at === photo.chosen ? "this face counts" : "let this face count";
+    box.tabIndex = -1;
+    const places = { left: (1 - across) / 2 + left * across, top: (1 - down) / 2 + top * down, width: (right - left) * across, height: (bottom - top) * down };
+    for (const [side, share] of Object.entries(places)) box.style[side] = `${share * 100}%`;
+    box.onclick = () => at !== photo.chosen && count(photo, face);
+    return box;
+  });
+}
+
+async function count(photo, face) {
+  try {
+    const answer = await ask("api/decide", { wishes: [{ file: photo.file, action: "face", face, sha256: photo.sha256 || "" }] });
+    take(answer);
+    draw(photo.file);
+    if (!answer.refused.length) say("this face counts");
+  } catch (error) { say(`not saved: ${error.message}`); }
 }
 
 function add(parent, kind, text, title) {
