@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOOKALIKE := $(BIN)/lookalike --project demo
 
-.PHONY: help demo test check bench config clean
+.PHONY: help demo test test-all check bench config clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -26,6 +26,9 @@ demo: .venv/installed  ## handwriting from scikit-learn through every command, w
 
 test: .venv/installed  ## all tests that need no network
 	$(BIN)/python -m pytest
+
+test-all: .venv/installed  ## the same with every network there is: half an hour more
+	$(BIN)/python -m pytest -m "not network"
 
 check: .venv/installed  ## style, types and architecture
 	$(BIN)/ruff check .

@@ -92,10 +92,10 @@ def fit_temperature(probabilities: np.ndarray, actual: np.ndarray, weights: np.n
     return math.exp((low + high) / 2)
 
 
-def loss_at_best_temperature(probabilities: np.ndarray, actual: np.ndarray) -> tuple[float, float]:
-    """Mean loss once scaled by the fitted temperature, and accuracy."""
+def losses_at_best_temperature(probabilities: np.ndarray, actual: np.ndarray) -> tuple[np.ndarray, float]:
+    """The loss of each row (n,) once scaled by the fitted temperature, and accuracy."""
     scaled = at_temperature(probabilities, fit_temperature(probabilities, actual))
-    return float(losses(scaled, actual).mean()), float((probabilities.argmax(axis=1) == actual).mean())
+    return losses(scaled, actual), float((probabilities.argmax(axis=1) == actual).mean())
 
 
 def calibration(probabilities: np.ndarray, actual: np.ndarray, bins: int = 10) -> tuple[float, list[dict[str, float]]]:

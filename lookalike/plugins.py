@@ -33,9 +33,9 @@ PROVIDERS: dict[str, str] = {
     "digits": "lookalike.gather.providers.digits:Digits",
 }
 RECIPES: dict[str, str] = {
-    "auto": "lookalike.vision.recipes:auto",
-    "book": "lookalike.vision.recipes:book",
-    "probe": "lookalike.vision.recipes:linear_probe",
+    "auto": "lookalike.vision.recipes.auto:auto",
+    "book": "lookalike.vision.recipes.book:book",
+    "probe": "lookalike.vision.recipes.probe:linear_probe",
     "people": "lookalike.train.people:train",
 }
 FORMATS: dict[str, str] = {

@@ -90,11 +90,11 @@ def test_config_writes_a_file_that_changes_nothing_until_a_line_is_uncommented(c
     assert cli("config").code == 0
     written = tmp_path / "lookalike.toml"
     assert not any(tomllib.loads(written.read_text()).values())
-    written.write_text(written.read_text().replace("# epochs = 5", "epochs = 7"))
-    assert loading.load(tmp_path, {}).train.epochs == 7
+    written.write_text(written.read_text().replace("# seed = 42", "seed = 7"))
+    assert loading.load(tmp_path, {}).train.seed == 7
     again = cli("config")
     assert again.code == 2 and "is there already" in again.err
-    assert "epochs = 7" in written.read_text()
+    assert "seed = 7" in written.read_text()
 
 
 def test_help_has_a_short_name(cli: Cli):

@@ -243,3 +243,15 @@ def test_a_package_that_is_a_source_tree_without_a_version_spoils_no_training(
     draw.folder(tmp_path / "images", {"circles": 4, "stripes": 4})
     versions = train(cli, "--recipe", "probe").data["run"]["versions"]
     assert (versions["timm"], versions["torch"]) == ("unknown", "1")
+
+
+def test_too_little_room_on_the_disk_is_told_before_photos_are_read(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    draw.folder(tmp_path / "images", {"circles": 4, "stripes": 4})
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=50_000_000))
+    answer = train(cli)
+    assert answer.code == 3
+    assert "has room for 50 MB" in answer.json["error"]["message"]
+    assert "reading photos" not in answer.err and not list(tmp_path.glob("runs/*"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from lookalike.vision.callbacks import Quicker, Scaled
+from lookalike.vision.callbacks import GradScaling, HalfPrecision
 from tests.conftest import Cli
 from tests.support import draw
 
@@ -18,7 +18,7 @@ TINY = ("train", "--size", 64, "--epochs", 2, "--json")
 @pytest.fixture
 def precision(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The only precision there is."""
-    monkeypatch.setattr("lookalike.vision.plan._ways", lambda _: [(request.param, torch.channels_last)])
+    monkeypatch.setattr("lookalike.vision.plan.fitting_precision", lambda *_: request.param)
     return str(request.param)
 
 
@@ -29,14 +29,14 @@ def test_a_batch_too_large_for_memory_is_halved_and_leaves_nothing_behind(
 ):
     draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
     small = cli(*TINY, "--batch-size", 2)
-    before = getattr(Quicker, event, lambda _: None)
+    before = getattr(HalfPrecision, event, lambda _: None)
 
     def small_memory(self: Any) -> None:
         if self.training and self.iter == 1 and len(self.xb[0]) > 2:  # when one step was taken
             raise torch.OutOfMemoryError("CUDA out of memory")
         before(self)
 
-    monkeypatch.setattr(Quicker, event, small_memory, raising=False)
+    monkeypatch.setattr(HalfPrecision, event, small_memory, raising=False)
     answer = cli(*TINY, "--batch-size", 4)
     assert "out of memory; going on with batches of 2" in answer.err
     assert not torch.is_autocast_enabled("cpu")
@@ -51,10 +51,10 @@ def test_float16_is_for_steps_only(cli: Cli, tmp_path: Path, monkeypatch: pytest
     draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
     seen: dict[bool, set[torch.dtype]] = {True: set(), False: set()}
 
-    def watched(self: Scaled) -> None:
+    def watched(self: GradScaling) -> None:
         seen[self.training].add(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32)
 
-    monkeypatch.setattr(Scaled, "before_batch", watched)
+    monkeypatch.setattr(GradScaling, "before_batch", watched)
     answer = cli(*TINY)
     assert answer.data["run"]["history"][-1]["epoch"] >= 1
     assert seen == {True: {torch.float16}, False: {torch.float32}}

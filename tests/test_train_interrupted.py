@@ -46,17 +46,17 @@ def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
     flags = ("train", "--size", 64, *length, "--json")
     whole = Path(cli(*flags).data["folder"])
 
-    from lookalike.vision.callbacks import Best
+    from lookalike.vision.callbacks import KeepBest
 
-    kept = Best.after_validate
+    kept = KeepBest.after_validate
 
-    def stopped_in_the_third(self: Best) -> None:
+    def stopped_in_the_third(self: KeepBest) -> None:
         if self.epoch == 2:
             raise KeyboardInterrupt
         kept(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Best, "after_validate", stopped_in_the_third)
+        patch.setattr(KeepBest, "after_validate", stopped_in_the_third)
         assert cli(*flags).code == 130
     answer = cli("train", "--resume", "--json")
     assert f"going on after epoch {kept_epoch}" in answer.err
@@ -64,13 +64,13 @@ def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
     assert (again / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
 
 
-def test_moments_lie_in_memory_as_the_weights_do_when_the_plan_is_another(
+def test_moments_lie_in_memory_as_the_weights_do_when_it_is_another_version(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     import torch
 
     from lookalike.vision import checkpoint
-    from lookalike.vision.callbacks import Best
+    from lookalike.vision.callbacks import KeepBest
 
     draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
     flags = ("train", "--size", 64, "--epochs", 2, "--json")
@@ -82,16 +82,15 @@ def test_moments_lie_in_memory_as_the_weights_do_when_the_plan_is_another(
         for parameter, state in learner.opt.opt.state.items():
             alike.append(parameter.stride() == state["exp_avg"].stride())
 
-    def stopped(self: Best) -> None:
+    def stopped(self: KeepBest) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(checkpoint, "restore", watched)
-    monkeypatch.setattr("lookalike.vision.plan._ways", lambda _: [("fp32", torch.channels_last)])
     with monkeypatch.context() as patch:
         patch.setattr("lookalike.vision.callbacks.Steps.after_fit", stopped, raising=False)
         assert cli(*flags).code == 130
-    (tmp_path / ".cache" / "plan.json").unlink()
-    monkeypatch.setattr("lookalike.vision.plan._ways", lambda _: [("fp32", torch.contiguous_format)])
+    monkeypatch.setattr("lookalike.vision.plan.MEMORY_FORMAT", torch.contiguous_format)
+    monkeypatch.setattr("lookalike.vision.callbacks.MEMORY_FORMAT", torch.contiguous_format)
     assert cli(*flags, "--resume").code == 0
     assert alike and all(alike)
 
@@ -100,15 +99,15 @@ def test_moments_lie_in_memory_as_the_weights_do_when_the_plan_is_another(
 def test_resume_with_nothing_to_go_on_from_starts_anew(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bytes | None
 ):
-    from lookalike.vision.callbacks import Best
+    from lookalike.vision.callbacks import KeepBest
 
-    def stopped(self: Best) -> None:
+    def stopped(self: KeepBest) -> None:
         raise KeyboardInterrupt
 
     draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
     if kept:
         with monkeypatch.context() as patch:
-            patch.setattr(Best, "after_validate", stopped)
+            patch.setattr(KeepBest, "after_validate", stopped)
             assert cli("train", "--size", 64, "--epochs", 1).code == 130
         (folder,) = tmp_path.glob("runs/*")
         (folder / "training.pt").write_bytes(kept)

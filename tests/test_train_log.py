@@ -31,12 +31,12 @@ def test_the_log_tells_of_steps_epochs_losses_and_the_end(trained: Path) -> None
 def test_a_training_cut_off_leaves_its_log_and_no_run(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lookalike.vision.callbacks import Best
+    from lookalike.vision.callbacks import KeepBest
 
-    def stopped(self: Best) -> None:
+    def stopped(self: KeepBest) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Best, "after_validate", stopped)
+    monkeypatch.setattr(KeepBest, "after_validate", stopped)
     draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
     assert cli("train", "--size", 64, "--epochs", 1).code == 130
     assert lines(tmp_path)[-1] == "stopped: KeyboardInterrupt"

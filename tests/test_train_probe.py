@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.conftest import Cli
+from tests.support import draw
 
 
 def swatch(path: Path, colours: np.ndarray, noise: float, *seed: int) -> None:
@@ -38,3 +40,36 @@ def test_a_label_with_a_tenth_of_the_photos_is_found_as_often(cli: Cli, tmp_path
     cli("train", "--images", tmp_path / "set", "--recipe", "probe", "--size", 64)
     found = cli("evaluate", "--images", tmp_path / "set", "--no-heat", "--json").data
     assert found["per_label"]["b"]["recall"] >= 0.6  # 0.85; with the larger label favoured 0.175
+
+
+def test_of_two_networks_the_one_whose_probe_knows_the_photos_better_is_taken(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    import torch
+
+    from lookalike.vision import packaged, weights
+
+    torch.save(weights.create("efficientnet_lite1").state_dict(), tmp_path / "untrained.pth")
+    own = packaged.weights_file
+    monkeypatch.setattr(packaged, "rivals", lambda: ("efficientnet_lite1",))
+    monkeypatch.setattr(weights, "weights_file", lambda a: own(a) if a == packaged.DEFAULT else "untrained.pth")
+    draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
+    answer = cli("train", "--size", 64, "--recipe", "probe", "--json")
+    assert answer.data["run"]["arch"] == "efficientnet_lite0"
+    assert "efficientnet_lite0 is taken: " in answer.err
+    monkeypatch.setattr("lookalike.vision.steps.BETTER", 1e9)  # any will do
+    assert cli("train", "--size", 64, "--recipe", "probe", "--json").data["run"]["arch"] == "efficientnet_lite1"
+    assert cli("export").code == 0  # which builds the network of the run again
+
+
+def test_only_what_a_probe_names_wrongly_is_fine_tuned_for(cli: Cli, tmp_path: Path):
+    for label in "ab":
+        for number in range(12):
+            swatch(tmp_path / f"easy/{label}/{number}.png", np.full((5, 5, 3), 60 + 100 * (label == "a")), 20, number)
+            swatch(tmp_path / f"hard/{label}/{number}.png", np.full((5, 5, 3), 100), 90, number, ord(label))
+    easy = cli("train", "--size", 64, "--images", tmp_path / "easy", "--json")
+    assert len(easy.data["run"]["history"]) == 1 and "not fine-tuned" in easy.err
+    hard = cli("train", "--size", 64, "--images", tmp_path / "hard", "--json")
+    assert len(hard.data["run"]["history"]) > 1 and "not fine-tuned" not in hard.err
+    asked = cli("train", "--size", 64, "--images", tmp_path / "easy", "--epochs", 1, "--json")
+    assert len(asked.data["run"]["history"]) == 2

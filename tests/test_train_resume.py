@@ -23,21 +23,21 @@ Stop = Callable[..., Answer]
 @pytest.fixture
 def stop(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stop:
     """`stop(2, "--seed", 3)` trains on a few drawn photos and presses Ctrl-C in epoch 2."""
-    from lookalike.vision.callbacks import Best
+    from lookalike.vision.callbacks import KeepBest
 
     monkeypatch.setattr("lookalike.vision.checkpoint.SHARE", float("inf"))
     monkeypatch.setattr("lookalike.vision.callbacks.FAR_WORSE", float("inf"))
     draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
-    validate = Best.after_validate
+    validate = KeepBest.after_validate
 
     def run(epoch: int, *flags: object) -> Answer:
-        def interrupted(self: Best) -> None:
+        def interrupted(self: KeepBest) -> None:
             if self.epoch == epoch - 1:
                 raise KeyboardInterrupt
             validate(self)
 
         with monkeypatch.context() as patch:
-            patch.setattr(Best, "after_validate", interrupted)
+            patch.setattr(KeepBest, "after_validate", interrupted)
             return cli("train", "--size", 64, "--epochs", 3, *flags)
 
     return run

@@ -11,7 +11,7 @@ import numpy as np
 from lookalike import metrics, plugins
 from lookalike.errors import NotReadyError
 from lookalike.evaluate.finding import EvaluationFinding, Measured
-from lookalike.photos.cache import ROOM, PixelCache, exact, roomy
+from lookalike.photos.cache import ROOM, PixelCache, Pixels, exact, roomy
 from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project
 from lookalike.project.records import Dataset, Example, TrainedRun
@@ -45,9 +45,10 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    from lookalike.vision import checkpoint, recipes
+    from lookalike.vision import checkpoint
     from lookalike.vision.device import choose, repeatable
-    from lookalike.vision.material import Material
+    from lookalike.vision.material import assemble
+    from lookalike.vision.steps import held_back
 
     wanted = TrainSettings.model_validate(trained.settings)
     root, side = project.locate(trained.images), round(trained.input.size * ROOM)
@@ -60,23 +61,19 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
     answers, scores = np.zeros((len(examples), len(trained.labels))), []
     device = choose(wanted.device, report)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=wanted.seed)
-    for number, (learn, hold) in enumerate(splitter.split(whole, targets, groups), 1):
+    for number, (_, hold) in enumerate(splitter.split(targets, targets, groups), 1):
         report.note(f"fold {number} of {folds}")
         sides = tuple(
             dataclasses.replace(example, part="valid" if index in set(hold) else "train")
             for index, example in enumerate(examples)
         )
-        material = Material(
-            dataset=Dataset(str(root), trained.labels, sides, datasets.fingerprint(sides)),
-            spec=trained.input, side=side,
-            train=[room[i] for i in learn], train_targets=targets[learn].tolist(), train_groups=groups[learn].tolist(),
-            valid=[whole[i] for i in hold], valid_targets=targets[hold].tolist(), arch=trained.arch,
-            weights=wanted.weights, epochs=wanted.epochs, batch_size=wanted.batch_size, device=device,
-            report=report, seed=wanted.seed, workspace=project.cache, folder=project.cache / "folds",
+        material = assemble(
+            Dataset(str(root), trained.labels, sides, datasets.fingerprint(sides)), room, whole, arch=trained.arch,
+            spec=trained.input, wanted=wanted, device=device, report=report, folder=project.cache / "folds",
         )  # fmt: skip
         repeatable(wanted.seed, device)
         made = plugins.find("recipe", trained.recipe)(material)
-        answers[hold] = recipes.held_back(made, material)
+        answers[hold] = held_back(made, material)
         (material.folder / checkpoint.NAME).unlink(missing_ok=True)
         scores.append(float((answers[hold].argmax(axis=1) == targets[hold]).mean()))
     accuracy = metrics.accuracy(answers.argmax(axis=1) == targets, targets, trained.labels)
@@ -85,8 +82,9 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
 
 def _photos(
     project: Project, trained: TrainedRun, root: Path, side: int, report: Reporter
-) -> tuple[list[Example], list[np.ndarray], list[np.ndarray]]:
-    """The run's photos but those kept for testing, with pixels to train on and to measure on; readable ones only."""
+) -> tuple[list[Example], dict[str, Pixels], dict[str, Pixels]]:
+    """The run's photos but those kept for testing, with pixels by file to train on and to measure on; readable ones
+    only."""
     split = datasets.read_examples(project.run_dir(trained.id) / "split.csv")
     examples = [example for example in split if example.part != "test"]
     cache = PixelCache(project)
@@ -94,4 +92,4 @@ def _photos(
     room, _ = cache.get(places, roomy(trained.input, side), report=report)
     whole, _ = cache.get(places, exact(trained.input), report=report)
     rows = [(e, r, w) for e, r, w in zip(examples, room, whole, strict=True) if r is not None and w is not None]
-    return [e for e, _, _ in rows], [r for _, r, _ in rows], [w for _, _, w in rows]
+    return [e for e, _, _ in rows], {e.file: r for e, r, _ in rows}, {e.file: w for e, _, w in rows}

@@ -59,7 +59,7 @@ class Probed:
 
         def loss(strength: float) -> float:
             answers, told = logistic.held_out(self.features, self.targets, self.groups, labels, strength)
-            return metrics.loss_at_best_temperature(answers[told], self.targets[told])[0]
+            return float(metrics.losses_at_best_temperature(answers[told], self.targets[told])[0].mean())
 
         return min(STRENGTHS, key=loss)
 

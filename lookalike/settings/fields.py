@@ -125,8 +125,12 @@ class CleanSettings(Section):
 class TrainSettings(Section):
     """How the network learns."""
 
-    epochs: int = Field(5, ge=0, le=1000, description="fine-tuning epochs")
-    arch: str = Field("efficientnet_lite0", description="any torchvision or timm network")
+    epochs: int | None = Field(
+        None, ge=0, le=1000, description="fine-tuning epochs [default: 5 where they promise anything]"
+    )
+    arch: str = Field(
+        "auto", description="any torchvision or timm network [auto: of those installed the one that suits the photos]"
+    )
     size: int | None = Field(
         None, ge=32, le=1024, description="side of the square the network sees, in pixels [default: chosen]"
     )

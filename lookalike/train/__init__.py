@@ -32,6 +32,8 @@ from lookalike.train import people, stopped
 from lookalike.train.prepare import Prepared, framing, prepare
 from lookalike.train.result import TrainResult
 from lookalike.train.stopped import Place
+from lookalike.vision import packaged
+from lookalike.vision.packaged import DEFAULT
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from lookalike.vision.material import Material, Trained
 
 LOG = "train.log"
-KNOWN_ARCH = "efficientnet_lite0"  # takes every size, and ONNX can express it: need not be tried
 VERSIONS = ("torch", "torchvision", "fastai", "timm", "onnxruntime", "pillow", "numpy")
 
 
@@ -68,7 +69,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
             if wanted.recipe == "book" and distributed.size() > 1:
                 raise ConfigError("the book's recipe trains in one process", "leave out --recipe book, or torchrun")
             device = choose(wanted.device, report)
-            weights.resolve(wanted.arch)
+            weights.resolve(_arch(wanted))
             with distributed.joined(device):
                 usual = reading.spec.result()
                 spec = usual if place.start else _input_spec(wanted, usual, len(found.photos), device, report, entered)
@@ -89,7 +90,7 @@ class _Reading:
         self.pool = ThreadPoolExecutor(1)
         start = place.start
         self.spec = self.pool.submit(lambda: start.input if start else framing(settings, photos, report))
-        settled = start or (wanted.arch == KNOWN_ARCH and (wanted.size or not wanted.budget))
+        settled = start or (_is_known(wanted.arch) and (wanted.size or not wanted.budget))
         self._prepared = self.pool.submit(lambda: self._prepare(self.spec.result())) if settled else None
 
     def prepared(self, spec: InputSpec) -> Prepared:
@@ -113,17 +114,16 @@ def _train(
     """The same in one process or in several: of those, one writes."""
     from lookalike.vision import distributed, model, onnx
     from lookalike.vision.device import repeatable
-    from lookalike.vision.material import Material
+    from lookalike.vision.material import assemble
 
     place.folder = folder = distributed.share(lambda: place.folder)
     resume = place.start is not None
     if distributed.rank() == 0:
         place.begin(wanted, spec, prepared.dataset)
     log = Logged(report, folder / LOG if distributed.rank() == 0 else Path(os.devnull))
-    material = Material(
-        **prepared.columns(), spec=spec, arch=wanted.arch, weights=wanted.weights, epochs=wanted.epochs,
-        batch_size=wanted.batch_size, device=device, report=log,
-        seed=wanted.seed, workspace=project.cache, folder=folder, resume=resume, kept=place.keep,
+    material = assemble(
+        prepared.dataset, prepared.pixels, prepared.exact, arch=_arch(wanted), rivals=_rivals(wanted), spec=spec,
+        wanted=wanted, device=device, report=log, folder=folder, resume=resume, kept=place.keep,
         deadline=entered + wanted.budget if wanted.budget else None,
     )  # fmt: skip
     repeatable(wanted.seed, device)
@@ -179,6 +179,22 @@ def _leave(
     return TrainResult(done, folder, folder / "model", made.accuracy, skipped, found.passed)
 
 
+def _arch(wanted: TrainSettings) -> str:
+    """The network that is trained, unless a rival takes its place."""
+    return DEFAULT if wanted.arch == "auto" else wanted.arch
+
+
+def _rivals(wanted: TrainSettings) -> tuple[str, ...]:
+    """Networks that may take its place: of the installed extras, where nothing was asked for that rules them out."""
+    free = wanted.arch == "auto" and wanted.weights == "auto" and wanted.recipe in ("auto", "probe")
+    return packaged.rivals() if free else ()
+
+
+def _is_known(arch: str) -> bool:
+    """Whether the network takes every size, and ONNX can express it: it need not be tried."""
+    return arch in ("auto", *packaged.PACKAGED)
+
+
 def _fit(recipe: str, material: Material, log: Logged) -> Trained:
     """Train, and log how that ends unless it ends well."""
     log.write(f"{material.arch}, {material.spec.size} px, {len(material.train)} photos to learn from")
@@ -196,9 +212,10 @@ def _record(
 ) -> TrainedRun:  # fmt: skip
     """run.json as a value."""
     return TrainedRun(
-        id=name, created=datetime.now(UTC).isoformat(timespec="milliseconds"), labels=dataset.labels, arch=wanted.arch,
-        recipe=wanted.recipe, input=spec, head=trained.head, settings=wanted.model_dump(mode="json"),
-        fingerprint=dataset.fingerprint, seed=wanted.seed, images=project.keep(project.images),
+        id=name, created=datetime.now(UTC).isoformat(timespec="milliseconds"), labels=dataset.labels,
+        arch=trained.arch or _arch(wanted), recipe=wanted.recipe, input=spec, head=trained.head,
+        settings=wanted.model_dump(mode="json"), fingerprint=dataset.fingerprint, seed=wanted.seed,
+        images=project.keep(project.images),
         versions={"python": platform.python_version(), **{name: _version(name) for name in VERSIONS}},
         history=trained.history, best_epoch=trained.best_epoch, counts=_counts(dataset), seconds=seconds,
     )  # fmt: skip
@@ -218,18 +235,19 @@ def _input_spec(
     """What the network gets to see: the usual, normalised as its weights expect, or less if time is short."""
     from lookalike.vision import distributed, plan, trial, weights
 
-    mean, std = weights.normalisation(wanted.arch)
+    arch = _arch(wanted)
+    mean, std = weights.normalisation(arch)
     spec = replace(usual, mean=mean, std=std)
-    if wanted.arch != KNOWN_ARCH:
+    if not _is_known(arch):
         told, recipe = wanted.size is not None, wanted.recipe
         size = distributed.share(
-            lambda: trial.usable_size(wanted.arch, wanted.weights, recipe, usual.size, told=told, report=report)
+            lambda: trial.usable_size(arch, wanted.weights, recipe, usual.size, told=told, report=report)
         )
         spec = replace(spec, size=size)
     if not wanted.budget or wanted.size:
         return spec
     left = entered + wanted.budget - time.monotonic()
-    size = distributed.share(lambda: plan.affordable_size(wanted.arch, spec.size, photos, left, device))
+    size = distributed.share(lambda: plan.affordable_size(arch, spec.size, photos, left, device))
     if size < spec.size:
         report.note(f"{size} px instead of {spec.size}, to fit the time")
     return replace(spec, size=size)
@@ -238,9 +256,9 @@ def _input_spec(
 def _measure(trained: Trained, material: Material) -> tuple[Accuracy, float]:
     """Accuracy of the kept network on the photos held back, with its interval; and the temperature that suits it."""
     from lookalike import metrics
-    from lookalike.vision import recipes
+    from lookalike.vision.steps import held_back
 
-    answers, targets = recipes.held_back(trained, material), np.array(material.valid_targets)
+    answers, targets = held_back(trained, material), np.array(material.valid_targets)
     accuracy = metrics.accuracy(answers.argmax(axis=1) == targets, targets, material.dataset.labels)
     return accuracy, metrics.fit_temperature(answers, targets)
 

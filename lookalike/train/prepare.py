@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from lookalike.errors import NotReadyError, UnusablePhoto
 from lookalike.files import sha256_file
@@ -24,6 +23,7 @@ from lookalike.project.records import Dataset, Example, InputSpec, Part
 from lookalike.project.walk import Found, Walk
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings, TrainSettings
+from lookalike.train import room
 
 # Networks trained on random crops do best on somewhat larger pictures (H. Touvron et al., "Fixing the train-test
 # resolution discrepancy", 2019). Measured with a linear probe on efficientnet_lite0, four times five folds, accuracy
@@ -106,27 +106,11 @@ class Prepared:
     read, the files passed over, and how long reading took."""
 
     dataset: Dataset
-    side: int
     pixels: dict[str, Pixels]
     exact: dict[str, Pixels]
     faults: dict[Path, UnusablePhoto]
     passed: tuple[Found, ...]
     seconds: float
-
-    def columns(self) -> dict[str, Any]:
-        """What a recipe's Material takes from here."""
-        train = self.dataset.part("train")
-        valid = [example for example in self.dataset.part("valid") if example.file in self.exact]
-        index = {label: number for number, label in enumerate(self.dataset.labels)}
-        return {
-            "dataset": self.dataset,
-            "side": self.side,
-            "train": [self.pixels[example.file] for example in train],
-            "train_targets": [index[example.label] for example in train],
-            "train_groups": [example.group for example in train],
-            "valid": [self.exact[example.file] for example in valid],
-            "valid_targets": [index[example.label] for example in valid],
-        }
 
 
 def prepare(
@@ -134,8 +118,10 @@ def prepare(
 ) -> Prepared:
     """Hash, decode, group and split; photos that can't be read are left out with a reason.
 
-    A training that goes on has the photos and the sides it had `before`. Raises NotReadyError when it can't.
+    A training that goes on has the photos and the sides it had `before`. Raises NotReadyError when it can't,
+    and when the disk has no room for what will be written.
     """
+    room.require(project, wanted, spec, len(found.photos))
     root = project.images
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         hashes = list(pool.map(lambda item: sha256_file(root / item.file), found.photos))
@@ -166,7 +152,7 @@ def prepare(
     by_file = {item.file: seen for item, _, seen in usable}
     names = [example.file for example in split if example.part != "train"]
     by_name = {name: seen for name, seen in zip(names, measured, strict=True) if seen is not None}
-    return Prepared(dataset, side, by_file, by_name, faults | unmeasured, found.passed, seconds)
+    return Prepared(dataset, by_file, by_name, faults | unmeasured, found.passed, seconds)
 
 
 def _require_all_of(before: Sequence[Example], now: Mapping[str, str], report: Reporter) -> None:

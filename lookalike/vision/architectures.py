@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,14 +10,15 @@ import timm
 import torch
 import torchvision
 from torch import nn
+from torch.overrides import TorchFunctionMode
 from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
 from lookalike.errors import ConfigError
 from lookalike.plugins import nearest
 from lookalike.vision import states
+from lookalike.vision.packaged import DEFAULT, PACKAGED
 
-PACKAGED = "efficientnet_lite0"
-COMMON = (PACKAGED, "resnet18", "resnet34", "resnet50", "convnext_tiny", "mobilenet_v3_large", "vit_b_16")  # told first
+COMMON = (DEFAULT, "resnet18", "resnet34", "resnet50", "convnext_tiny", "mobilenet_v3_large", "vit_b_16")  # told first
 LARGEST = 2**31  # bytes that one ONNX file may hold, a limit of protobuf
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
@@ -31,8 +33,8 @@ def resolve(arch: str) -> str | Callable[..., nn.Module]:
 
     Raises ConfigError with the nearest name when neither library knows it.
     """
-    if arch == PACKAGED:
-        return "tf_efficientnet_lite0"
+    if arch in PACKAGED:
+        return f"tf_{arch}"
     if arch in torchvision.models.list_models(module=torchvision.models):
         return getattr(torchvision.models, arch)
     name = arch.partition(".")[0]  # after the point a name of pretrained weights may stand
@@ -73,10 +75,20 @@ def create(arch: str) -> nn.Module:
     return builder(weights=None, **({"aux_logits": False, "init_weights": False} if arch in AUXILIARY else {}))
 
 
+class _Unmade(TorchFunctionMode):
+    """While it is open, what layers would fill with weights takes no memory; what networks compute with does."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        return func(*args, **{**kwargs, "device": "meta"} if func is torch.empty else kwargs)
+
+
 def parameters(arch: str) -> int:
     """How many numbers the network's weights are, found without making any."""
-    with torch.device("meta"):
-        return sum(parameter.numel() for parameter in create(arch).parameters())
+    for nowhere in (torch.device("meta"), _Unmade()):  # some networks compute while they are made, on the one or other
+        with contextlib.suppress(NotImplementedError, RuntimeError), nowhere:
+            return sum(parameter.numel() for parameter in create(arch).parameters())
+    return sum(parameter.numel() for parameter in create(arch).parameters())
 
 
 def at_size(whole: Any, arch: str, size: int | None) -> nn.Module:

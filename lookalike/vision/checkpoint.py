@@ -15,10 +15,11 @@ from fastai.torch_core import set_seed
 
 from lookalike.files import replacing
 from lookalike.vision import distributed, states
-from lookalike.vision.callbacks import Averaged, Best, Scaled
+from lookalike.vision.callbacks import EMA, GradScaling, KeepBest
 
 if TYPE_CHECKING:
     from lookalike.vision.material import Material
+    from lookalike.vision.plan import Plan
 
 NAME = "training.pt"
 SHARE = 0.25  # of the training's time may go into keeping it
@@ -42,9 +43,9 @@ class Checkpoint(Callback):
 
     order = 80
 
-    def __init__(self, material: Material, averaged: Averaged, best: Best) -> None:
-        self.material, self.averaged, self.best = material, averaged, best
-        self.key, self.seed = material.key(), material.seed
+    def __init__(self, material: Material, chosen: Plan, average: EMA, best: KeepBest) -> None:
+        self.material, self.chosen, self.average, self.best = material, chosen, average, best
+        self.key, self.seed = material.key, material.seed
 
     def before_fit(self) -> None:
         self.began, self.spent = time.monotonic(), 0.0
@@ -62,10 +63,11 @@ class Checkpoint(Callback):
         kept = {
             "key": self.key, "epochs": self.epoch + 1, "planned": self.n_epoch,
             "network": distributed.alone(self.model).state_dict(),
-            "optimizer": _plain(self.opt.state_dict()), "average": self.averaged.average, "steps": self.averaged.count,
+            "optimizer": _plain(self.opt.state_dict()), "average": self.average.average, "steps": self.average.count,
             "history": self.best.history, "best_epoch": self.best.best_epoch, "best_loss": self.best.best_loss,
             "best": {} if self.best.best_epoch == self.epoch + 1 else self.best.state,  # else it is the average
-            "scaler": scaler.state_dict() if scaler else {},
+            "first": [] if self.best.first is None else self.best.first.tolist(),
+            "scaler": scaler.state_dict() if scaler else {}, "plan": self.chosen.to_json(), "arch": self.material.arch,
         }  # fmt: skip
         self._write(kept)
         self.spent += time.monotonic() - started
@@ -91,7 +93,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def restore(learner: Learner, kept: dict[str, Any], averaged: Averaged, best: Best) -> None:
+def restore(learner: Learner, kept: dict[str, Any], average: EMA, best: KeepBest) -> None:
     """Put a learner, its averaged weights and its best epoch where they were."""
     states.load(learner.model, kept["network"])
     learner.create_opt()
@@ -100,9 +102,10 @@ def restore(learner: Learner, kept: dict[str, Any], averaged: Averaged, best: Be
         for name, value in state.items():
             if value.shape == parameter.shape:  # fused AdamW takes for granted that both lie alike in memory
                 state[name] = torch.empty_like(parameter).copy_(value)
-    averaged.restored = (kept["average"], kept["steps"])
+    average.restored = (kept["average"], kept["steps"])
     best.history, best.best_epoch = list(kept["history"]), kept["best_epoch"]
     best.best_loss, best.state = kept["best_loss"], kept["best"] or {k: v.clone() for k, v in kept["average"].items()}
+    best.first = np.array(kept["first"]) if kept["first"] else None
     for callback in learner.cbs:
-        if isinstance(callback, Scaled):
+        if isinstance(callback, GradScaling):
             callback.restored = kept["scaler"]

@@ -85,7 +85,7 @@ def alone(network: nn.Module) -> nn.Module:
     return network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
 
 
-class Together(Callback):
+class DDP(Callback):
     """Averages each step's gradients over the processes. Each of them measures on all held-back photos."""
 
     order = 11  # after fastai has put the network on its device

@@ -11,20 +11,21 @@ import torch
 from lookalike.project.records import InputSpec
 from lookalike.vision import weights
 from lookalike.vision.model import normalise
+from lookalike.vision.packaged import DEFAULT
 
 SIZE = 192
 
 
 @cache
 def _network() -> Any:
-    whole: Any = weights.create(weights.PACKAGED)
-    weights.load_into(whole, weights.PACKAGED, "auto")
+    whole: Any = weights.create(DEFAULT)
+    weights.load_into(whole, DEFAULT, "auto")
     return whole.eval().to(memory_format=torch.channels_last)
 
 
 def spec(size: int = SIZE) -> InputSpec:
     """How photos must be read for `embed`: the centre square at `size` pixels."""
-    mean, std = weights.normalisation(weights.PACKAGED)
+    mean, std = weights.normalisation(DEFAULT)
     return InputSpec(size, "crop", mean, std)
 
 

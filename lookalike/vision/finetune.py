@@ -13,8 +13,18 @@ from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import OptimWrapper
 from torch import nn
 
-from lookalike.vision import checkpoint, data, distributed, plan, states
-from lookalike.vision.callbacks import Averaged, Best, Quicker, Scaled, Steps, Until, quiet
+from lookalike.vision import checkpoint, data, distributed, model, plan, states
+from lookalike.vision.callbacks import (
+    EMA,
+    Deadline,
+    EarlyStopping,
+    GradScaling,
+    HalfPrecision,
+    KeepBest,
+    Steps,
+    StopOnNaN,
+    quiet,
+)
 from lookalike.vision.device import out_of_memory
 
 if TYPE_CHECKING:
@@ -25,72 +35,76 @@ SCRATCH_RATE = 2e-3
 
 
 def fit(
-    network: nn.Module, early: list[nn.Module] | None, material: Material, chosen: plan.Plan, best: Best,
-    kept: dict[str, Any] | None,
+    network: nn.Sequential, material: Material, chosen: plan.Plan, best: KeepBest, kept: dict[str, Any] | None, *,
+    pretrained: bool,
 ) -> plan.Plan:  # fmt: skip
-    """Fine-tune all but the `early` layers, or without any train all of them from random weights; when memory runs out,
-    go on after the last kept epoch with batches of half the size."""
+    """Fine-tune all but the early layers, or train all of them from random weights; when memory runs out, go on after
+    the last kept epoch with batches of half the size."""
     while True:
         try:
-            _fit_once(network, early, material, chosen, best, kept)
+            _fit_once(network, material, chosen, best, kept, pretrained)
             return chosen
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error) or chosen.batch_size < 4 or distributed.size() > 1:
                 raise
         chosen = dataclasses.replace(chosen, batch_size=chosen.batch_size // 2)
-        kept = checkpoint.load(material.folder, material.key())
+        kept = checkpoint.load(material.folder, material.key)
         if not kept and best.state:
             states.load(network, best.state)
         material.report.warn(f"out of memory; going on with batches of {chosen.batch_size}")
 
 
 def _fit_once(
-    network: nn.Module, early: list[nn.Module] | None, material: Material, chosen: plan.Plan, best: Best,
-    kept: dict[str, Any] | None,
+    network: nn.Sequential, material: Material, chosen: plan.Plan, best: KeepBest, kept: dict[str, Any] | None,
+    pretrained: bool,
 ) -> None:  # fmt: skip
     """Fine-tune in place, from where an earlier training was stopped if `kept` says so."""
-    pretrained = early is not None
-    early_ids = {id(p) for layer in early or () for p in layer.parameters()}
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(chosen.precision)
+    precision, average = HalfPrecision(half=half, freeze_norms=pretrained), EMA()
+    learner = _learner(network, material, chosen, pretrained)
+    learner.add_cbs([precision, average, best, StopOnNaN(best), EarlyStopping(best)])
+    learner.add_cbs([GradScaling()] if half is torch.float16 else [])
+    learner.add_cbs([distributed.DDP()] if distributed.size() > 1 else [])
+    learner.skipped_epochs = kept["epochs"] if kept else 0
+    if kept:
+        checkpoint.restore(learner, kept, average, best)
+        material.report.note(f"going on after epoch {learner.skipped_epochs}")
+    steps = len(learner.dls.train) * (chosen.epochs - learner.skipped_epochs)
+    with material.report.task("training", steps) as task, quiet(learner):
+        rate = FINE_TUNING_RATE if pretrained else SCRATCH_RATE
+        keep = checkpoint.Checkpoint(material, chosen, average, best)
+        callbacks = [Steps(task), Deadline(material.deadline), keep]
+        try:
+            learner.fit_one_cycle(
+                chosen.epochs, rate, pct_start=0.25, cbs=callbacks, start_epoch=learner.skipped_epochs
+            )
+        finally:
+            precision.leave()
+            _let_go(learner)
+
+
+def _learner(network: nn.Sequential, material: Material, chosen: plan.Plan, pretrained: bool) -> Learner:
+    """fastai's learner for the network, its early layers frozen if it is pretrained."""
+    early = {id(p) for layer in model.early_layers(network[0]) if pretrained for p in layer.parameters()}
 
     def groups(whole: nn.Module) -> list[list[nn.Parameter]]:
-        kept = [p for p in whole.parameters() if id(p) in early_ids]
-        rest = [p for p in whole.parameters() if id(p) not in early_ids]
-        return [kept, rest] if kept else [rest]
+        frozen = [p for p in whole.parameters() if id(p) in early]
+        rest = [p for p in whole.parameters() if id(p) not in early]
+        return [frozen, rest] if frozen else [rest]
 
     dls = data.cached_loaders(
         (material.train, material.train_targets), (material.valid, material.valid_targets),
         labels=material.dataset.labels, spec=material.spec, training_size=chosen.size, side=material.side,
         batch_size=max(2, chosen.batch_size // distributed.size()), device=material.device,
     )  # fmt: skip
-    network.to(memory_format=torch.channels_last if chosen.channels_last else torch.contiguous_format)
-    averaged = Averaged()
-    half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(chosen.precision)
-    quick = Quicker(half=half, channels_last=chosen.channels_last, freeze_norms=pretrained)
-    scaled = [Scaled()] if half is torch.float16 else []
-    together = [distributed.Together()] if distributed.size() > 1 else []
+    network.to(memory_format=plan.MEMORY_FORMAT)
     learner = Learner(
         dls, network, loss_func=CrossEntropyLossFlat(), splitter=groups, train_bn=not pretrained,
         opt_func=partial(OptimWrapper, opt=partial(torch.optim.AdamW, fused=True)), wd=0.05,
-        cbs=[quick, averaged, best, *scaled, *together],
     )  # fmt: skip
-    if early_ids:
+    if early:
         learner.freeze_to(1)
-    learner.skipped_epochs = kept["epochs"] if kept else 0
-    if kept:
-        checkpoint.restore(learner, kept, averaged, best)
-        material.report.note(f"going on after epoch {learner.skipped_epochs}")
-    keep = checkpoint.Checkpoint(material, averaged, best)
-    steps = len(dls.train) * (material.epochs - learner.skipped_epochs)
-    with material.report.task("training", steps) as task, quiet(learner):
-        rate = FINE_TUNING_RATE if pretrained else SCRATCH_RATE
-        callbacks = [Steps(task), Until(material.deadline), keep]
-        try:
-            learner.fit_one_cycle(
-                material.epochs, rate, pct_start=0.25, cbs=callbacks, start_epoch=learner.skipped_epochs
-            )
-        finally:
-            quick.leave()
-            _let_go(learner)
+    return learner
 
 
 def _let_go(learner: Learner) -> None:
@@ -101,6 +115,6 @@ def _let_go(learner: Learner) -> None:
     """
     if learner.opt:
         learner.opt.zero_grad()
-    learner._end_cleanup()
-    learner.loss_grad = None
+    learner.dl = learner.pred = learner.loss = learner.loss_grad = None
+    learner.xb = learner.yb = (None,)
     learner.remove_cbs(list(learner.cbs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,23 +11,26 @@ import numpy as np
 import torch
 from torch import nn
 
-from lookalike.photos.cache import Pixels
+from lookalike.photos.cache import ROOM, Pixels
 from lookalike.project.records import Dataset, InputSpec
 from lookalike.report import Reporter
+from lookalike.settings.fields import TrainSettings
+
+EPOCHS = 5
 
 
 @dataclass(frozen=True)
 class Material:
     """All a recipe works with. Pixels and targets run in parallel; `train` pixels are roomy, `valid` exact.
 
-    `workspace` is a folder that is safe to delete, for timings; `folder` is where each epoch is kept, from where a
-    training goes on when `resume` says so, and `kept` is told of how many epochs and of how many that is. `deadline`
-    is when all must be done, the writing of the model too, on time.monotonic's clock.
+    `rivals` are networks that may take the place of `arch` where they know these photos better. `epochs` are None where
+    the recipe shall say whether to fine-tune. `folder` is where each epoch is kept, from where a training goes on when
+    `resume` says so; `key` names this very training, and `kept` is told of how many epochs and of how many that is.
+    `deadline` is when all must be done, the writing of the model too, on time.monotonic's clock.
     """
 
     dataset: Dataset
     spec: InputSpec
-    side: int
     train: Sequence[Pixels]
     train_targets: Sequence[int]
     train_groups: Sequence[str]
@@ -35,27 +38,57 @@ class Material:
     valid_targets: Sequence[int]
     arch: str
     weights: str
-    epochs: int
+    epochs: int | None
     batch_size: int | None
     device: torch.device
     report: Reporter
     seed: int
-    workspace: Path
     folder: Path
+    key: str
+    rivals: Sequence[str] = ()
     resume: bool = False
     deadline: float | None = None
     kept: Callable[[int, int], None] | None = None
 
-    def key(self) -> str:
-        """A name for this very training: photos, network and settings."""
-        epochs = "as many as fit" if self.deadline else self.epochs
-        told = (self.dataset.fingerprint, self.arch, self.weights, epochs, self.batch_size, self.seed, self.spec)
-        return repr(told)
+    @property
+    def side(self) -> int:
+        """The shorter side of the `train` pixels."""
+        return round(self.spec.size * ROOM)
+
+
+def assemble(
+    dataset: Dataset, roomy: Mapping[str, Pixels], exact: Mapping[str, Pixels], *, arch: str, spec: InputSpec,
+    wanted: TrainSettings, device: torch.device, report: Reporter, folder: Path, rivals: Sequence[str] = (),
+    resume: bool = False, deadline: float | None = None, kept: Callable[[int, int], None] | None = None,
+) -> Material:  # fmt: skip
+    """The material of a training by `wanted` on a data set whose pixels are given by file; the rest as in Material.
+
+    Photos to measure on without pixels are left out.
+    """
+    told = (
+        dataset.fingerprint,
+        arch,
+        wanted.weights,
+        "as many as fit" if deadline else wanted.epochs,
+        wanted.batch_size,
+    )
+    number = {label: index for index, label in enumerate(dataset.labels)}
+    train = dataset.part("train")
+    valid = [example for example in dataset.part("valid") if example.file in exact]
+    return Material(
+        dataset=dataset, spec=spec, arch=arch, weights=wanted.weights, epochs=wanted.epochs,
+        train=[roomy[example.file] for example in train], train_targets=[number[example.label] for example in train],
+        train_groups=[example.group for example in train],
+        valid=[exact[example.file] for example in valid], valid_targets=[number[example.label] for example in valid],
+        batch_size=wanted.batch_size, device=device, report=report, seed=wanted.seed, folder=folder, rivals=rivals,
+        key=repr((*told, wanted.seed, spec)), resume=resume, deadline=deadline, kept=kept,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A network ready to answer, how it came about, and the plan it was trained by.
+    """A network ready to answer, how it came about, and the plan it was trained by; `arch` is empty where it is the
+    material's own.
 
     `held_out` are the similarities of the photos learnt from as means.held_out tells them, where they are those of
     photos that the network has not learnt to see.
@@ -67,3 +100,4 @@ class Trained:
     best_epoch: int
     plan: dict[str, Any] = field(default_factory=dict)
     held_out: np.ndarray | None = None
+    arch: str = ""

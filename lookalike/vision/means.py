@@ -20,7 +20,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from lookalike.project.records import InputSpec
-from lookalike.vision.model import halves, means_each, normalise
+from lookalike.vision.model import backbone_and_head, means_each, normalise
 
 SMALLEST = 1e-12  # in place of the length of a mean or of features that are all zero, whose similarity is 0
 PHOTOS = 5  # of a label for each of its means
@@ -90,11 +90,11 @@ def _unit(rows: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def ask(network: Any, spec: InputSpec, pixels: Sequence[np.ndarray], batch: int = 32) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (n, labels) and similarities (n,), float32, of uint8 photos (n, size, size, 3), n at least 1."""
-    see, name = halves(network)
+    backbone, head = backbone_and_head(network)
     probabilities, similarities = [], []
     for start in range(0, len(pixels), batch):
         part = torch.from_numpy(np.stack(pixels[start : start + batch])).to(network.means.device)
-        seen = see(normalise(part, spec))
-        probabilities.append(name(seen).softmax(dim=1).float().cpu().numpy())
+        seen = backbone(normalise(part, spec))
+        probabilities.append(head(seen).softmax(dim=1).float().cpu().numpy())
         similarities.append(similarity(seen, network.means).float().cpu().numpy())
     return np.concatenate(probabilities), np.concatenate(similarities)

@@ -83,7 +83,7 @@ def means_each(labels: int) -> int:
     return max(1, min(MEANS, MOST_MEANS // labels))
 
 
-def halves(network: Any) -> tuple[nn.Sequential, nn.Sequential]:
+def backbone_and_head(network: Any) -> tuple[nn.Sequential, nn.Sequential]:
     """What leads from normalised photos to features (n, features), and from these to the labels' scores: the last
     linear layer, with the dropout before it."""
     body, head = network

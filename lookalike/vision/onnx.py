@@ -44,9 +44,9 @@ class _DeployedWithSimilarity(_Deployed):
 
     def forward(self, image: torch.Tensor) -> Any:
         network: Any = self.network
-        see, name = model.halves(network)
-        seen = see(self._normalised(image))
-        return name(seen).softmax(dim=1), means.similarity(seen, network.means)
+        backbone, head = model.backbone_and_head(network)
+        seen = backbone(self._normalised(image))
+        return head(seen).softmax(dim=1), means.similarity(seen, network.means)
 
 
 def _for_one_size(network: nn.Module, size: int) -> nn.Module:

@@ -12,7 +12,7 @@ from torch import nn
 
 from lookalike import logistic, metrics
 from lookalike.project.records import InputSpec
-from lookalike.vision.model import halves, normalise
+from lookalike.vision.model import backbone_and_head, normalise
 
 STRENGTHS = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 UNTOLD = 3e-2  # the strength where no photo can be held back
@@ -49,14 +49,14 @@ def features(network: Any, spec: InputSpec, pixels: list[np.ndarray], batch: int
     """What the head gets to see (n, features), float32, of the centre squares of uint8 photos."""
     network.eval()
     device = next(network.parameters()).device
-    see, _ = halves(network)
+    backbone, _ = backbone_and_head(network)
     rows = []
     for start in range(0, len(pixels), batch):
         squares = np.stack([_centre_square(photo) for photo in pixels[start : start + batch]])
         photos = normalise(torch.from_numpy(squares).to(device), spec)
         if photos.shape[-1] != spec.size:
             photos = nn.functional.interpolate(photos, (spec.size, spec.size), mode="bilinear", antialias=True)
-        rows.append(see(photos.contiguous(memory_format=torch.channels_last)).float().cpu().numpy())
+        rows.append(backbone(photos.contiguous(memory_format=torch.channels_last)).float().cpu().numpy())
     return np.concatenate(rows)
 
 

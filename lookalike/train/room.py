@@ -1,0 +1,37 @@
+"""Room on the disk, looked for before photos are read rather than missed when the model is to be written."""
+
+from __future__ import annotations
+
+import shutil
+
+from lookalike.errors import NotReadyError
+from lookalike.photos.cache import ROOM, roomy
+from lookalike.project.paths import Project
+from lookalike.project.records import InputSpec
+from lookalike.settings.fields import TrainSettings
+from lookalike.vision import packaged
+
+PACKAGED_BYTES = 32_000_000  # the largest of the networks that come in packages
+WRITTEN = 2.2  # times the weights: those, the ONNX file, and what goes with them
+ASPECT = 1.2  # of the usual photo: its pixels are that much longer than they are wide
+
+
+def require(project: Project, wanted: TrainSettings, spec: InputSpec, photos: int) -> None:
+    """Raise NotReadyError unless what a training writes will fit: its model, and pixels that are not kept yet."""
+    side = round(spec.size * ROOM)
+    known = project.cache / "pixels" / f"{roomy(spec, side).name}.rgb"
+    pixels = 0 if known.is_file() else min(photos * side * side * 3 * ASPECT, project.cache_limit)
+    needed = WRITTEN * _weights_bytes(wanted) + pixels
+    free = shutil.disk_usage(project.runs).free
+    if free < needed:
+        told = f"{project.runs} has room for {free / 1e6:.0f} MB, and this training writes about {needed / 1e6:.0f} MB"
+        raise NotReadyError(told, "free some space and run the same command again")
+
+
+def _weights_bytes(wanted: TrainSettings) -> int:
+    """How large the weights of a network are; torch is loaded for one that comes in no package."""
+    if wanted.arch in ("auto", *packaged.PACKAGED):
+        return PACKAGED_BYTES
+    from lookalike.vision import architectures
+
+    return 4 * architectures.parameters(wanted.arch)
