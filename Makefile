@@ -25,10 +25,10 @@ demo: .venv/installed  ## handwriting from scikit-learn through every command, w
 	$(LOOKALIKE) predict $$(ls demo/images/3/* | head -n 3) $$(ls demo/images/8/* | head -n 3)
 
 test: .venv/installed  ## all tests that need no network
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-all: .venv/installed  ## the same with every network there is: half an hour more
-	$(BIN)/python -m pytest -m "not network"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not network"
 
 check: .venv/installed  ## style, types and architecture
 	$(BIN)/ruff check .

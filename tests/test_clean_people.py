@@ -51,7 +51,7 @@ def test_photos_of_other_people_are_shown_and_ranked_but_not_moved(cli: Cli, mix
 
 
 def test_they_are_moved_where_that_is_asked_for(cli: Cli, mixed: Path) -> None:
-    data = cli("clean", "--json", "--aside", "another-person,no-face").data
+    data = cli("clean", "--yes", "--json", "--aside", "another-person,no-face").data
     moved = {file for file, reason in EXPECTED.items() if reason != "unclear-face"}
     assert {row["file"] for row in data["aside"]} == moved
     assert not {row["file"] for row in data["suspects"]} & moved

@@ -26,7 +26,7 @@ def test_no_command_shows_the_help(cli: Cli):
 def test_every_setting_of_a_section_is_a_flag_with_its_default(cli: Cli):
     out = cli("train", "--help").out
     assert "--epochs" in out
-    assert "[default: 5]" in out
+    assert "[default: 42]" in out
     assert "--batch-size" in out
 
 
