@@ -72,6 +72,7 @@ def held_out(
     for learn, hold in folds(targets, groups):
         answers[hold] = answer(seen[hold], *fit(seen[learn], targets[learn], labels, strength))
         told[hold] = np.isin(targets[hold], targets[learn])
+    answers[~told] = 1 / labels
     return answers, told
 
 

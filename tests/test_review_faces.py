@@ -59,10 +59,10 @@ def test_training_learns_from_the_chosen_face(cli: Cli, tmp_path: Path) -> None:
                 tmp_path / "images" / part / label / f"{seed}.jpg", quality=92
             )
     assert "2 faces are taken for 'one'" in cli("train", "--recipe", "people").err
-    from lookalike.photos import crowd
+    from lookalike.photos import crowd, images
 
     path = tmp_path / "images" / "train" / "one" / "810.jpg"
-    cas = min(crowd.read(path).boxes)
+    cas = min(crowd.read(images.open_rgb(path)).boxes)
     face = ",".join(f"{place / side:.4f}" for place, side in zip(cas, (680, 420, 680, 420), strict=True))
     record = {"label": "one", "status": "ok", "file": "train/one/810.jpg", "face": face}
     (tmp_path / "images" / "manifest.jsonl").write_text(json.dumps(record) + "\n")

@@ -54,7 +54,7 @@ class Reader:
         if self.spec.crop == "aligned":
             from lookalike.photos import crowd
 
-            return crowd.read(source)
+            return crowd.read(images.open_rgb(source))
         return images.read(source, self.spec)
 
     def prepare(self) -> None:
@@ -155,9 +155,6 @@ class OnnxModel:
                 yield Prediction(name, reason=item.reason, detail=item.detail)
             else:
                 yield next(answers)
-
-
-Model = OnnxModel
 
 
 def _below(value: float | None, limit: float | None) -> bool:

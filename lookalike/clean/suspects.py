@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lookalike import logistic
 from lookalike.clean.scan import Seen
 
 LEAST = 8
-FOLDS = 5
+STRENGTH = 1.0
 _ODD = 0.5
 
 
@@ -52,7 +53,8 @@ def rank(photos: Sequence[Seen], features: Mapping[str, np.ndarray], groups: Map
     seen = np.stack([features[photo.facts.sha256] for photo in usable if photo.facts])
     numbers = {name: number for number, name in enumerate(dict.fromkeys(groups.values()))}
     group = np.array([numbers.get(groups.get(p.file, ""), len(numbers) + i) for i, p in enumerate(usable)])
-    held_out = _held_out(seen, given, group, len(labels))
+    with logistic.one_thread():
+        held_out, _ = logistic.held_out(seen, given, group, len(labels), STRENGTH)
     counted = _counted(held_out, given)
     doubt = 1 - held_out[np.arange(len(given)), given]
     odd = _oddness(seen, given)
@@ -65,21 +67,6 @@ def rank(photos: Sequence[Seen], features: Mapping[str, np.ndarray], groups: Map
         suspicions.append(Suspicion(photo.file, photo.label, labels[best], probability, round(score, 3), why))
     purity = {label: round(float((counted[given == i] == i).mean()), 3) for i, label in enumerate(labels)}
     return Suspects(tuple(sorted(suspicions, key=lambda item: -item.score)), purity)
-
-
-def _held_out(seen: np.ndarray, given: np.ndarray, groups: np.ndarray, labels: int) -> np.ndarray:
-    """Probabilities (n, labels) for each photo from a probe that saw neither it nor its copies."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    answers = np.full((len(given), labels), 1 / labels)
-    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-    for learn, hold in splitter.split(seen, given, groups):
-        present = np.unique(given[learn])
-        if len(present) == labels and len(hold):
-            model = LogisticRegression(C=1.0, max_iter=300).fit(seen[learn], given[learn])
-            answers[hold] = model.predict_proba(seen[hold])
-    return answers
 
 
 def _counted(probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:

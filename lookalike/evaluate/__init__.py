@@ -34,14 +34,14 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     model = bundle.load(folder / "model")
     model.reader.prepare()
     as_trained = dataclasses.replace(model.description, temperature=1.0)
-    plain = bundle.Model(as_trained, model.session, model.reader)
+    plain = bundle.OnnxModel(as_trained, model.session, model.reader)
     answers = collect(project, folder, trained, plain, report=report)
     evaluation = _evaluation(trained, answers, top=wanted.top)
     of_people = trained.input.crop == "aligned"
     rows = people.seen_by(project, settings, trained, report) if of_people else []
     if of_people:
         evaluation = dataclasses.replace(evaluation, min_similarity=people.limits(rows, trained.labels))
-    limited = bundle.Model(_calibrated(model.description, evaluation), model.session, model.reader)
+    limited = bundle.OnnxModel(_calibrated(model.description, evaluation), model.session, model.reader)
     measured = Measured(project, settings, folder, trained, answers, evaluation, limited, report, rows)
     evaluation = dataclasses.replace(evaluation, findings=finding.search(measured))
     write_json(folder / "evaluation.json", evaluation.to_json())

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.bundle.bundle import Model
+from lookalike.bundle.bundle import OnnxModel
 from lookalike.errors import NotReadyError
 from lookalike.files import sha256_file
 from lookalike.photos.cache import PixelCache, Pixels, exact
@@ -51,7 +51,7 @@ class Answers:
         }
 
 
-def collect(project: Project, folder: Path, trained: TrainedRun, model: Model, *, report: Reporter) -> Answers:
+def collect(project: Project, folder: Path, trained: TrainedRun, model: OnnxModel, *, report: Reporter) -> Answers:
     """Ask the model about every held-back photo. Labels are matched by name, never by position.
 
     Raises NotReadyError when none of the photos is there any more.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from lookalike.bundle.bundle import Model
+from lookalike.bundle.bundle import OnnxModel
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import images
 from lookalike.project.names import NEITHER
@@ -16,7 +16,7 @@ SIDE = 480  # of the picture, in pixels
 KNOWN, UNKNOWN = "#2563eb", "#777777"
 
 
-def drawn(path: Path, model: Model) -> bytes | None:
+def drawn(path: Path, model: OnnxModel) -> bytes | None:
     """The picture as JPEG; None when the photo can't be read."""
     try:
         photo = images.open_rgb(path)

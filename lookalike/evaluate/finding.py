@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lookalike import plugins
-from lookalike.bundle.bundle import Model
+from lookalike.bundle.bundle import OnnxModel
 from lookalike.evaluate.answers import Answers
 from lookalike.evaluate.probing import Probed, look
 from lookalike.project import dataset as datasets
@@ -23,7 +23,9 @@ from lookalike.report import Reporter, Table
 from lookalike.settings.fields import Settings
 
 if TYPE_CHECKING:
-    from lookalike.evaluate.people import Row
+    from lookalike.people.eyes import PhotoFaces
+
+Row = tuple[Example, "PhotoFaces"]  # a photo of people with what it shows
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Measured:
     trained: TrainedRun
     answers: Answers
     evaluation: Evaluation
-    model: Model
+    model: OnnxModel
     report: Reporter
     rows: list[Row]
 

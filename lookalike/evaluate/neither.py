@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from lookalike import metrics
-from lookalike.bundle.bundle import Model
+from lookalike.bundle.bundle import OnnxModel
 from lookalike.errors import ConfigError, NotReadyError
 from lookalike.evaluate.answers import Answers
 from lookalike.evaluate.finding import EvaluationFinding, Measured
+from lookalike.people.identity import SAME
 from lookalike.project.walk import below
 
 ENOUGH = 50  # photos that tell where the limit lies; held back ones alone where there is no similarity: 20
@@ -36,9 +37,7 @@ class Neither(EvaluationFinding):
 
     def find(self, run: Measured) -> dict[str, Any]:
         """What `examine` tells, or of people what stands in its place."""
-        from lookalike.evaluate import people
-
-        measure = people.told_apart if run.of_people else examine
+        measure = examine_people if run.of_people else examine
         return measure(run.answers, run.model, run.settings.evaluate.others)
 
     def sentences(self, found: dict[str, Any]) -> list[str]:
@@ -69,7 +68,7 @@ def _enough(answers: Answers) -> bool:
     return held >= ENOUGH_HELD if answers.similarities is None else held + len(answers.learnt[0]) >= ENOUGH
 
 
-def examine(answers: Answers, model: Model, others: Path | None) -> dict[str, Any]:
+def examine(answers: Answers, model: OnnxModel, others: Path | None) -> dict[str, Any]:
     """What the limits of `model` do: `known` is the share of held-back photos they cost, each judged by limits set
     without it, and `others` the share of photos of other things that they catch. Without limits, only `why`."""
     if not _enough(answers):
@@ -82,6 +81,26 @@ def examine(answers: Answers, model: Model, others: Path | None) -> dict[str, An
         lost += int((values < limit[said])[fold == part].sum())
     found = {"by": "probability" if answers.similarities is None else "similarity", "known": share(lost, len(values))}
     return {**found, "others": caught(others, model)} if others else found
+
+
+def examine_people(answers: Answers, model: OnnxModel, others: Path | None) -> dict[str, Any]:
+    """The same of a run on people, whose limits are set on other photos than those held back."""
+    lost = ~known(answers, limits_of_people(model))
+    found = {"by": "faces", "known": share(int(lost.sum()), len(lost))}
+    return {**found, "others": caught(others, model)} if others else found
+
+
+def limits_of_people(model: OnnxModel) -> np.ndarray:
+    """The similarity from which a model on people gives each label, (labels,)."""
+    limit = model.description.min_similarity
+    return np.broadcast_to(np.array(SAME if limit is None else limit), len(model.description.labels))
+
+
+def known(answers: Answers, limits: np.ndarray) -> np.ndarray:
+    """Which photos held back show somebody known, (n,); one without a face does not."""
+    assert answers.similarities is not None
+    said = answers.probabilities.argmax(axis=1)
+    return np.asarray((answers.similarities > -1) & (answers.similarities >= limits[said]))
 
 
 def _values(answers: Answers, temperature: float) -> np.ndarray:
@@ -134,7 +153,7 @@ def _lowest(values: np.ndarray, share: float) -> float:
     return float(np.sort(values)[int(share * len(values))])
 
 
-def caught(folder: Path, model: Model) -> dict[str, float]:
+def caught(folder: Path, model: OnnxModel) -> dict[str, float]:
     """Of the photos of other things in `folder`, the share that `model` says "not sure" to.
 
     Raises ConfigError when there is no such folder, NotReadyError when no photo in it can be read.
@@ -142,10 +161,10 @@ def caught(folder: Path, model: Model) -> dict[str, float]:
     if not folder.is_dir():
         raise ConfigError(f"--others {folder}: there is no such folder", "name a folder with photos of other things")
     photos = ((item.file, folder / item.file) for item in below(folder) if not item.reason)
-    known = [answer.known for answer in model.predict(photos) if not answer.reason]
-    if not known:
+    told = [answer.known for answer in model.predict(photos) if not answer.reason]
+    if not told:
         raise NotReadyError(f"no photo in {folder} can be read", "name a folder with photos of other things")
-    return share(known.count(False), len(known))
+    return share(told.count(False), len(told))
 
 
 def share(rejected: int, photos: int) -> dict[str, float]:

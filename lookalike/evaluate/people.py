@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lookalike import metrics
-from lookalike.bundle.bundle import Model
 from lookalike.errors import NotReadyError
 from lookalike.evaluate import neither
 from lookalike.evaluate.answers import Answers
-from lookalike.evaluate.finding import EvaluationFinding, Measured
+from lookalike.evaluate.finding import EvaluationFinding, Measured, Row
 from lookalike.people import head
-from lookalike.people.eyes import PhotoFaces, look, open_eyes
+from lookalike.people.eyes import look, open_eyes
 from lookalike.people.identity import SAME
 from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project
-from lookalike.project.records import Example, TrainedRun
+from lookalike.project.records import TrainedRun
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings, TrainSettings
 
@@ -33,7 +31,6 @@ CANNOT = (
     "under about 30 pixels are not told apart reliably this way. A run on people holds numbers about their faces, "
     "which are personal data: deleting its folder, the exported model and .cache/people.sqlite deletes them."
 )
-Row = tuple[Example, PhotoFaces]
 
 
 def seen_by(project: Project, settings: Settings, trained: TrainedRun, report: Reporter) -> list[Row]:
@@ -55,7 +52,7 @@ class People(EvaluationFinding):
         """All of it, without torch; nothing where the labels are no persons."""
         if not run.of_people:
             return {}
-        limits, labels = limits_of(run.model), run.trained.labels
+        limits, labels = neither.limits_of_people(run.model), run.trained.labels
         return {
             "limits": dict(zip(labels, limits.tolist(), strict=True)), "outcome": outcome(run.answers, limits),
             "strangers": strangers(run.rows, labels, limits), "curve": curve(run.rows, labels),
@@ -91,35 +88,15 @@ def limits(rows: Sequence[Row], labels: tuple[str, ...]) -> tuple[float, ...]:
     return tuple(rising)
 
 
-def limits_of(model: Model) -> np.ndarray:
-    """The limits of a model on people, (labels,)."""
-    limit = model.description.min_similarity
-    return np.broadcast_to(np.array(SAME if limit is None else limit), len(model.description.labels))
-
-
-def _known(answers: Answers, limits: np.ndarray) -> np.ndarray:
-    """Which photos held back get a label, (n,)."""
-    assert answers.similarities is not None
-    said = answers.probabilities.argmax(axis=1)
-    return np.asarray((answers.similarities > -1) & (answers.similarities >= limits[said]))
-
-
 def outcome(answers: Answers, limits: np.ndarray) -> dict[str, int]:
     """Of the photos held back: rightly named, called "neither", wrongly named, without a face."""
     assert answers.similarities is not None
-    faceless, known = answers.similarities <= -1, _known(answers, limits)
+    faceless, known = answers.similarities <= -1, neither.known(answers, limits)
     right = answers.probabilities.argmax(axis=1) == answers.actual
     return {
         "right": int((known & right).sum()), "neither": int((~known & ~faceless).sum()),
         "wrong": int((known & ~right).sum()), "no-face": int(faceless.sum()), "photos": len(right),
     }  # fmt: skip
-
-
-def told_apart(answers: Answers, model: Model, others: Path | None) -> dict[str, Any]:
-    """What the limits cost among the photos held back, and catch of the photos of other people in a folder."""
-    lost = ~_known(answers, limits_of(model))
-    found = {"by": "faces", "known": neither.share(int(lost.sum()), len(lost))}
-    return {**found, "others": neither.caught(others, model)} if others else found
 
 
 def strangers(rows: Sequence[Row], labels: tuple[str, ...], limits: np.ndarray) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lookalike import logistic
 from lookalike.files import replacing
 from lookalike.people.identity import NEAR, Identity, identity
 from lookalike.project.records import Example
@@ -121,9 +122,6 @@ def _learn(lesson: Lesson, kind: str) -> Head:
 
 def _fitted(plain: Head, lesson: Lesson, found: list[Identity | None]) -> Head:
     """Logistic regression on the faces that the means have chosen."""
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
     rows, given = [], []
     for label, one in enumerate(found):
         places = np.flatnonzero(lesson.targets == label)
@@ -133,11 +131,8 @@ def _fitted(plain: Head, lesson: Lesson, found: list[Identity | None]) -> Head:
                 given.append(label)
     if len(set(given)) < len(found):
         return plain
-    with threadpool_limits(1):
-        model = LogisticRegression(C=STRENGTH, max_iter=300).fit(np.stack(rows), given)
-    weight, bias = model.coef_, model.intercept_
-    if len(found) == 2:
-        weight, bias = np.stack([-weight[0] / 2, weight[0] / 2]), np.array([-0.5, 0.5]) * bias[0]
+    with logistic.one_thread():
+        weight, bias = logistic.fit(np.stack(rows), np.array(given), len(found), STRENGTH)
     return Head("fitted", plain.means, weight[:, None].astype(np.float32), bias.astype(np.float32))
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from lookalike.photos import align, faces, images
+from lookalike.photos import align, faces
 
 Box = tuple[float, float, float, float]
 
@@ -21,12 +20,7 @@ class Crowd:
     boxes: tuple[Box, ...]
 
 
-def read(source: Path | bytes) -> Crowd:
-    """The faces of a photo. Raises UnusablePhoto when it can't be read."""
-    return crowd(images.open_rgb(source))
-
-
-def crowd(photo: Image.Image) -> Crowd:
+def read(photo: Image.Image) -> Crowd:
     """The faces of an upright RGB photo."""
     found = faces.find(photo)
     rows = [align.aligned(photo, face.landmarks) for face in found]

@@ -215,8 +215,9 @@ def read(source: Path | bytes, spec: InputSpec) -> np.ndarray:
 
     With `crop` = `aligned` these are all its faces, one below the other: (faces * size, size, 3).
     """
+    photo = open_rgb(source)
     if spec.crop == "aligned":
         from lookalike.photos import crowd
 
-        return crowd.read(source).pixels.reshape(-1, spec.size, 3)
-    return fit(framed(open_rgb(source), spec), spec)
+        return crowd.read(photo).pixels.reshape(-1, spec.size, 3)
+    return fit(framed(photo, spec), spec)

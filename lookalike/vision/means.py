@@ -11,7 +11,6 @@ one mean catches 0.70 of photos of athletes, eight catch 0.94.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from lookalike import logistic
 from lookalike.project.records import InputSpec
 from lookalike.vision.model import backbone_and_head, means_each, normalise
 
@@ -26,7 +26,6 @@ SMALLEST = 1e-12  # in place of the length of a mean or of features that are all
 PHOTOS = 5  # of a label for each of its means
 FEW = 2  # a mean of fewer photos is left out: what is unlike all else of its label may well be a mistake
 MOST = 500  # photos of a label that are looked at
-FOLDS = 5
 
 
 def fill(network: Any, seen: np.ndarray, targets: Sequence[int]) -> None:
@@ -63,16 +62,8 @@ def held_out(seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: 
 
     It is that of a new photo only where the network did not learn its features `seen` from these very photos.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
     most, similarities = means_each(labels), np.zeros(len(seen), np.float32)
-    folds = min(FOLDS, len(np.unique(groups)), int(np.bincount(targets).max()))
-    if folds < 2:
-        return similarities
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a label with fewer photos than folds is missing in some
-        sides = list(StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(seen, targets, groups))
-    for learn, hold in sides:
+    for learn, hold in logistic.folds(targets, groups):
         means = np.concatenate([_of_label(seen[learn][targets[learn] == label], most) for label in set(targets[learn])])
         similarities[hold] = similarity(torch.from_numpy(seen[hold]), torch.from_numpy(means)).numpy()
     return similarities

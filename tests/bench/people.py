@@ -22,7 +22,7 @@ from lookalike.bundle import bundle
 from lookalike.files import sha256_file
 from lookalike.people.eyes import look, open_eyes
 from lookalike.people.head import identities, lesson
-from lookalike.photos import crowd
+from lookalike.photos import crowd, images
 from lookalike.project.records import Example
 from lookalike.report import SILENT
 from lookalike.settings.fields import Settings
@@ -124,7 +124,7 @@ def _planted(project: Path, own: Path, others: Path) -> Iterator[Row]:
 
 
 def _shows_face(path: Path) -> bool:
-    return bool(crowd.read(path).boxes)
+    return bool(crowd.read(images.open_rgb(path)).boxes)
 
 
 def _chosen(project: Path, own: Path, others: Path) -> Iterator[Row]:
