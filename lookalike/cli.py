@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ AFTER_A_STOP = {
     "evaluate": "nothing of it is kept, what was there before is intact; run the same command again",
     "export": "what was there before is intact; run the same command again",
 }
-"""What is true when Ctrl-C ends a command that had nothing better to say, and how it goes on."""
+"""What is true when Ctrl-C ends a command that had nothing better to say."""
 
 
 @dataclass(frozen=True)
@@ -46,33 +47,42 @@ class Job:
 
 
 Step = Callable[..., Result | None]
-COMMANDS: dict[str, tuple[str, Step]] = {}  # section of the settings and function, in the order of the help
+COMMANDS: dict[str, tuple[str, Step, str]] = {}  # settings' section, function and examples, in the help's order
 
 
-def command(section: str) -> Callable[[Step], Step]:
-    """Make a function a command: its own parameters are arguments, the settings of its section, if any, its flags."""
+def command(section: str, *examples: str) -> Callable[[Step], Step]:
+    """Make a function a command: its own parameters are arguments, the settings of its section, if any, its flags.
+
+    The help ends with the `examples`.
+    """
 
     def register(function: Step) -> Step:
-        COMMANDS[function.__name__] = (section, function)
+        COMMANDS[function.__name__] = (section, function, "\n".join(f"lookalike {line}" for line in examples))
         return function
 
     return register
 
 
 def _application(arguments: Sequence[str]) -> typer.Typer:
-    """The command line. Only a command that is named among the arguments gets its flags; others are just listed."""
+    """The command line. Only a command that is named among the arguments gets its flags; others are just listed.
+
+    A shell that completes a line has it in the environment.
+    """
+    named = [*arguments, *os.environ.get("_TYPER_COMPLETE_ARGS", os.environ.get("COMP_WORDS", "")).split()]
     app = typer.Typer(
         name="lookalike",
         help="From a few names to a working image classifier you can share.",
         epilog="Start with: lookalike gather NAME NAME, then clean, train, evaluate, predict. No flag is needed.",
-        add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
     app.callback(invoke_without_command=True)(_everywhere)
-    for name, (section, function) in COMMANDS.items():
-        app.command(name, help=function.__doc__)(_called(section, function) if name in arguments else lambda: None)
+    for name, (section, function, examples) in COMMANDS.items():
+        known = app.command(
+            name, cls=flags.GroupedCommand, help=function.__doc__, short_help=function.__doc__, epilog=examples
+        )
+        known(_called(section, function) if name in named else lambda: None)
     return app
 
 
@@ -104,8 +114,10 @@ def _open_job(ctx: typer.Context, everywhere: dict[str, Any], typed: dict[str, d
     console: Console = ctx.obj
     _apply_modes(console, everywhere)
     before = ctx.parent.params if ctx.parent else {}
-    root = (everywhere["project"] or before.get("project") or Path()).expanduser()
-    images = everywhere["images"] or before.get("images")
+    places = {name: everywhere[name] or before.get(name) for name in ("project", "images")}
+    if where := [f"--{name} {shlex.quote(str(place))}" for name, place in places.items() if place]:
+        console.repeat(" ".join(where), COMMANDS)
+    root, images = (places["project"] or Path()).expanduser(), places["images"]
     settings = loading.load(root, os.environ, typed)
     for name, hint in loading.strays(os.environ).items():
         console.warn(f"{name} is no setting and changes nothing; {hint}")
@@ -114,9 +126,8 @@ def _open_job(ctx: typer.Context, everywhere: dict[str, Any], typed: dict[str, d
 
 
 def _apply_modes(console: Console, given: dict[str, Any]) -> None:
-    console.json |= given["json"]
-    console.quiet |= given["quiet"]
-    console.debug |= given["debug"]
+    for mode in ("json", "quiet", "debug"):
+        setattr(console, mode, getattr(console, mode) or given[mode])
 
 
 def _version(wanted: bool) -> None:
@@ -141,7 +152,11 @@ def _everywhere(
         typer.echo(ctx.get_help())
 
 
-@command("gather")
+@command(
+    "gather", "gather ants bees", 'gather "jessica chastain" "bryce dallas howard" --count 300',
+    'gather robin wren --provider commons --license commercial --query "{label} bird"',
+    "gather --provider urls --source list.csv",
+)  # fmt: skip
 def gather(
     job: Job,
     names: Annotated[list[str] | None, typer.Argument(help="what to tell apart", show_default=False)] = None,
@@ -155,7 +170,7 @@ def gather(
     return stage.run(job.project, job.settings, names or [], rebuild=rebuild, report=job.report)
 
 
-@command("providers")
+@command("providers", "providers", "providers --check")
 def providers(job: Job) -> Result | None:
     """List the places photos can come from; --check asks each of them."""
     from lookalike.gather import catalogue
@@ -163,7 +178,7 @@ def providers(job: Job) -> Result | None:
     return catalogue.run(job.project, job.settings, report=job.report)
 
 
-@command("clean")
+@command("clean", "clean --dry-run", "clean", "clean --review", "clean --aside blurred,too-dark", "clean --undo")
 def clean(job: Job) -> Result | None:
     """Set aside photos that would spoil the training; nothing is deleted."""
     from lookalike import clean as stage
@@ -171,7 +186,7 @@ def clean(job: Job) -> Result | None:
     return stage.run(job.project, job.settings, report=job.report)
 
 
-@command("train")
+@command("train", "train", "train --budget 3m", "train --epochs 5 --arch resnet18", "train --resume")
 def train(job: Job) -> Result | None:
     """Fine-tune a pretrained network on the photos in images/."""
     from lookalike import train as stage
@@ -179,7 +194,7 @@ def train(job: Job) -> Result | None:
     return stage.run(job.project, job.settings, report=job.report)
 
 
-@command("evaluate")
+@command("evaluate", "evaluate", "evaluate --folds 5", "evaluate --at-least 0.9", "evaluate --others holiday/photos")
 def evaluate(job: Job) -> Result | None:
     """Show how good the newest model is, what it confuses, and how far to trust the number."""
     from lookalike import evaluate as stage
@@ -187,7 +202,7 @@ def evaluate(job: Job) -> Result | None:
     return stage.run(job.project, job.settings, report=job.report)
 
 
-@command("compare")
+@command("compare", "compare 20261122-144646-40c4 20261123-090112-71aa")
 def compare(
     job: Job,
     first: Annotated[str, typer.Argument(help="a run: the name of a folder under runs/")],
@@ -199,7 +214,7 @@ def compare(
     return stage.run(job.project, (first, second), report=job.report)
 
 
-@command("export")
+@command("export", "export", "export --name insects --to web", "export --format onnx,learner --small")
 def export(job: Job) -> Result | None:
     """Write the newest model to models/NAME/, checked to answer like the trained network."""
     from lookalike import export as stage
@@ -207,7 +222,10 @@ def export(job: Job) -> Result | None:
     return stage.run(job.project, job.settings, report=job.report)
 
 
-@command("predict")
+@command(
+    "predict", "predict photo.jpg", "predict holiday/ --csv", "predict holiday/ --sort-into sorted",
+    "predict --watch inbox --jsonl",
+)  # fmt: skip
 def predict(
     job: Job,
     photos: Annotated[
@@ -221,7 +239,7 @@ def predict(
     return stage.run(job.project, job.settings, photos or [], report=job.report)
 
 
-@command("serve")
+@command("serve", "serve", "serve --model insects --port 0")
 def serve(job: Job) -> Result | None:
     """Open a local page that classifies photos."""
     from lookalike import serve as stage
@@ -229,7 +247,7 @@ def serve(job: Job) -> Result | None:
     return stage.run(job.project, job.settings, report=job.report)
 
 
-@command("")
+@command("", "config", "config --project insects")
 def config(job: Job) -> Result | None:
     """Write lookalike.toml with every setting as a comment."""
     from lookalike import config as step
@@ -269,8 +287,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _stopped(console: Console, arguments: Sequence[str]) -> int:
     name = next((name for name in arguments if name in COMMANDS), "")
-    hint = AFTER_A_STOP.get(name, "run the same command again")
-    console.error(LookalikeError("stopped", hint), code=STOPPED)
+    console.error(LookalikeError("stopped", AFTER_A_STOP.get(name, "run the same command again")), code=STOPPED)
     return STOPPED
 
 

@@ -10,12 +10,14 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import sys
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from textwrap import TextWrapper
 from typing import Any, TextIO
 
 from lookalike.errors import LookalikeError, NotReadyError
@@ -66,7 +68,13 @@ class Console:
         self.quiet = False
         self.debug = False
         self.unheard = False  # stdout refused
+        self._typed: Callable[[str], str] = str
         self.mute = os.environ.get("RANK", "0") != "0"  # of several processes that torchrun started, the first speaks
+
+    def repeat(self, where: str, commands: Iterable[str]) -> None:
+        """From now on, commands that are told to be typed next work in the same place: with the flags `where`."""
+        pattern = re.compile(rf"\blookalike (?=({'|'.join(commands)})\b)")
+        self._typed = lambda text: pattern.sub(lambda _: f"lookalike {where} ", text)
 
     @contextmanager
     def _to_whoever_reads(self) -> Iterator[None]:
@@ -102,7 +110,7 @@ class Console:
     def _aside(self, text: str, end: str = "\n") -> None:
         """To stderr; that it cannot be written is no reason to stop."""
         try:
-            print(printable(text), end=end, file=sys.stderr, flush=True)
+            print(_folded(printable(text), sys.stderr), end=end, file=sys.stderr, flush=True)
         except OSError:
             _give_up(sys.stderr)
 
@@ -144,7 +152,7 @@ class Console:
         try:
             with self._to_whoever_reads():
                 if self.json and not self.unheard:
-                    self._document(_fault(error, code or error.exit_code))
+                    self._document(_fault(error, code or error.exit_code, self._typed(error.hint)))
                     return
                 if error.result and not (self.quiet or self.json):
                     self._show(error.result)
@@ -154,17 +162,16 @@ class Console:
             self._aside(f"error: {unwritten.message}")
         self._aside(f"error: {error.message}")
         if error.hint:
-            self._aside(f"  {error.hint}")
+            self._aside(f"  {self._typed(error.hint)}")
 
     def _document(self, body: dict[str, object]) -> None:
         print(json_text({"version": FORMAT_VERSION, **body}), flush=True)
 
-    @staticmethod
-    def _show(result: Result) -> None:
-        room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    def _show(self, result: Result) -> None:
+        room = _room(sys.stdout)
         for block in result.show():
             if isinstance(block, str):
-                print(printable(block), flush=True)
+                print(_folded(printable(self._typed(block)), sys.stdout), flush=True)
                 continue
             table = _printable(block)
             if room and room < sum(_widths(table)) + 3 * len(table.columns) + 1:
@@ -173,12 +180,27 @@ class Console:
                 print(_drawn(table), flush=True)
 
 
-def _fault(error: LookalikeError, code: int) -> dict[str, object]:
+def _fault(error: LookalikeError, code: int, hint: str) -> dict[str, object]:
     """An error as the body of a document, with what was done before."""
-    body: dict[str, Any] = {"ok": False, "error": {"code": code, "message": error.message, "hint": error.hint}}
+    body: dict[str, Any] = {"ok": False, "error": {"code": code, "message": error.message, "hint": hint}}
     if error.result:
         body |= {"kind": error.result.kind, "data": error.result.data()}
     return body
+
+
+def _room(stream: TextIO) -> int | None:
+    """Columns of the terminal that a stream ends in, if it does."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def _folded(line: str, stream: TextIO) -> str:
+    """The line over as many as the terminal needs to break no word; elsewhere programs read it, as it is."""
+    room = _room(stream)
+    if not room or len(line) < room:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    wrapper = TextWrapper(room - 1, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return wrapper.fill(line)
 
 
 def _printable(table: Table) -> Table:

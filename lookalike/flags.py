@@ -1,4 +1,5 @@
-"""The flags of a command: one for each setting of its section, and those that plug-ins it may use bring along."""
+"""The flags of a command: one for each setting of its section, and those that plug-ins it may use bring along; and how
+its help shows them."""
 
 from __future__ import annotations
 
@@ -9,16 +10,20 @@ from typing import Annotated, Any
 
 import typer
 from pydantic.fields import FieldInfo
+from typer.core import TyperCommand
 
 from lookalike import plugins
 from lookalike.errors import ConfigError
 from lookalike.settings import fields, loading
 
-ProjectFlag = Annotated[Path | None, typer.Option(help="folder to work in [default: here]")]
-ImagesFlag = Annotated[Path | None, typer.Option(help="folder of label folders [default: images/ in the project]")]
-JsonFlag = Annotated[bool, typer.Option("--json", help="print one JSON document")]
-QuietFlag = Annotated[bool, typer.Option("--quiet", help="print nothing but errors")]
-DebugFlag = Annotated[bool, typer.Option("--debug", help="show the traceback of a fault")]
+ALWAYS = "With every command"
+ProjectFlag = Annotated[Path | None, typer.Option(help="folder to work in [default: here]", rich_help_panel=ALWAYS)]
+ImagesFlag = Annotated[
+    Path | None, typer.Option(help="folder of label folders [default: images/ in the project]", rich_help_panel=ALWAYS)
+]
+JsonFlag = Annotated[bool, typer.Option("--json", help="print one JSON document", rich_help_panel=ALWAYS)]
+QuietFlag = Annotated[bool, typer.Option("--quiet", help="print nothing but errors", rich_help_panel=ALWAYS)]
+DebugFlag = Annotated[bool, typer.Option("--debug", help="show the traceback of a fault", rich_help_panel=ALWAYS)]
 EVERYWHERE: dict[str, object] = {
     "project": ProjectFlag, "images": ImagesFlag, "json": JsonFlag, "quiet": QuietFlag, "debug": DebugFlag,
 }  # fmt: skip
@@ -36,12 +41,16 @@ LATE = frozenset({"recipe"})
 
 @dataclass(frozen=True)
 class Flag:
-    """A flag that fills one field of a section; `spelling` is empty where the field's own name is it."""
+    """A flag that fills one field of a section; `spelling` is empty where the field's own name is it.
+
+    `group` is the heading under which the help shows it.
+    """
 
     section: str
     name: str
     field: FieldInfo
     spelling: str = ""
+    group: str = "Options"
 
     @property
     def parameter(self) -> str:
@@ -54,13 +63,18 @@ class Flag:
         if "BeforeValidator" in str(self.field.annotation):  # a number with a unit: the settings read it
             kind = str
         names = [f"--{self.spelling}" + (f"/--no-{self.spelling}" if kind is bool else "")] if self.spelling else []
-        return Annotated[kind | None, typer.Option(*names, help=_help(self.field), show_default=False)]
+        return Annotated[
+            kind | None, typer.Option(*names, help=_help(self.field), show_default=False, rich_help_panel=self.group)
+        ]
 
 
 def of(section: str) -> list[Flag]:
     """The flags of a command. A plug-in's flag that is taken already is left out: its setting has other ways in."""
     own = fields.SECTIONS[section].model_fields
-    flags = [Flag(section, name, field) for name, field in own.items()]
+    flags, group = [], "Options"
+    for name, field in own.items():
+        group = fields.SECTIONS[section].groups.get(name, group)
+        flags.append(Flag(section, name, field, group=group))
     taken = {name.replace("_", "-") for name in own}
     for flag in _brought(own):
         if flag.spelling not in taken:
@@ -80,7 +94,7 @@ def _brought(own: Mapping[str, FieldInfo]) -> Iterator[Flag]:
         if section:
             for field_name, field in section.model_fields.items():
                 if spelling := loading.told(field, "flag"):
-                    yield Flag(section.table, field_name, field, spelling)
+                    yield Flag(section.table, field_name, field, spelling, f"Of {section.table}")
 
 
 def _help(field: FieldInfo) -> str:
@@ -98,3 +112,33 @@ def by_section(flags: list[Flag], given: Mapping[str, object]) -> dict[str, dict
         if (value := given[flag.parameter]) not in (None, []):
             typed.setdefault(flag.section, {})[flag.name] = value
     return typed
+
+
+class GroupedCommand(TyperCommand):
+    """Prints as plain text what Typer knows as `rich_help_panel`; rich would make `--help` three times as slow."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, then each group of flags under its heading, those that every command takes last."""
+        groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        last: list[tuple[str, str]] = []
+        for parameter in self.get_params(ctx):
+            if not (record := parameter.get_help_record(ctx)):
+                continue
+            heading = getattr(parameter, "rich_help_panel", None) or "Options"
+            if parameter.param_type_name == "argument":
+                groups["Arguments"].append(record)
+            elif heading == ALWAYS or parameter.name == "help":
+                last.append(record)
+            else:
+                groups.setdefault(heading, []).append(record)
+        for heading, records in {**groups, ALWAYS: last}.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Lines to type, as they are: wrapped they could not be copied."""
+        if self.epilog:
+            with formatter.section("Examples"):
+                for line in self.epilog.splitlines():
+                    formatter.write(f"  {line}\n")

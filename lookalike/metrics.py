@@ -57,6 +57,8 @@ def losses(probabilities: np.ndarray, actual: np.ndarray) -> np.ndarray:
 
 def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """softmax(logits / T) from the softmax at 1: p^(1/T), normalised."""
+    if temperature == 1:
+        return probabilities
     scaled = np.log(np.maximum(probabilities, 1e-30)) / temperature
     scaled -= scaled.max(axis=1, keepdims=True)
     powered = np.exp(scaled)

@@ -26,6 +26,11 @@ def printable(text: str) -> str:
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """`1 photo`, `2 photos`, `1,200 photos`."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
 def json_text(data: object) -> str:
     """JSON on one line in the letters it is about, printable as it is."""
     text = json.dumps(data, ensure_ascii=False)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import lookalike
+from lookalike import plugins
 
 PACKAGE = Path(lookalike.__file__).parent
 LAYERS = [
@@ -70,6 +73,33 @@ def test_heavy_packages_are_imported_late(path: Path):
     if part(path) == "vision":
         return
     assert not {name for name in imports(path, inner=False) if name.split(".")[0] in HEAVY}
+
+
+def test_no_files_import_each_other_round_a_corner():
+    files = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in modules()}
+    needs = {
+        name: {
+            target
+            for imported in imports(path, inner=True)
+            for target in (imported, imported.rpartition(".")[0])
+            if target in files and target != name
+        }
+        for name, path in files.items()
+    }
+    TopologicalSorter(needs).prepare()  # raises CycleError
+
+
+def test_the_architecture_page_lists_what_there_is():
+    page = (PACKAGE.parent / "docs/architecture.md").read_text()
+    listing = page.split("## The listing")[1].split("##")[0]
+    cells = re.findall(r"^\| (`.*?`) \|", listing, re.MULTILINE)
+    named = set(re.findall(r"([a-z_]+)(?:/|\.py)", " ".join(cells)))
+    assert named == {part(path) for path in modules()} - {"__init__"}
+    layers = page.split("## Imports point down")[1].split("```")[1].strip().splitlines()
+    drawn = [set(re.findall("[a-z_]+", line.split("     ")[0])) for line in reversed(layers)]
+    assert drawn == [layer - {"__init__"} for layer in LAYERS]
+    groups = re.findall(r"^\| ([a-z]+) \| `lookalike\.([a-z]+)` \|", page, re.MULTILINE)
+    assert set(groups) == {(kind, f"{kind}s") for kind in plugins.TABLES}
 
 
 def test_a_class_name_means_one_thing():

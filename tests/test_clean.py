@@ -280,3 +280,9 @@ def test_an_empty_folder_says_what_to_type(cli: Cli, tmp_path: Path) -> None:
     answer = cli("clean")
     assert answer.code == 3
     assert "lookalike gather" in answer.err
+
+
+def test_a_second_run_judges_every_photo_as_the_first_did(cli: Cli, tmp_path: Path) -> None:
+    draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
+    first, second = (cli("clean", "--dry-run", "--json").data["suspects"] for _ in range(2))
+    assert first and first == second

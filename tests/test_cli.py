@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
+from lookalike.cli import COMMANDS, _application
 from tests.conftest import Cli
 
 
@@ -137,3 +141,46 @@ __main__.script()
 """
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert not done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_examples_of_every_help_can_be_typed(cli: Cli, name: str):
+    out = cli(name, "-h").out
+    examples = [line.strip() for line in out.split("\nExamples:\n")[1].splitlines() if line]
+    assert examples and out.index("With every command:") > out.index("Usage:")
+    for example in examples:
+        program, command, *arguments = shlex.split(example)
+        assert (program, command) == ("lookalike", name)
+        group = typer.main.get_command(_application([command]))
+        assert isinstance(group, typer.core.TyperGroup)
+        group.commands[command].make_context(command, arguments)  # raises where a flag or value is not known
+
+
+def test_flags_stand_in_groups_and_no_sentence_is_cut_short(cli: Cli):
+    out = cli("clean", "-h").out
+    places = [out.index(words) for words in ("\nBringing back:\n", "--undo", "\nDeciding yourself:\n", "--review")]
+    assert places == sorted(places)
+    assert "..." not in cli("-h").out.split("Commands:")[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [("lookalike ex", "export"), ("lookalike train --bud", "--budget"), ("lookalike serve --po", "--port")],
+)
+def test_a_shell_completes_commands_and_flags(line: str, offered: str):
+    asked = {"_LOOKALIKE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    program = "import sys; sys.argv[0] = 'lookalike'; from lookalike.__main__ import script; script()"
+    answer = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+    assert answer.stdout.split() == [offered]
+
+
+def test_the_command_to_type_next_works_in_the_same_place(cli: Cli, tmp_path: Path):
+    answer = cli("gather", "3", "8", "--provider", "digits", "--count", 10, "--project", "my project")
+    assert answer.out.endswith("next: lookalike --project 'my project' clean\n")
+    answer = cli("--project", "my project", "clean", "--suspects", 0, "--images", "my project/images")
+    where = "--project 'my project' --images 'my project/images'"
+    assert answer.out.endswith(f"next: lookalike {where} train\n")
+    assert f"lookalike {where} train" in cli("evaluate", *shlex.split(where)).err
+    assert f"lookalike {where} train" in cli("evaluate", "--json", *shlex.split(where)).json["error"]["hint"]

@@ -69,3 +69,17 @@ def test_on_a_terminal_a_table_is_folded_to_its_width(
     monkeypatch.setenv("COLUMNS", "40")
     lines = shown(table, capsys)
     assert len(lines) > 5 and max(map(len, lines)) <= 40
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_word_is_broken_at_the_edge_of_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((30, 20)))
+    text = "too-small photos are shown, and long/enough/to/fill/the/whole/line/and/more.jpg"
+    Console().note(text)
+    lines = capsys.readouterr().err.splitlines()
+    assert " ".join(line.strip() for line in lines) == text
+    assert (len(lines) > 1) is terminal
+    assert all(len(line) < 30 or "long/enough" in line for line in lines) or not terminal

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
+from lookalike import metrics
 from lookalike.bundle import crowds, onnxfile
 from lookalike.bundle.description import AGAIN, checksum_of, fault, require_sealed
 from lookalike.bundle.running import FACE, Session
-from lookalike.errors import NotReadyError, UnusablePhoto, in_words
+from lookalike.errors import NotReadyError, UnusablePhoto
 from lookalike.files import sha256_file, write_text
 from lookalike.project.paths import load_bundle
 from lookalike.project.records import Bundle, InputSpec, Prediction
@@ -98,7 +99,8 @@ class OnnxModel:
             raise NotReadyError("the model's answers are not probabilities", AGAIN)
         if told and (told[0].shape != (len(batch),) or not (np.abs(told[0]) <= 1.001).all()):
             raise NotReadyError("the model's similarities are not between -1 and 1", AGAIN)
-        return soften(raw, self.description.temperature), told[0] if told else None
+        at = metrics.at_temperature(raw, self.description.temperature).astype(np.float32)
+        return at, told[0] if told else None
 
     def probabilities(self, batch: np.ndarray) -> np.ndarray:
         """The probabilities alone."""
@@ -177,14 +179,6 @@ def decode(source: Path | bytes, reader: Reader) -> Pixels | UnusablePhoto:
         return error
 
 
-def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities at another temperature: softmax(logits / T) equals p^(1/T), normalised."""
-    if temperature == 1.0:
-        return probabilities
-    powered = np.power(np.maximum(probabilities, 1e-30), 1.0 / temperature)
-    return (powered / powered.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
 def describe(description: Bundle) -> dict[str, Any]:
     """What a page or a caller may want to know about a model."""
     limits = ("temperature", "threshold", "min_similarity")
@@ -239,26 +233,6 @@ def reader(folder: Path, description: Bundle) -> Reader:
     if face and b"kps_32" not in face.read_bytes():
         raise NotReadyError(f"{face} finds faces in a way this lookalike no longer knows", AGAIN_OLD)
     return Reader(description.input, face, description.files.get(FACE, ""))
-
-
-def open_session(model: bytes, *, threads: int = 0) -> Any:
-    """An onnxruntime session over a model's bytes; given as bytes, it can refer to no other file.
-
-    Raises NotReadyError when it is not an ONNX model, or not one that only calculates.
-    """
-    known = onnxfile.rewritten(model)
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry(
-        "session.intra_op.allow_spinning", "0"
-    )  # waiting threads leave the cores to decoders
-    try:
-        return onnxruntime.InferenceSession(known, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises its own kinds for each way a model can be broken
-        raise NotReadyError(f"this is not a usable ONNX model: {in_words(error)}", AGAIN) from None
 
 
 def _misfit(session: Any, description: Bundle) -> str:

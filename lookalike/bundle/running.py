@@ -99,10 +99,28 @@ def _sound(answer: Any) -> Any:
     raise NotReadyError("the model cannot be run: it ends its process, or takes too much time or memory", AGAIN)
 
 
+def open_session(model: bytes, *, threads: int = 0) -> Any:
+    """An onnxruntime session over a model's bytes; given as bytes, it can refer to no other file.
+
+    Raises NotReadyError when it is not an ONNX model, or not one that only calculates.
+    """
+    known = onnxfile.rewritten(model)
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # waiting threads leave the cores to decoders
+    try:
+        return onnxruntime.InferenceSession(known, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises its own kinds for each way a model can be broken
+        raise NotReadyError(f"this is not a usable ONNX model: {in_words(error)}", AGAIN) from None
+
+
 @lru_cache(maxsize=1)
 def _opened(model: Path, threads: int) -> tuple[Any, str]:
-    from lookalike.bundle.bundle import open_session
-
     data = model.read_bytes()
     return open_session(data, threads=threads), hashlib.sha256(data).hexdigest()
 

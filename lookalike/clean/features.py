@@ -50,6 +50,7 @@ def _compute(
             if readable:
                 rows = network.embed(np.stack([pixels for _, pixels in readable]))
                 rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+                rows = rows.astype(np.float16).astype(np.float32)  # as they are kept: the next run must judge the same
                 for (content, _), row in zip(readable, rows, strict=True):
                     memory.keep_features(content, row)
                     found[content] = row

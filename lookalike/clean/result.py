@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
+from lookalike.text import counted
 
 SUSPECT = 0.5
 MOST_QUESTIONS = 5
@@ -103,13 +104,21 @@ class Cleaning:
             yield f"report: {self.report}"
         if self.aside and not self.dry_run:
             yield "`lookalike clean --undo` brings them back"
+        yield f"next: {self._next()}"
+
+    def _next(self) -> str:
+        if self.dry_run:
+            return "lookalike clean"
+        if self.likely_wrong or self.held:
+            return "lookalike clean --review to look at them, or lookalike train"
+        return "lookalike train"
 
     def _held(self) -> Iterable[Block]:
         if not self.dry_run:
             yield _by_reason("only shown, as nobody agreed (not moved)", self.held)
             yield _list("each of them", self.held)
         yield f"{'asked about first' if self.dry_run else 'not moved'}: {'; '.join(self.questions[:MOST_QUESTIONS])}"
-        yield "`lookalike clean --review` shows them all; `lookalike clean --yes` sets them aside without asking"
+        yield "`lookalike clean --yes` sets them aside without asking"
 
     def _suspects(self) -> Table:
         rows = tuple(
@@ -139,10 +148,10 @@ class Restored:
 
     def show(self) -> Iterable[Block]:
         """How many came back."""
-        yield f"{len(self.restored)} photos {'would come' if self.dry_run else 'brought'} back"
+        yield f"{counted(len(self.restored), 'photo')} {'would come' if self.dry_run else 'brought'} back"
         if self.moved_back:
             moved = "would move" if self.dry_run else "moved"
-            yield f"{len(self.moved_back)} photos {moved} back to their former label"
+            yield f"{counted(len(self.moved_back), 'photo')} {moved} back to the former label"
         for old, new in self.renamed.items():
             yield f"{old} came back as {new}: its name was taken"
         for name in self.missing:

@@ -13,6 +13,7 @@ from lookalike.gather.search import SearchOutcome
 from lookalike.gather.store import Conflict
 from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
+from lookalike.text import counted
 
 LISTED = 10
 EXPLAINED = 4
@@ -98,7 +99,10 @@ class Gathered:
                 yield f"in {where}, {tell(passed)}"
         aside = len(self.conflicts) + len(self.placeholders)
         less = f", {aside} of them set aside again" if aside else ""
-        yield f"{sum(label.saved for label in self.labels)} new photos in {self.images}{less}"
+        saved = sum(label.saved for label in self.labels)
+        yield f"{counted(saved, 'new photo')} in {self.images}{less}"
+        if saved:
+            yield "next: lookalike clean"
 
     def _why(self) -> tuple[tuple[str, ...], ...]:
         return tuple(

@@ -179,7 +179,10 @@ class Gathering:
 
     def _way_on(self) -> str:
         """What to do about it: the first provider's reason tells."""
-        for outcome in self.search.outcomes.values() if self.search else ():
+        outcomes = list(self.search.outcomes.values()) if self.search else []
+        if outcomes and all(outcome.reason == "unreachable" for outcome in outcomes):
+            return f"no network? no provider could be reached: {outcomes[0].detail}; run the same command to try again"
+        for outcome in outcomes:
             if outcome.reason not in ("enough", "exhausted", "no-hits"):
                 return f"{outcome.provider}: {in_words(outcome.reason, outcome.detail)}"
         return "try other words with --query, or more places with --provider a,b,c"

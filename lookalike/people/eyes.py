@@ -66,7 +66,7 @@ class Eyes:
     """The network that knows faces: `model` as `graph.features` makes it, `name` for what is kept."""
 
     def __init__(self, published: bytes, name: str) -> None:
-        from lookalike.bundle.bundle import open_session
+        from lookalike.bundle.running import open_session
 
         self.model = graph.features(published, name)
         self.size = self.model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value

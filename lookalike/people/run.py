@@ -17,7 +17,7 @@ class Reference:
     """The run's own answers: features as the network in its model.onnx sees them, and the head from its weights."""
 
     def __init__(self, folder: Path) -> None:
-        from lookalike.bundle.bundle import open_session
+        from lookalike.bundle.running import open_session
         from lookalike.people import graph
 
         self.head = load_head(folder)

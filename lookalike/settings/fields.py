@@ -43,16 +43,22 @@ class Section(BaseModel):
 
     Those of a plug-in name their `table`, which is the plug-in's own name. A field's `json_schema_extra` may hold
     `env`, an environment name besides the usual one; `names`, the kind of plug-in it takes the names of; and, in a
-    plug-in's section, `flag`, to be a flag of the command that uses the plug-in.
+    plug-in's section, `flag`, to be a flag of the command that uses the plug-in. `groups` are the headings of the help,
+    by the field that each begins with.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # most commands check one or two sections
     table: ClassVar[str] = ""
+    groups: ClassVar[dict[str, str]] = {}
 
 
 class GatherSettings(Section):
     """Where photos come from and how many."""
 
+    groups = {
+        "count": "What to find", "license": "Which photos", "min_per_label": "How it ends", "opt_out": "Manners",
+        "jobs": "How fast",
+    }  # fmt: skip
     count: int | None = Field(
         None, ge=1, le=10_000, description="photos wanted for each name [default: 150, or all of a list or folder]"
     )
@@ -92,6 +98,10 @@ class ProvidersSettings(Section):
 class CleanSettings(Section):
     """What is set aside before training."""
 
+    groups = {
+        "min_size": "What is set aside", "dry_run": "Before anything moves", "undo": "Bringing back",
+        "review": "Deciding yourself", "jobs": "How fast",
+    }  # fmt: skip
     min_size: int = Field(64, ge=1, description="shortest side a photo must have, in pixels")
     max_ratio: float = Field(6, ge=1, description="most times a photo may be as long as it is wide")
     min_sharpness: float = Field(3, ge=0, description="edges weaker than this count as blurred")
@@ -125,6 +135,7 @@ class CleanSettings(Section):
 class TrainSettings(Section):
     """How the network learns."""
 
+    groups = {"epochs": "How it learns", "valid": "From what", "resume": "How long it takes"}
     epochs: int | None = Field(
         None, ge=0, le=1000, description="fine-tuning epochs [default: 5 where they promise anything]"
     )
@@ -170,6 +181,7 @@ class CompareSettings(Section):
 class ExportSettings(Section):
     """How a trained model is taken away."""
 
+    groups = {"name": "Which model", "format": "In what form", "proof": "How it is checked"}
     name: str | None = Field(None, description="name of the folder under models/ [default: the project's name]")
     run: str | None = Field(None, description="which run [default: the newest]")
     format: Words = Field(
@@ -184,6 +196,7 @@ class ExportSettings(Section):
 class PredictSettings(Section):
     """How photos are named."""
 
+    groups = {"model": "How it answers", "csv": "Where the answers go", "watch": "What is named", "jobs": "How fast"}
     model: str | None = Field(None, description="a name under models/, or a folder [default: the newest]")
     top: int = Field(3, ge=1, le=1000, description="labels shown for each photo")
     threshold: float | None = Field(

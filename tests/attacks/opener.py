@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lookalike.bundle.bundle import open_session
+from lookalike.bundle.running import open_session
 from lookalike.errors import NotReadyError
 
 
