@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 from lookalike.project.records import InputSpec
-from lookalike.vision import architectures, model, onnx, trial
+from lookalike.vision import architectures, model, onnx, states, trial
 from tests.conftest import Cli
 from tests.support import draw
 
@@ -77,6 +77,7 @@ def test_a_network_trains_a_step_and_answers_alike_as_onnx(arch: str):
     assert loss.isfinite() and learning[0].grad.abs().sum() > 0  # the loss reaches the first layer
     assert any(not torch.equal(now, then) for now, then in zip(learning, before, strict=True))
     network.eval()
+    states.load(network, states.copied(network))  # as the best epoch and each run are put back
     spec = InputSpec(size)
     session = onnxruntime.InferenceSession(onnx.to_onnx(network, spec), providers=["CPUExecutionProvider"])
     photos = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)

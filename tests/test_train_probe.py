@@ -73,3 +73,13 @@ def test_only_what_a_probe_names_wrongly_is_fine_tuned_for(cli: Cli, tmp_path: P
     assert len(hard.data["run"]["history"]) > 1 and "not fine-tuned" not in hard.err
     asked = cli("train", "--size", 64, "--images", tmp_path / "easy", "--epochs", 1, "--json")
     assert len(asked.data["run"]["history"]) == 2
+
+
+def test_what_is_fine_tuned_favours_no_label_for_its_number_either():
+    import torch
+
+    from lookalike.vision.finetune import LogitAdjusted
+
+    loss, scores = LogitAdjusted([0] * 9 + [1]), torch.zeros(1, 2)
+    assert float(loss(scores, torch.tensor([0]))) == pytest.approx(-np.log(0.9))
+    assert float(loss(scores, torch.tensor([1]))) == pytest.approx(-np.log(0.1))

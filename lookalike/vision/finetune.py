@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import fastai.callback.schedule  # noqa: F401  gives Learner fit_one_cycle and fine_tune
 import torch
 from fastai.learner import Learner
-from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import OptimWrapper
 from torch import nn
+from torch.nn import functional
 
 from lookalike.vision import checkpoint, data, distributed, model, plan, states
 from lookalike.vision.callbacks import (
@@ -99,12 +100,25 @@ def _learner(network: nn.Sequential, material: Material, chosen: plan.Plan, pret
     )  # fmt: skip
     network.to(memory_format=plan.MEMORY_FORMAT)
     learner = Learner(
-        dls, network, loss_func=CrossEntropyLossFlat(), splitter=groups, train_bn=not pretrained,
+        dls, network, loss_func=LogitAdjusted(material.train_targets), splitter=groups, train_bn=not pretrained,
         opt_func=partial(OptimWrapper, opt=partial(torch.optim.AdamW, fused=True)), wd=0.05,
     )  # fmt: skip
     if early:
         learner.freeze_to(1)
     return learner
+
+
+class LogitAdjusted(nn.Module):
+    """Cross-entropy of scores (n, labels) with the logarithm of each label's share of the photos added: so the scores
+    themselves favour no label for having more of them, as those of the linear probe (logistic.py)."""
+
+    def __init__(self, targets: Sequence[int]) -> None:
+        super().__init__()
+        counts = torch.bincount(torch.as_tensor(targets))
+        self.prior = (counts / counts.sum()).clamp_min(1e-6).log()
+
+    def forward(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(scores + self.prior.to(scores.device), targets)
 
 
 def _let_go(learner: Learner) -> None:
