@@ -35,8 +35,8 @@ EVERYWHERE_DEFAULTS: dict[str, object] = {
     "debug": False,
 }
 
-LATE = frozenset({"recipe"})
-"""Kinds of plug-ins that load torch. Their settings have no flags: nothing waits for torch to read a command line."""
+LATE = frozenset({"recipe", "check"})
+"""Kinds of plug-ins that load torch or much else. Their settings have no flags: no command line waits for that."""
 
 
 @dataclass(frozen=True)

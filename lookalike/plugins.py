@@ -2,7 +2,8 @@
 
 A table maps a name to "package.module:attribute", so nothing is imported before it is used. Adding a plug-in is one
 new file and one line here, or no line at all: a package of your own declares an entry point in the group
-"lookalike.providers", "lookalike.formats", "lookalike.targets", "lookalike.recipes" or "lookalike.findings".
+"lookalike.providers", "lookalike.formats", "lookalike.targets", "lookalike.recipes", "lookalike.checks" or
+"lookalike.findings".
 
 A plug-in that has settings says so with `section`, a class of fields (settings/fields.py, `Section`) whose `table` is
 the plug-in's name: its table in lookalike.toml, and the middle of its environment names.
@@ -61,8 +62,31 @@ FINDINGS: dict[str, str] = {
     "learning_curve": "lookalike.evaluate.learning_curve:LearningCurve",
     "provenance": "lookalike.evaluate.provenance:Provenance",
 }
+CHECKS: dict[str, str] = {
+    "unreadable": "lookalike.clean.checks:unreadable",
+    "damaged": "lookalike.clean.checks:damaged",
+    "too-small": "lookalike.clean.checks:too_small",
+    "extreme-shape": "lookalike.clean.checks:extreme_shape",
+    "one-colour": "lookalike.clean.checks:one_colour",
+    "too-dark": "lookalike.clean.checks:too_dark",
+    "too-bright": "lookalike.clean.checks:too_bright",
+    "blurred": "lookalike.clean.checks:blurred",
+    "animated": "lookalike.clean.checks:animated",
+    "placeholder": "lookalike.clean.checks:placeholder",
+    "duplicate": "lookalike.clean.others:copies",
+    "near-copy": "lookalike.clean.others:copies",
+    "two-labels": "lookalike.clean.others:copies",
+    "no-face": "lookalike.clean.others:people",
+    "several-faces": "lookalike.clean.others:people",
+    "another-person": "lookalike.clean.others:people",
+    "unclear-face": "lookalike.clean.others:people",
+    "suspect": "lookalike.clean.others:suspects",
+}
+"""By the reason that stands in the manifest; one function may find several. They look in this order."""
+
 TABLES: dict[str, dict[str, str]] = {
-    "provider": PROVIDERS, "recipe": RECIPES, "format": FORMATS, "target": TARGETS, "finding": FINDINGS,
+    "provider": PROVIDERS, "recipe": RECIPES, "format": FORMATS, "target": TARGETS, "check": CHECKS,
+    "finding": FINDINGS,
 }  # fmt: skip
 """By kind, the singular word for messages; its plural names the entry-point group."""
 

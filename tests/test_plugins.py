@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.support import models, package, runs
+from tests.support import draw, models, package, runs
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -100,6 +100,26 @@ def test_a_finding_of_another_package_is_in_everything_that_evaluate_says(run: R
     for report in (page, text):
         assert "The smallest photo" in report and warning in report and sentence in report and "fewest bytes" in report
     assert base64.b64encode(picture).decode() in page and f"| {found['file']} | {found['bytes']} |" in text
+
+
+def test_a_check_of_another_package_is_asked_after_ours_and_moves_where_aside_names_it(
+    run: Run, tmp_path: Path
+) -> None:
+    photos = draw.folder(tmp_path / "images", {"circles": 5, "stripes": 5})
+    for number, blue in enumerate((200, 120)):
+        noise = draw.other("noise", number).point(lambda value: value // 6)
+        Image.eval(noise, lambda value: value + 40).convert("RGB", (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, blue)).save(
+            photos / "circles" / f"blue{number}.png"
+        )
+    look = ("clean", "--dry-run", "--json", "--suspects", 0)
+    shown = json.loads(run(*look).stdout)["data"]
+    assert [note["file"] for note in shown["notes"] if note["reason"] == "too-blue"] == [
+        "circles/blue0.png", "circles/blue1.png",
+    ]  # fmt: skip
+    assert shown["aside"] == []
+    moved = json.loads(run(*look, "--aside", "too-blue", LOOKALIKE_TOO_BLUE_SHARE="0.65").stdout)["data"]
+    assert [item["file"] for item in moved["aside"]] == ["circles/blue0.png"]
+    assert "too-blue" in " ".join(run("clean", "--help").stdout.split())
 
 
 @pytest.mark.slow

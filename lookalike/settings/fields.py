@@ -107,7 +107,8 @@ class CleanSettings(Section):
     min_sharpness: float = Field(3, ge=0, description="edges weaker than this count as blurred")
     aside: Words = Field(
         ["damaged", "too-small", "extreme-shape", "one-colour", "placeholder"],
-        description="faults that set a photo aside; other faults are only shown",
+        description="faults that set a photo aside, of those that checks find; other faults are only shown",
+        json_schema_extra={"names": "check"},
     )
     keep_copies: bool = Field(False, description="leave copies in the set; a split still keeps them together")
     suspects: int = Field(20, ge=0, description="how many probably wrong labels to show; 0 does not look for them")

@@ -1,7 +1,8 @@
 """Planted faults: how many are found, how many findings are wrong, and how long it takes, beside the alternatives.
 
-Drawn photos are always used. Real ones as well when LOOKALIKE_BENCH_PHOTOS names a folder of label folders, and a
-collection of odd files when LOOKALIKE_BENCH_ODD names a folder with images.tsv (file, verdict, upright size, pixels).
+Drawn photos are always used. Real ones as well when LOOKALIKE_BENCH_PHOTOS names a folder of label folders, sets that
+are clean already when LOOKALIKE_BENCH_CLEAN names a folder of such folders (lookalikes.py), and a collection of odd
+files when LOOKALIKE_BENCH_ODD names a folder with images.tsv (file, verdict, upright size, pixels).
 
 imagededup's CNN method needs weights from the network; it is given the same packaged network as we use.
 """
@@ -28,6 +29,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from lookalike.errors import UnusablePhoto
+from lookalike.photos import images
 from lookalike.photos.decode import Pool
 from tests.support import draw
 
@@ -37,6 +39,8 @@ Pairs = set[frozenset[str]]
 
 def main() -> None:
     """Run every part and print one table each."""
+    from tests.bench import lookalikes
+
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         sets = {"drawn": _drawn(root / "drawn")}
@@ -45,6 +49,7 @@ def main() -> None:
         for title, photos in sets.items():
             copies(title, photos, root / f"copies-{title}")
             swaps(title, photos, root / f"swaps-{title}")
+        lookalikes.main(root)
         speed(sets.get("real", sets["drawn"]), root / "speed")
     if folder := os.environ.get("LOOKALIKE_BENCH_ODD"):
         odd(Path(folder))
@@ -102,11 +107,10 @@ def _plant(photos: Path, root: Path) -> dict[frozenset[str], str]:
     """Copy a set and add one changed copy of each photo. Returns the kind of change of each planted pair."""
     rng, planted = random.Random(1), {}
     shutil.copytree(photos, root)
-    for number, path in enumerate(sorted(photos.rglob("*.jpg"))):
+    for number, path in enumerate(sorted(path for path in photos.rglob("*") if path.is_file())):
         kind = CHANGES[number % len(CHANGES)]
         copy = root / path.parent.name / f"{path.stem}-copy.jpg"
-        with Image.open(path) as image:
-            changed, quality = change(image.convert("RGB"), kind, rng)
+        changed, quality = change(images.open_rgb(path), kind, rng)
         changed.save(copy, quality=quality)
         planted[frozenset((path.relative_to(photos).as_posix(), copy.relative_to(root).as_posix()))] = kind
     return planted
@@ -130,7 +134,7 @@ def copies(title: str, photos: Path, root: Path) -> None:
 
 
 def _ours(root: Path) -> Pairs:
-    data = _clean(root, "--keep-copies", "--suspects", "0")
+    data = _clean(root, "--keep-copies", "--suspects", "0", "--min-size", "1")
     return {frozenset((a, b)) for group in data["groups"] for i, a in enumerate(group) for b in group[i + 1 :]}
 
 

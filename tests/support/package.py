@@ -27,6 +27,8 @@ liar = "little:Liar"
 poster = "little:Poster"
 [project.entry-points."lookalike.findings"]
 tiniest = "little:Tiniest"
+[project.entry-points."lookalike.checks"]
+too-blue = "little:too_blue"
 [project.entry-points."lookalike.recipes"]
 telling = "little_recipe:telling"
 """
@@ -39,6 +41,7 @@ from PIL import Image
 from pydantic import Field
 
 from lookalike.evaluate.finding import EvaluationFinding
+from lookalike.clean.result import Finding
 from lookalike.export.formats.base import Told
 from lookalike.gather.providers.base import Hit, Stop
 from lookalike.gather.providers.local import LocalProvider
@@ -130,6 +133,22 @@ class Tiniest(EvaluationFinding):
         buffer = io.BytesIO()
         Image.new("RGB", (7, 7)).save(buffer, "PNG")
         return buffer.getvalue()
+class TooBlueSettings(Section):
+    """Blue photos."""
+
+    table = "too-blue"
+    share: float = Field(0.5, description="of the light")
+
+
+def too_blue(photos):
+    bar = photos.settings.of(TooBlueSettings).share
+    for photo in photos.good:
+        red, green, blue = Image.open(photos.project.images / photo.file).convert("RGB").resize((1, 1)).getpixel((0, 0))
+        if blue > bar * (red + green + blue):
+            yield Finding(photo.file, photo.label, "too-blue", f"blue {blue}")
+
+
+too_blue.section = TooBlueSettings
 
 
 class PosterSettings(Section):
