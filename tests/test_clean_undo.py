@@ -60,7 +60,7 @@ def test_undoing_a_run_moves_labels_back_and_nothing_that_was_decided_since(
     cli("clean", "--apply", "later.csv")
     cli("clean", "--suspects", 0)  # writes more about the same photos
     answer = cli("clean", "--undo-run", run)
-    assert "1 photos brought back\n1 photos moved back to their former label" in answer.out
+    assert "1 photo brought back\n1 photo moved back to the former label" in answer.out
     assert cli("clean", "--undo-run", "last", "--json").data["moved_back"] == {}
     before["stripes/001~2.jpg"] = before.pop("circles/001.jpg")  # a later word stands
     assert _tree(photos) == before
