@@ -6,11 +6,14 @@ import argparse
 import contextlib
 import sys
 import urllib.error
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PosixPath
+from typing import Any
 
+import numpy as np
 import timm
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from lookalike.errors import ConfigError, NetworkError
@@ -22,8 +25,13 @@ from lookalike.vision.states import State
 
 __all__ = ["create", "load_into", "normalisation", "resolve"]
 
-WRAPPERS = ("state_dict", "model_state_dict", "state_dict_ema", "model_ema", "model", "net", "network", "weights")
-"""Where training programs keep the weights in a file that holds more: Lightning, timm, fastai, DeiT and others."""
+DEEPEST = 4  # mappings within each other that are looked into
+# What training programs keep beside the weights: the flags that timm was given, a best score, where it was written.
+SCALAR: Any = np.float64(0).__reduce__()[0]  # what numpy pickles single numbers with, today and before 2.0
+VALUES = [
+    argparse.Namespace, PosixPath, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType, np.dtypes.Int64DType,
+    SCALAR, (SCALAR, "numpy.core.multiarray.scalar"),
+]  # fmt: skip
 
 
 def load_into(whole: nn.Module, arch: str, weights: str, report: Reporter = SILENT) -> bool:
@@ -38,22 +46,26 @@ def load_into(whole: nn.Module, arch: str, weights: str, report: Reporter = SILE
         _fill(whole, arch, _read_file(Path(weights)), weights, report)
     elif arch in PACKAGED:
         state = torch.load(weights_file(arch), map_location="cpu", weights_only=True)
-        _fill(whole, arch, state, weights, SILENT)
+        _fill(whole, arch, [state], weights, SILENT)
     else:
-        _fill(whole, arch, _download(arch), weights, report)
+        _fill(whole, arch, [_download(arch)], weights, report)
     return True
 
 
-def _fill(whole: nn.Module, arch: str, state: State, source: str, report: Reporter) -> None:
+def _fill(whole: nn.Module, arch: str, states_found: Sequence[State], source: str, report: Reporter) -> None:
     """Copy tensors by name, whatever common prefix the file gives them; or by position when no name is known.
 
-    The classifier may be missing or another one: it is replaced. So may whole numbers, which count batches or index
-    tables that the network has made itself.
+    Of several sets of tensors the one that has most of the names is taken, and of none the largest. The classifier may
+    be missing or another one: it is replaced. So may whole numbers, which count batches or index tables that the
+    network has made itself.
     """
     own = whole.state_dict()
     heads = tuple(f"{name}." for name in classifier_names(whole, arch))
     needed = [name for name, tensor in own.items() if tensor.is_floating_point() and not name.startswith(heads)]
-    prefix = _prefix(needed, state)
+    state, prefix = max(
+        ((state, _prefix(needed, state)) for state in states_found),
+        key=lambda pair: (_named(needed, *pair), len(pair[0])),
+    )
     found = {name: state[prefix + name] for name in own if prefix + name in state}
     if not any(name in found for name in needed):
         found = _by_position(needed, own, state)
@@ -77,7 +89,11 @@ def _prefix(needed: list[str], state: State) -> str:
     """What the file puts before the network's own names ("module.", "model.", ...): the prefix that fits most."""
     anchors = [needed[0], needed[len(needed) // 2], needed[-1]]
     tried = {"": None} | {key.removesuffix(name): None for name in anchors for key in state if key.endswith("." + name)}
-    return max(tried, key=lambda prefix: sum(prefix + name in state for name in needed))
+    return max(tried, key=lambda prefix: _named(needed, state, prefix))
+
+
+def _named(needed: list[str], state: State, prefix: str) -> int:
+    return sum(prefix + name in state for name in needed)
 
 
 def _by_position(needed: list[str], own: State, state: State) -> State:
@@ -88,37 +104,38 @@ def _by_position(needed: list[str], own: State, state: State) -> State:
     return names if fits else {}
 
 
-def _read_file(path: Path) -> State:
+def _read_file(path: Path) -> list[State]:
+    """Every set of tensors by name in a file: safetensors, or what torch writes, told apart by how it begins."""
     if not path.is_file():
         raise ConfigError(f"there is no weights file {path}", "--weights takes a file, none or auto")
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        with torch.serialization.safe_globals([argparse.Namespace]):  # the flags that timm keeps: a bag of values
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file, torch.serialization.safe_globals(VALUES):
+            if file.read(9)[8:] == b"{":
+                return [load_file(path)]
+            file.seek(0)  # told the path, torch would go by its ending
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # each format has its own kinds for "not what it says it is"
-        raise ConfigError(
-            f"{path} is not a file of plain weights: {error}".splitlines()[0], "save a state dict"
-        ) from None
-    state = _unwrapped(content)
-    if not state:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ConfigError(f"{path} is not a file of plain weights: {reason}", "save a state dict") from None
+    found = list(_states(content))
+    if not found:
         raise ConfigError(f"{path} holds no weights by name", "save a state dict")
-    return state
+    return found
 
 
-def _unwrapped(content: object) -> State:
-    """The tensors by name in what a training program wrote; none when there are none."""
-    while isinstance(content, Mapping):
-        state = {
-            name: value for name, value in content.items()
-            if isinstance(name, str) and isinstance(value, torch.Tensor) and value.layout == torch.strided
-        }  # fmt: skip
-        if state:
-            return state
-        content = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
-    return {}
+def _states(content: object, deepest: int = DEEPEST) -> Iterator[State]:
+    """The sets of tensors by name in what a training program wrote: of the network, its running average and so on,
+    wherever and under whatever name it keeps them."""
+    if not isinstance(content, Mapping) or not deepest:
+        return
+    state = {
+        name: value for name, value in content.items()
+        if isinstance(name, str) and isinstance(value, torch.Tensor) and value.layout == torch.strided
+    }  # fmt: skip
+    if state:
+        yield state
+    for value in content.values():
+        yield from _states(value, deepest - 1)
 
 
 def _download(arch: str) -> State:
