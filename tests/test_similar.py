@@ -29,7 +29,7 @@ COPIES = {
 def groups(images: list[Image.Image]) -> list[int]:
     """A number for each photo, the same for those of one group."""
     numbers = list(range(len(images)))
-    for group in similar.join([similar.look(np.asarray(image.convert("RGB"))) for image in images]):
+    for group in similar.join([similar.grey_thumbnail(np.asarray(image.convert("RGB"))) for image in images]):
         for number in group:
             numbers[number] = min(group)
     return numbers
@@ -52,7 +52,7 @@ def test_a_set_in_which_all_look_alike_falls_into_small_groups():
     base = np.asarray(crowds.scene(crowds.Rng(3)).convert("L").resize((32, 32)), dtype=np.float32)
     noise = np.random.default_rng(0).normal(0, 3, (200, 32, 32))
     small = [Image.fromarray(picture) for picture in (base + noise).clip(0, 255).astype(np.uint8)]
-    joined = similar.join([similar.look(np.asarray(image.convert("RGB"))) for image in small])
+    joined = similar.join([similar.grey_thumbnail(np.asarray(image.convert("RGB"))) for image in small])
     assert len(joined) >= 30 and max(map(len, joined)) <= similar.MOST
 
 
@@ -64,7 +64,7 @@ def test_copies_beyond_a_small_group_still_join_when_they_are_the_same():
 def test_no_photo_joins_another_over_a_third():
     left, right = (np.asarray(draw.photo("circles", seed), dtype=np.float32) for seed in (1, 2))
     steps = [left * (1 - share) + right * share for share in np.linspace(0, 1, 12)]
-    joined = similar.join([similar.look(step.astype(np.uint8)) for step in steps])
+    joined = similar.join([similar.grey_thumbnail(step.astype(np.uint8)) for step in steps])
     assert max(map(len, joined)) < len(steps)
 
 

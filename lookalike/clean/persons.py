@@ -17,7 +17,7 @@ from lookalike.clean.scan import Seen
 from lookalike.clean.suspects import Suspects, Suspicion
 from lookalike.errors import NetworkError, NotReadyError
 from lookalike.people import boxes, head
-from lookalike.people.eyes import PhotoFaces, is_clear, look, open_eyes
+from lookalike.people.eyes import PhotoFaces, is_clear, open_eyes, people_in
 from lookalike.people.identity import SAME, Identity, of_one_person, same_persons
 from lookalike.photos.faces import Face
 from lookalike.project.manifest import Manifest
@@ -97,7 +97,7 @@ def _seen(project: Project, photos: Sequence[Seen], settings: Settings, report: 
         report.note(f"whether the labels are persons is not looked at: {error.message}")
         return []
     wanted = [(project.images / photo.file, sha256) for photo, sha256 in measured]
-    shown, _ = look(wanted, eyes, project.cache, report)
+    shown, _ = people_in(wanted, eyes, project.cache, report)
     return [(photo, faces) for (photo, _), faces in zip(measured, shown, strict=True) if faces is not None]
 
 

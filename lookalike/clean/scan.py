@@ -44,7 +44,7 @@ def unseen(walked: Walk) -> tuple[Found, ...]:
     return tuple(item for item in walked.passed if not _is_looked_at(item))
 
 
-def look(walked: Walk, memory: Memory, *, jobs: int | None, report: Reporter) -> list[Seen]:
+def scan(walked: Walk, memory: Memory, *, jobs: int | None, report: Reporter) -> list[Seen]:
     """Every file in the label folders with its facts."""
     images = walked.root
     found = [*walked.photos, *filter(_is_looked_at, walked.passed)]

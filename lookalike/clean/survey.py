@@ -10,7 +10,7 @@ from lookalike.clean.memory import Memory
 from lookalike.clean.persons import Shown
 from lookalike.clean.photoset import PhotoSet
 from lookalike.clean.result import SUSPECT, Finding
-from lookalike.clean.scan import Seen, look, unseen
+from lookalike.clean.scan import Seen, scan, unseen
 from lookalike.clean.suspects import Suspects, Suspicion
 from lookalike.project.layout import require_photos
 from lookalike.project.manifest import State
@@ -49,7 +49,7 @@ def survey(project: Project, state: State, settings: Settings, memory: Memory, *
     Raises NotReadyError when there are no photos.
     """
     walked = walk(project.images)
-    photos = look(walked, memory, jobs=settings.clean.jobs, report=report)
+    photos = scan(walked, memory, jobs=settings.clean.jobs, report=report)
     if not photos:
         require_photos(walked)
     kept = {file for file, record in state.files.items() if record.reason == "kept" and record.status == "ok"}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lookalike import plugins
 from lookalike.bundle.bundle import OnnxModel
 from lookalike.evaluate.answers import Answers
-from lookalike.evaluate.probing import Probed, look
+from lookalike.evaluate.probing import Probed, probe_photos
 from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project
 from lookalike.project.records import Evaluation, Example, TrainedRun
@@ -57,7 +57,7 @@ class Measured:
     def photos(self) -> Probed:
         """The photos as a linear probe sees them."""
         self.report.note("finding out what copies and more photos would change")
-        return look(self.project, self.trained, report=self.report)
+        return probe_photos(self.project, self.trained, report=self.report)
 
 
 class EvaluationFinding:

@@ -13,7 +13,7 @@ from lookalike.evaluate import neither
 from lookalike.evaluate.answers import Answers
 from lookalike.evaluate.finding import EvaluationFinding, Measured, Row
 from lookalike.people import head
-from lookalike.people.eyes import look, open_eyes
+from lookalike.people.eyes import open_eyes, people_in
 from lookalike.people.identity import SAME
 from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project
@@ -39,7 +39,7 @@ def seen_by(project: Project, settings: Settings, trained: TrainedRun, report: R
     examples = [example for example in split if example.part != "test"]
     used = settings.model_copy(update={"train": TrainSettings.model_validate(trained.settings)})
     root = project.locate(trained.images)
-    shown, _ = look([(root / e.file, e.sha256) for e in examples], open_eyes(used, report), project.cache, report)
+    shown, _ = people_in([(root / e.file, e.sha256) for e in examples], open_eyes(used, report), project.cache, report)
     return [(example, seen) for example, seen in zip(examples, shown, strict=True) if seen is not None]
 
 

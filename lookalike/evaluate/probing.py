@@ -73,7 +73,7 @@ class Probed:
         return (self.features[hold] @ weight.T + bias).argmax(axis=1) != self.targets[hold]
 
 
-def look(project: Project, trained: TrainedRun, *, report: Reporter) -> Probed:
+def probe_photos(project: Project, trained: TrainedRun, *, report: Reporter) -> Probed:
     """The photos of a run, or a sample of them, with whole groups of copies; those that can't be read are left out."""
     split = datasets.read_examples(project.run_dir(trained.id) / "split.csv")
     examples = sample(split, MOST // len(trained.labels))

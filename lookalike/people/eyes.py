@@ -97,7 +97,7 @@ def open_eyes(settings: Settings, report: Reporter) -> Eyes:
     return Eyes(path.read_bytes(), str(path))
 
 
-def look(
+def people_in(
     photos: Sequence[tuple[Path, str]], eyes: Eyes, cache: Path, report: Reporter
 ) -> tuple[list[PhotoFaces | None], dict[Path, UnusablePhoto]]:
     """What each (path, sha256) shows, None where it can't be read, and why by path."""

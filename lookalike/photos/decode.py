@@ -139,7 +139,7 @@ class Pool:
 
     def _try(self, child: _Child, function: str, item: object, seconds: float) -> Any:
         try:
-            return child.ask(function, item, seconds)
+            return child.request(function, item, seconds)
         except (OSError, EOFError, ValueError):  # the pipe broke: the child is gone
             how = child.end(wait=1)
             if child.late:
@@ -179,7 +179,7 @@ class _Child:
             self.late, self._ready = False, False
             return self._process
 
-    def ask(self, function: str, item: object, seconds: float) -> Any:
+    def request(self, function: str, item: object, seconds: float) -> Any:
         """The child's answer. Raises EOFError or OSError when it dies first."""
         stdin, stdout = self._pipes()
         request = pickle.dumps((function, item, seconds + GRACE), pickle.HIGHEST_PROTOCOL)

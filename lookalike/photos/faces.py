@@ -100,11 +100,11 @@ def find(image: Image.Image) -> list[Face]:
     width, height = (max(1, round(length * scale)) for length in image.size)
     narrow = image.resize((width, image.height), Image.Resampling.BILINEAR)  # in two steps, as in images.fit
     small = np.asarray(narrow.resize((width, height), Image.Resampling.BILINEAR))
-    found = _scaled(look(small), image.width / width, image.height / height)
+    found = _scaled(detect(small), image.width / width, image.height / height)
     return sorted(found, key=lambda face: -face.area)[:CROWD]
 
 
-def look(pixels: np.ndarray) -> list[Face]:
+def detect(pixels: np.ndarray) -> list[Face]:
     """The faces in pixels (height, width, 3), uint8, as they are; surest first."""
     height, width = pixels.shape[:2]
     across, down = (-(-length // STEP) * STEP for length in (width, height))

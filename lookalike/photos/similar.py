@@ -21,7 +21,7 @@ BLOCK = 512
 
 
 @dataclass(frozen=True)
-class Look:
+class GreyThumbnail:
     """A photo and its mirror image at 32x32 grey, each whole and without its rim: flat, mean 0 and length 1, so that
     a product is a correlation."""
 
@@ -31,11 +31,11 @@ class Look:
     mirrored_inner: np.ndarray
 
 
-def look(pixels: np.ndarray) -> Look:
-    """The look of a photo (height, width, 3)."""
+def grey_thumbnail(pixels: np.ndarray) -> GreyThumbnail:
+    """The thumbnail of a photo (height, width, 3)."""
     grey = np.asarray(Image.fromarray(pixels).convert("L").convert("F").resize((SIDE, SIDE), Image.Resampling.BOX))
     inner = grey[RIM:-RIM, RIM:-RIM]
-    return Look(*(_unit(part) for part in (grey, inner, grey[:, ::-1], inner[:, ::-1])))
+    return GreyThumbnail(*(_unit(part) for part in (grey, inner, grey[:, ::-1], inner[:, ::-1])))
 
 
 def _unit(part: np.ndarray) -> np.ndarray:
@@ -61,7 +61,7 @@ def connected(count: int, pairs: Iterable[Iterable[int]]) -> list[list[int]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def join(looks: Sequence[Look]) -> list[list[int]]:
+def join(thumbnails: Sequence[GreyThumbnail]) -> list[list[int]]:
     """Groups of photos that may be copies, by number; nobody is in two of them.
 
     Photos may be copies when they, or one and the other's mirror image, correlate by 0.98 or more as a whole and by 0.9
@@ -74,7 +74,7 @@ def join(looks: Sequence[Look]) -> list[list[int]]:
     """
     groups: dict[int, list[int]] = {}  # by the photo in the middle
     home: dict[int, int] = {}
-    pairs = _pairs(looks)
+    pairs = _pairs(thumbnails)
     for one, other in sorted(pairs, key=lambda pair: -pairs[pair]):
         if one not in home and other not in home:
             groups[one], home[one], home[other] = [one, other], one, one
@@ -89,16 +89,16 @@ def join(looks: Sequence[Look]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _pairs(looks: Sequence[Look]) -> dict[tuple[int, int], float]:
+def _pairs(thumbnails: Sequence[GreyThumbnail]) -> dict[tuple[int, int], float]:
     """The pairs that may be copies, the smaller number first, and how much they correlate."""
-    if not looks:
+    if not thumbnails:
         return {}
-    whole, inner = _stacked(looks, "whole"), _stacked(looks, "inner")
-    others = ((whole, inner), (_stacked(looks, "mirrored_whole"), _stacked(looks, "mirrored_inner")))
+    whole, inner = _stacked(thumbnails, "whole"), _stacked(thumbnails, "inner")
+    others = ((whole, inner), (_stacked(thumbnails, "mirrored_whole"), _stacked(thumbnails, "mirrored_inner")))
     found: dict[tuple[int, int], float] = {}
-    for start in range(0, len(looks), BLOCK):
+    for start in range(0, len(thumbnails), BLOCK):
         part = slice(start, start + BLOCK)
-        likeness = np.zeros((len(whole[part]), len(looks) - start), dtype=np.float32)
+        likeness = np.zeros((len(whole[part]), len(thumbnails) - start), dtype=np.float32)
         for other, other_inner in others:
             near = whole[part] @ other[start:].T
             near[inner[part] @ other_inner[start:].T < INNER_CORRELATION] = 0
@@ -108,5 +108,5 @@ def _pairs(looks: Sequence[Look]) -> dict[tuple[int, int], float]:
     return found
 
 
-def _stacked(looks: Sequence[Look], name: str) -> np.ndarray:
-    return np.stack([getattr(seen, name) for seen in looks])
+def _stacked(thumbnails: Sequence[GreyThumbnail], name: str) -> np.ndarray:
+    return np.stack([getattr(seen, name) for seen in thumbnails])

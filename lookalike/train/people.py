@@ -17,7 +17,7 @@ from lookalike import metrics
 from lookalike.errors import ConfigError, NetworkError, NotReadyError, UnusablePhoto
 from lookalike.files import sha256_file
 from lookalike.people import boxes, graph, head
-from lookalike.people.eyes import Eyes, PhotoFaces, look, open_eyes
+from lookalike.people.eyes import Eyes, PhotoFaces, open_eyes, people_in
 from lookalike.people.identity import SAME, are_persons, same_persons
 from lookalike.photos.align import SIDE
 from lookalike.project import dataset as datasets
@@ -71,7 +71,7 @@ def train(project: Project, settings: Settings, found: Walk, report: Reporter, s
         return None
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         hashes = list(pool.map(sha256_file, photos))
-    seen, faults = look(list(zip(photos, hashes, strict=True)), eyes, project.cache, report)
+    seen, faults = people_in(list(zip(photos, hashes, strict=True)), eyes, project.cache, report)
     read = time.perf_counter()
     dataset, by_sha256 = _divided(project, wanted, found, hashes, seen)
     by_sha256 |= _chosen(project, dataset, by_sha256)

@@ -186,7 +186,7 @@ def groups_of(project: Project, photos: list[tuple[str, str]], pixels: list[Pixe
     known = Manifest(project.images).fold().files
     told = [known[file].group if file in known else "" for file, _ in photos]
     names = [group or sha256 for group, (_, sha256) in zip(told, photos, strict=True)]
-    for group in similar.join([similar.look(seen) for seen in pixels]):
+    for group in similar.join([similar.grey_thumbnail(seen) for seen in pixels]):
         name = next((told[number] for number in group if told[number]), names[group[0]])
         for number in group:
             names[number] = told[number] or name

@@ -20,7 +20,7 @@ import numpy as np
 
 from lookalike.bundle import bundle
 from lookalike.files import sha256_file
-from lookalike.people.eyes import look, open_eyes
+from lookalike.people.eyes import open_eyes, people_in
 from lookalike.people.head import identities, lesson
 from lookalike.photos import crowd, images
 from lookalike.project.records import Example
@@ -133,7 +133,7 @@ def _chosen(project: Path, own: Path, others: Path) -> Iterator[Row]:
     points = {name: (float(x), float(y)) for name, x, y in (row.split("\t") for row in lines if row[0] != "#")}
     paths = [path for path in sorted(own.glob("*/*")) if path.is_file()]
     files = [(path, sha256_file(path)) for path in paths]
-    seen, _ = look(files, open_eyes(Settings(), SILENT), project / ".cache", SILENT)
+    seen, _ = people_in(files, open_eyes(Settings(), SILENT), project / ".cache", SILENT)
     right = total = 0
     for label in {path.parent for path in paths}:
         here = [(sha256, shown) for (path, sha256), shown in zip(files, seen, strict=True) if path.parent == label]
@@ -171,7 +171,7 @@ def _many_photos(project: Path, own: Path, others: Path) -> Iterator[Row]:
     copies = project.parent / "alone"
     eyes = open_eyes(Settings(), SILENT)
     paths = sorted(folder.iterdir())
-    alone = timed(lambda: look([(path, path.name) for path in paths], eyes, copies, SILENT))
+    alone = timed(lambda: people_in([(path, path.name) for path in paths], eyes, copies, SILENT))
     yield f"{MANY} photos ÷ decode + find + embed", "<= 1.3", f"{ours / alone:.2f} ({ours:.0f} s ÷ {alone:.0f} s)"
 
 
