@@ -125,7 +125,7 @@ def _open_job(ctx: typer.Context, everywhere: dict[str, Any], typed: dict[str, d
     return Job(project, settings, console)
 
 
-def _apply_modes(console: Console, given: dict[str, Any]) -> None:
+def _apply_modes(console: Console, given: dict[str, object]) -> None:
     for mode in ("json", "quiet", "debug"):
         setattr(console, mode, getattr(console, mode) or given[mode])
 

@@ -182,7 +182,7 @@ class Console:
 
 def _fault(error: LookalikeError, code: int, hint: str) -> dict[str, object]:
     """An error as the body of a document, with what was done before."""
-    body: dict[str, Any] = {"ok": False, "error": {"code": code, "message": error.message, "hint": hint}}
+    body: dict[str, object] = {"ok": False, "error": {"code": code, "message": error.message, "hint": hint}}
     if error.result:
         body |= {"kind": error.result.kind, "data": error.result.data()}
     return body

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from lookalike.text import CsvWriter, csv_rows
 
@@ -59,7 +58,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         part.write_bytes(data)
 
 
-def write_json(path: Path, data: Any) -> None:
+def write_json(path: Path, data: object) -> None:
     """Replace a JSON file in one step. Bytes of a file name that are no text are written as \\udcNN."""
     text = json.dumps(data, indent=2, ensure_ascii=False)
     write_text(path, text.encode("utf-8", "backslashreplace").decode() + "\n")

@@ -57,7 +57,7 @@ class Flag:
         """A name of its own among the parameters of the command."""
         return f"{self.section}_{self.name}".replace("-", "_") if self.spelling else self.name
 
-    def annotation(self) -> Any:
+    def annotation(self) -> object:
         """What Typer reads: the type and help of the field. A flag that is not typed is None."""
         kind: Any = list[str] if "list" in str(self.field.annotation) else self.field.annotation
         if "BeforeValidator" in str(self.field.annotation):  # a number with a unit: the settings read it

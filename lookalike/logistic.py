@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any
 
 import numpy as np
 
@@ -76,7 +75,7 @@ def held_out(
     return answers, told
 
 
-def one_thread() -> AbstractContextManager[Any]:
+def one_thread() -> AbstractContextManager[object]:
     """While it is open, linear algebra runs on one thread: for many small fits, threads that wait for each other cost
     more than they save (2.1 s against 0.2), and much more when other programs run."""
     from threadpoolctl import threadpool_limits

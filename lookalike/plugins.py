@@ -127,7 +127,7 @@ def names(kind: str) -> list[str]:
     return list(dict.fromkeys([*TABLES[kind], *sorted(_installed(kind))]))
 
 
-def called(name: str) -> Iterator[Any]:
+def called(name: str) -> Iterator[object]:
     """The plug-ins of any kind that have this name. Raises ConfigError like `find`."""
     kinds = [kind for kind, table in TABLES.items() if name in table]
     for kind in kinds or [kind for kind in TABLES if name in _installed(kind)]:

@@ -163,7 +163,7 @@ async def _photo(request: Request) -> tuple[str, bytes]:
     return "photo", body
 
 
-def openapi(labels: Iterable[str]) -> dict[str, Any]:
+def openapi(labels: Iterable[str]) -> dict[str, object]:
     """The description of the API at /openapi.json (OpenAPI 3.1)."""
     said: dict[str, Any] = {
         "type": "object",
@@ -210,5 +210,5 @@ def openapi(labels: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def _reply(text: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _reply(text: str, schema: dict[str, Any]) -> dict[str, object]:
     return {"description": text, "content": {"application/json": {"schema": schema}}}

@@ -28,7 +28,7 @@ def document(prediction: Prediction, top: int | None = None) -> dict[str, Any]:
     if prediction.doubt:
         why = {"closest": prediction.label, "reason": prediction.doubt, "detail": DOUBTS[prediction.doubt]}
         told = {key: value for key, value in why.items() if value}  # without a face there is no closest label
-        best: dict[str, Any] = {"label": NEITHER, "probability": None, **told}
+        best: dict[str, object] = {"label": NEITHER, "probability": None, **told}
     else:
         best = {"label": prediction.label, "probability": round(prediction.probabilities[0][1], 6)}
     people = {} if prediction.faces is None else {"faces": [_face(face, top) for face in prediction.faces]}
@@ -43,7 +43,7 @@ def document(prediction: Prediction, top: int | None = None) -> dict[str, Any]:
     }
 
 
-def _face(face: FaceAnswer, top: int | None) -> dict[str, Any]:
+def _face(face: FaceAnswer, top: int | None) -> dict[str, object]:
     """The answer for one face, in the words of the photo's."""
     why = {"closest": face.label, "reason": face.doubt, "detail": DOUBTS[face.doubt]} if face.doubt else {}
     return {

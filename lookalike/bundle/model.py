@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 from lookalike.bundle.answer import document, unsure
 from lookalike.bundle.locate import locate
@@ -86,7 +86,7 @@ class Answer:
         """Why there is no answer (`not-an-image`, …) or no label (`unlike`, …); "" when there is one."""
         return self.prediction.reason or self.prediction.doubt
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The answer in the words of `predict --json`."""
         return self._told
 

@@ -36,7 +36,7 @@ class Port:
 
     name: str
     type: str
-    shape: list[Any]
+    shape: list[object]
 
 
 class Session:
@@ -90,7 +90,7 @@ class Session:
         return list(_sound(self.pool.call("lookalike.bundle.running:answer", item, seconds=seconds, again=False)))
 
 
-def _sound(answer: Any) -> Any:
+def _sound(answer: object) -> Any:
     """What the process answered, unless that is why there is no answer. Raises NotReadyError."""
     if isinstance(answer, (list, tuple)):
         return answer
@@ -140,7 +140,7 @@ def describe(item: tuple[Path, int]) -> tuple[list[Port], list[Port], str] | str
     return *([Port(p.name, p.type, list(p.shape)) for p in ports] for ports in (inputs, outputs)), sha256  # type: ignore[return-value]
 
 
-def answer(item: tuple[Path, int, str, Sequence[str] | None, dict[str, Any]]) -> list[Any] | str:
+def answer(item: tuple[Path, int, str, Sequence[str] | None, dict[str, object]]) -> list[object] | str:
     """The outputs of a model for a batch, or what is wrong. Runs in the limited process, perhaps in a second one."""
     model, threads, sha256, names, inputs = item
     try:

@@ -58,7 +58,7 @@ class Board:
             labels = sorted({row["label"] for row in rows})
             return {"version": self.version, "labels": labels, "photos": rows, "undo": len(self._batches)}
 
-    def decide(self, wishes: Sequence[tuple[decide.Wish, str]]) -> dict[str, Any]:
+    def decide(self, wishes: Sequence[tuple[decide.Wish, str]]) -> dict[str, object]:
         """Carry out decisions taken together. Each comes with the sha256 that the person saw, or ""."""
         changed, refused, gone = [], [], []
         with self._fresh():
@@ -77,7 +77,7 @@ class Board:
             self._batches = history.batches(self.manifest)
         return self._answer(changed, gone, refused)
 
-    def undo(self) -> dict[str, Any]:
+    def undo(self) -> dict[str, object]:
         """Take the last decision back, of whichever tab or session."""
         with self._fresh():
             if not self._batches:
@@ -95,7 +95,7 @@ class Board:
             changed = [self._row(self.state.files[file]) for file in dict.fromkeys(touched) if file in self.state.files]
         return self._answer(changed, gone, [])
 
-    def _answer(self, changed: list[Any], gone: list[str], refused: list[Any]) -> dict[str, Any]:
+    def _answer(self, changed: list[Any], gone: list[str], refused: list[Any]) -> dict[str, object]:
         undo = len(self._batches)
         return {"version": self.version, "changed": changed, "gone": gone, "refused": refused, "undo": undo}
 
@@ -141,7 +141,7 @@ def _known(project: Project, found: Survey) -> dict[str, dict[str, Any]]:
     for finding in [*found.away, *found.notes]:
         reasons[finding.file].append(finding.reason)
         why[finding.file].append(" ".join(filter(None, (f"{finding.reason}:", finding.detail, finding.other))))
-    known: dict[str, dict[str, Any]] = {}
+    known: dict[str, dict[str, object]] = {}
     parts = _split(project)
     for photo in found.photos:
         known[photo.file] = {

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -162,7 +161,7 @@ def _missing(count: int, links: Links) -> list[tuple[int, int]]:
     return [pair for group in groups for pair in combinations(group, 2) if frozenset(pair) not in links]
 
 
-def _order(photo: Seen, wanted: Collection[str], enlarged: bool) -> tuple[Any, ...]:
+def _order(photo: Seen, wanted: Collection[str], enlarged: bool) -> tuple[object, ...]:
     """The copy to keep comes first: chosen by a person, held out to measure, in colour, with more tones, not enlarged,
     largest, sharpest, least compressed, shortest name."""
     name = len(photo.file), photo.file

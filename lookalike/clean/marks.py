@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from lookalike.clean import aside, decide
 from lookalike.errors import ConfigError
@@ -35,7 +35,7 @@ class Marks:
     refused: tuple[tuple[str, str], ...] = ()
     run: str = ""
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """Everything, in JSON types."""
         refused = [{"file": file, "why": why} for file, why in self.refused]
         return {"run": self.run, "path": self.path, "done": self.done, "refused": refused}

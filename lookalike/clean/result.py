@@ -60,7 +60,7 @@ class Cleaning:
         """The suspects that are more likely wrong than right."""
         return tuple(item for item in self.suspects if item["score"] >= SUSPECT)
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """Everything, in JSON types."""
         return {
             "run": self.run,
@@ -142,7 +142,7 @@ class Restored:
     moved_back: dict[str, str] = field(default_factory=dict)
     dry_run: bool = False
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """Everything, in JSON types."""
         return asdict(self)
 

@@ -39,7 +39,7 @@ class Json(Response):
 
     media_type = "application/json"
 
-    def render(self, content: Any) -> bytes:
+    def render(self, content: object) -> bytes:
         return json.dumps(content).encode("ascii")
 
 
@@ -50,7 +50,7 @@ class Reviewed:
     kind: ClassVar[str] = "review"
     decisions: int
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """Everything, in JSON types."""
         return {"decisions": self.decisions}
 
@@ -122,14 +122,14 @@ def build(board: Board, pool: Pool, token: str) -> Starlette:
     )
 
 
-def _locked(function: Any, *arguments: Any) -> Any:
+def _locked(function: Any, *arguments: object) -> object:
     try:
         return function(*arguments)
     except NotReadyError as error:
         raise web.RefusedError(409, error.message) from None
 
 
-async def _json(request: Request) -> Any:
+async def _json(request: Request) -> object:
     if request.headers.get("content-type", "").split(";")[0] != "application/json":
         raise web.RefusedError(415, "send JSON")
     try:
@@ -138,7 +138,7 @@ async def _json(request: Request) -> Any:
         raise web.RefusedError(400, "this is not JSON") from None
 
 
-def _wishes(body: Any) -> list[tuple[Wish, str]]:
+def _wishes(body: object) -> list[tuple[Wish, str]]:
     """The decisions in a request. Raises RefusedError on anything else."""
     items = body.get("wishes") if isinstance(body, dict) else None
     if not isinstance(items, list) or len(items) > MOST_WISHES:
@@ -146,7 +146,7 @@ def _wishes(body: Any) -> list[tuple[Wish, str]]:
     return [_wish(item) for item in items]
 
 
-def _wish(item: Any) -> tuple[Wish, str]:
+def _wish(item: object) -> tuple[Wish, str]:
     if not isinstance(item, dict):
         raise web.RefusedError(400, "a wish is an object")
     values = {key: item.get(key, "") for key in ("file", "action", "label", "sha256", "face")}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -37,7 +36,7 @@ class Answers:
     similarities: np.ndarray | None = None
     learnt: tuple[np.ndarray, np.ndarray] = (np.zeros(0, np.float32), np.zeros(0, int))
 
-    def describe(self, index: int, labels: tuple[str, ...], loss: float) -> dict[str, Any]:
+    def describe(self, index: int, labels: tuple[str, ...], loss: float) -> dict[str, object]:
         """One photo as a row of the report."""
         row = self.probabilities[index]
         return {

@@ -17,7 +17,7 @@ FOLDS = 5
 class Calibration(EvaluationFinding):
     """Expected calibration error before and after temperature scaling."""
 
-    def find(self, run: Measured) -> dict[str, Any]:
+    def find(self, run: Measured) -> dict[str, object]:
         """Both errors, and the bins of the second; each photo is scaled by a temperature fitted without it."""
         found, actual = run.answers.probabilities, run.answers.actual
         scaled = found.copy()
@@ -29,7 +29,7 @@ class Calibration(EvaluationFinding):
         after, bins = metrics.calibration(scaled, actual)
         return {"ece_before": before, "ece_after": after, "bins": bins}
 
-    def facts(self, found: dict[str, Any]) -> list[tuple[str, str]]:
+    def facts(self, found: dict[str, object]) -> list[tuple[str, str]]:
         """Both errors."""
         return [("calibration error", f"{found['ece_before']:.3f}, scaled {found['ece_after']:.3f}")]
 

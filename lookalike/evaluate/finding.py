@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from lookalike import plugins
 from lookalike.bundle.bundle import OnnxModel
@@ -68,42 +68,42 @@ class EvaluationFinding:
 
     title: ClassVar[str] = ""
 
-    def find(self, run: Measured) -> dict[str, Any]:
+    def find(self, run: Measured) -> dict[str, object]:
         """What was found, in JSON types: this is what the others are given. Nothing where it has no meaning."""
         raise NotImplementedError
 
-    def warnings(self, found: dict[str, Any], evaluation: Evaluation) -> list[str]:
+    def warnings(self, found: dict[str, object], evaluation: Evaluation) -> list[str]:
         """What to know before believing the number."""
         return []
 
-    def sentences(self, found: dict[str, Any]) -> list[str]:
+    def sentences(self, found: dict[str, object]) -> list[str]:
         """What was found, in plain words."""
         return []
 
-    def remarks(self, found: dict[str, Any]) -> list[str]:
+    def remarks(self, found: dict[str, object]) -> list[str]:
         """What the report alone says besides."""
         return []
 
-    def tables(self, found: dict[str, Any]) -> list[Table]:
+    def tables(self, found: dict[str, object]) -> list[Table]:
         """Numbers for the report."""
         return []
 
-    def facts(self, found: dict[str, Any]) -> list[tuple[str, str]]:
+    def facts(self, found: dict[str, object]) -> list[tuple[str, str]]:
         """Names and values for the report's last table, of how the run was made."""
         return []
 
-    def picture(self, found: dict[str, Any], evaluation: Evaluation) -> bytes | None:
+    def picture(self, found: dict[str, object], evaluation: Evaluation) -> bytes | None:
         """A PNG for the report."""
         return None
 
 
-def search(run: Measured) -> dict[str, dict[str, Any]]:
+def search(run: Measured) -> dict[str, dict[str, object]]:
     """What every finding of the table and of installed packages found, by name."""
     found = {name: plugins.find("finding", name)().find(run) for name in plugins.names("finding")}
     return {name: told for name, told in found.items() if told}
 
 
-def told(evaluation: Evaluation) -> Iterator[tuple[str, EvaluationFinding, dict[str, Any]]]:
+def told(evaluation: Evaluation) -> Iterator[tuple[str, EvaluationFinding, dict[str, object]]]:
     """Each finding that found something, with its name and what it found."""
     for name, found in evaluation.findings.items():
         yield name, plugins.find("finding", name)(), found

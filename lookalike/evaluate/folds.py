@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from lookalike.settings.fields import TrainSettings
 class Folds(EvaluationFinding):
     """Cross-validation, where it is asked for."""
 
-    def find(self, run: Measured) -> dict[str, Any]:
+    def find(self, run: Measured) -> dict[str, object]:
         """Accuracy over all photos, each named by a network that never saw it."""
         if not (wanted := run.settings.evaluate.folds):
             return {}
@@ -32,13 +31,13 @@ class Folds(EvaluationFinding):
             return people.cross_validate(run.rows, run.trained.labels, wanted, run.trained.seed)
         return cross_validate(run.project, run.trained, wanted, report=run.report)
 
-    def sentences(self, found: dict[str, Any]) -> list[str]:
+    def sentences(self, found: dict[str, object]) -> list[str]:
         """The number with its interval."""
         interval = f"95 % interval {found['low']:.3f} to {found['high']:.3f}"
         return [f"cross-validated: {found['value']:.3f} ({interval}) over {found['folds']} folds"]
 
 
-def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report: Reporter) -> dict[str, Any]:
+def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report: Reporter) -> dict[str, object]:
     """Accuracy over all photos with its interval, each named by a network that never saw its group; and per fold.
 
     Raises NotReadyError when a label has fewer groups of copies than there are folds.

@@ -14,7 +14,7 @@ from lookalike.project.records import Evaluation
 class Leak(EvaluationFinding):
     """Copies on both sides of the split."""
 
-    def find(self, run: Measured) -> dict[str, Any]:
+    def find(self, run: Measured) -> dict[str, object]:
         """How many measured photos are copies of photos learnt from, and the accuracy without them."""
         learnt = {example.group for example in run.examples if example.part == "train"}
         learnt |= {example.sha256 for example in run.examples if example.part == "train"}

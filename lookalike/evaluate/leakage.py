@@ -18,20 +18,20 @@ NOTEWORTHY = 0.005
 class NaiveSplit(EvaluationFinding):
     """How far a split that ignores copies would have flattered."""
 
-    def find(self, run: Measured) -> dict[str, Any]:
+    def find(self, run: Measured) -> dict[str, object]:
         """What `naive_split` tells; nothing of people, where no probe looks."""
         return {} if run.of_people else naive_split(run.photos)
 
-    def warnings(self, found: dict[str, Any], evaluation: Evaluation) -> list[str]:
+    def warnings(self, found: dict[str, object], evaluation: Evaluation) -> list[str]:
         """By how much, where that is worth a word."""
         return [sentence(found)] if noteworthy(found) else []
 
-    def remarks(self, found: dict[str, Any]) -> list[str]:
+    def remarks(self, found: dict[str, object]) -> list[str]:
         """The same where it is not."""
         return [] if noteworthy(found) else [sentence(found)]
 
 
-def naive_split(photos: Probed) -> dict[str, Any]:
+def naive_split(photos: Probed) -> dict[str, object]:
     """Cross-validated accuracy of a linear probe twice: copies held together (`grouped`), and scattered (`naive`).
 
     `gap` is by how much the second flatters, `noise` the 95 % half-width of that over the repeats. Without copies

@@ -29,22 +29,22 @@ class LearningCurve(EvaluationFinding):
 
     title = "What more photos are worth"
 
-    def find(self, run: Measured) -> dict[str, Any]:
+    def find(self, run: Measured) -> dict[str, object]:
         """What `estimate` tells; nothing of people, where no probe looks."""
         if run.of_people:
             return {}
         learnt = Counter(example.label for example in run.examples if example.part == "train")
         return estimate(run.photos, run.trained.labels, learnt)
 
-    def sentences(self, found: dict[str, Any]) -> list[str]:
+    def sentences(self, found: dict[str, object]) -> list[str]:
         """The gain, or why it cannot be told."""
         return [sentence(found)]
 
-    def remarks(self, found: dict[str, Any]) -> list[str]:
+    def remarks(self, found: dict[str, object]) -> list[str]:
         """What the numbers of single labels leave out."""
         return [] if "why" in found else ["A label that grows alone also gains a little at the cost of the others."]
 
-    def tables(self, found: dict[str, Any]) -> list[Table]:
+    def tables(self, found: dict[str, object]) -> list[Table]:
         """The gain of all labels together, and of single ones."""
         return [] if "why" in found else [_table(found)]
 
@@ -76,7 +76,7 @@ def _table(found: dict[str, Any]) -> Table:
     return Table("what more photos are worth", columns, cells, columns[1:])
 
 
-def estimate(photos: Probed, labels: tuple[str, ...], learnt: Mapping[str, int]) -> dict[str, Any]:
+def estimate(photos: Probed, labels: tuple[str, ...], learnt: Mapping[str, int]) -> dict[str, object]:
     """What MORE photos of each label are worth in balanced accuracy, and of one label alone in that label's recall.
 
     `learnt` counts the photos of each label that the run itself learnt from: from there the curve is followed. `noise`
@@ -96,7 +96,7 @@ def estimate(photos: Probed, labels: tuple[str, ...], learnt: Mapping[str, int])
 
 def _curves(
     photos: Probed, labels: tuple[str, ...], learnt: Mapping[str, int]
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+) -> tuple[dict[str, object], dict[str, dict[str, Any]]]:
     """The gains of all labels together, and those of the labels that are named worst."""
     repeats = max(1, 6 // len(labels))  # every label costs as much as all together
     sizes, wrong = _measure(photos, repeats)
@@ -144,7 +144,7 @@ def _places(targets: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
 
 def _gain(
     photos: Probed, sizes: np.ndarray, wrong: np.ndarray, now: int, more: int, among: np.ndarray | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The curve, its fit, and what `more` photos are worth on it after `now`. Every label counts the same."""
     counted = among if among is not None else np.full(len(photos.targets), True)
     names, index = np.unique(photos.groups[counted], return_inverse=True)

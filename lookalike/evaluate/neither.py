@@ -35,16 +35,16 @@ class Neither(EvaluationFinding):
 
     title = "When it is not sure"
 
-    def find(self, run: Measured) -> dict[str, Any]:
+    def find(self, run: Measured) -> dict[str, object]:
         """What `examine` tells, or of people what stands in its place."""
         measure = examine_people if run.of_people else examine
         return measure(run.answers, run.model, run.settings.evaluate.others)
 
-    def sentences(self, found: dict[str, Any]) -> list[str]:
+    def sentences(self, found: dict[str, object]) -> list[str]:
         """Both shares, or why they cannot be told."""
         return lines(found)
 
-    def remarks(self, found: dict[str, Any]) -> list[str]:
+    def remarks(self, found: dict[str, object]) -> list[str]:
         """What it can't do; of people that is said elsewhere."""
         return [] if found.get("by") == "faces" else [CANNOT]
 

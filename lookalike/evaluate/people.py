@@ -48,7 +48,7 @@ class People(EvaluationFinding):
 
     title = "How well persons are told apart"
 
-    def find(self, run: Measured) -> dict[str, Any]:
+    def find(self, run: Measured) -> dict[str, object]:
         """All of it, without torch; nothing where the labels are no persons."""
         if not run.of_people:
             return {}
@@ -58,11 +58,11 @@ class People(EvaluationFinding):
             "strangers": strangers(run.rows, labels, limits), "curve": curve(run.rows, labels),
         }  # fmt: skip
 
-    def sentences(self, found: dict[str, Any]) -> list[str]:
+    def sentences(self, found: dict[str, object]) -> list[str]:
         """Each of them."""
         return lines(found)
 
-    def remarks(self, found: dict[str, Any]) -> list[str]:
+    def remarks(self, found: dict[str, object]) -> list[str]:
         """What it can't do."""
         return [CANNOT]
 
@@ -99,7 +99,7 @@ def outcome(answers: Answers, limits: np.ndarray) -> dict[str, int]:
     }  # fmt: skip
 
 
-def strangers(rows: Sequence[Row], labels: tuple[str, ...], limits: np.ndarray) -> dict[str, Any]:
+def strangers(rows: Sequence[Row], labels: tuple[str, ...], limits: np.ndarray) -> dict[str, object]:
     """How often the faces chosen for other labels would be taken for a label's person, to whom they are strangers;
     photos are those learnt from."""
     learnt = head.lesson([row for row in rows if row[0].part == "train"], labels)
@@ -150,7 +150,7 @@ def _right(lesson: head.Lesson, learn: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return (answers.argmax(axis=1) == held.targets) & named, named
 
 
-def cross_validate(rows: Sequence[Row], labels: tuple[str, ...], folds: int, seed: int) -> dict[str, Any]:
+def cross_validate(rows: Sequence[Row], labels: tuple[str, ...], folds: int, seed: int) -> dict[str, object]:
     """Photos named rightly by a head that never saw them or their copies, with the interval; and per fold.
 
     Raises NotReadyError when a label has fewer groups of copies than there are folds.

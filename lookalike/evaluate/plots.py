@@ -19,7 +19,7 @@ def draw(trained: TrainedRun, evaluation: Evaluation) -> dict[str, bytes]:
     return drawn
 
 
-def figure(width: float, height: float) -> tuple[Any, Any]:
+def figure(width: float, height: float) -> tuple[object, Any]:
     """A figure drawn without a screen and without touching matplotlib's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -28,7 +28,7 @@ class EvaluateResult:
     page: Path
     images: str
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """The evaluation with the places of its files."""
         return {**self.evaluation.to_json(), "folder": str(self.folder), "report": str(self.page)}
 

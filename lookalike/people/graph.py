@@ -81,7 +81,7 @@ def backbone(model: bytes) -> bytes:
     return bytes(loaded.SerializeToString())
 
 
-def answering(model: Any, means: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> bytes:
+def answering(model: object, means: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> bytes:
     """What `features` made with a head on it, as lookalike.people.head.Head has it: `probabilities` (n, labels), and
     `similarity` (n), the highest cosine to one of the `means` (labels, k, d)."""
     import onnx

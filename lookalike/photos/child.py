@@ -9,7 +9,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import IO, Any
+from typing import IO
 
 from lookalike.errors import OutOfMemory, UnusablePhoto, in_words
 
@@ -53,7 +53,7 @@ def main(loads: str) -> None:
 
 
 def _answer_all(requests: IO[bytes], answers: IO[bytes]) -> None:
-    functions: dict[str, Callable[[Any], Any]] = {}
+    functions: dict[str, Callable[[object], object]] = {}
     while True:
         name, item, seconds = pickle.loads(receive(requests))  # noqa: S301 - from our own parent
         with _at_most(seconds):
@@ -79,7 +79,7 @@ def _at_most(seconds: float) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _answer(function: Callable[[Any], Any], item: object) -> Any:
+def _answer(function: Callable[[object], object], item: object) -> object:
     try:
         return function(item)
     except UnusablePhoto as error:

@@ -137,7 +137,7 @@ class Pool:
         finally:
             self._free.put(child)
 
-    def _try(self, child: _Child, function: str, item: object, seconds: float) -> Any:
+    def _try(self, child: _Child, function: str, item: object, seconds: float) -> object:
         try:
             return child.request(function, item, seconds)
         except (OSError, EOFError, ValueError):  # the pipe broke: the child is gone
@@ -179,7 +179,7 @@ class _Child:
             self.late, self._ready = False, False
             return self._process
 
-    def request(self, function: str, item: object, seconds: float) -> Any:
+    def request(self, function: str, item: object, seconds: float) -> object:
         """The child's answer. Raises EOFError or OSError when it dies first."""
         stdin, stdout = self._pipes()
         request = pickle.dumps((function, item, seconds + GRACE), pickle.HIGHEST_PROTOCOL)

@@ -182,7 +182,7 @@ def _network() -> Any:
 
 
 @cache
-def _session() -> Any:
+def _session() -> object:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from lookalike.bundle.answer import document, unicode, unsure
 from lookalike.errors import UnusablePhoto
@@ -51,7 +51,7 @@ class Predictions:
         """How many photos were asked about."""
         return self.counts.total() + self.reasons.total()
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """Every answer, with the counts by answer and by reason."""
         model = {name: getattr(self.model, name) for name in ("name", "labels", "threshold", "min_similarity")}
         return {

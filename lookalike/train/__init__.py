@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -269,7 +269,7 @@ def _counts(dataset: Dataset) -> dict[str, dict[str, int]]:
 
 
 def _write(
-    folder: Path, done: TrainedRun, onnx: bytes, plan: dict[str, Any], accuracy: Accuracy,
+    folder: Path, done: TrainedRun, onnx: bytes, plan: dict[str, object], accuracy: Accuracy,
     temperature: float, min_similarity: float | None = None,
 ) -> None:  # fmt: skip
     """Everything of a run but its weights, run.json last."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from lookalike.project.records import Accuracy, TrainedRun
 from lookalike.project.walk import Found, tell
@@ -27,7 +27,7 @@ class TrainResult:
     skipped: tuple[tuple[str, str], ...] = ()
     passed: tuple[Found, ...] = ()
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """The run, its folder and the accuracy of the kept epoch."""
         return {
             "run": self.run.to_json(),

@@ -19,7 +19,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -42,7 +41,7 @@ class Start(Record):
     """What a training was started with, and how many of its epochs are kept."""
 
     created: str
-    settings: dict[str, Any]
+    settings: dict[str, object]
     images: str
     input: InputSpec
     epochs: int = 0
@@ -163,7 +162,7 @@ def settings_of(start: Start, wanted: TrainSettings) -> TrainSettings:
     return TrainSettings.model_validate({**start.settings, **today})
 
 
-def _differing(start: Start, told: dict[str, Any]) -> dict[str, Any]:
+def _differing(start: Start, told: dict[str, object]) -> dict[str, object]:
     return {name: start.settings.get(name) for name, value in told.items() if start.settings.get(name) != value}
 
 

@@ -75,7 +75,7 @@ class HalfPrecision(Callback):
 class GradScaling(MixedPrecision):
     """Gradients scaled for float16, by fastai; the precision itself is HalfPrecision's, in training steps only."""
 
-    restored: dict[str, Any] | None = None
+    restored: dict[str, object] | None = None
 
     def before_fit(self) -> None:
         super().before_fit()
@@ -262,7 +262,7 @@ class Deadline(Callback):
             raise CancelFitException
 
 
-def quiet(learner: Learner) -> AbstractContextManager[Any]:
+def quiet(learner: Learner) -> AbstractContextManager[object]:
     """Without fastai's own bars and printed rows: the Reporter shows what there is to see."""
     learner.remove_cbs([callback for callback in learner.cbs if isinstance(callback, ProgressCallback)])
     return learner.no_logging()

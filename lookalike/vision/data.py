@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -97,7 +96,7 @@ def cached_loaders(
     No worker processes: cutting a square is a copy of memory, and starting workers in each epoch costs more than all
     the copies (measured: 4 s an epoch against 0.01 s).
     """
-    common: dict[str, Any] = {"num_workers": 0, "device": device, "create_batch": _batch, "do_setup": False}
+    common: dict[str, object] = {"num_workers": 0, "device": device, "create_batch": _batch, "do_setup": False}
     loaders = [
         _Share(
             _Squares(*train, side, anywhere=True), bs=batch_size, shuffle=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import fastai.callback.schedule  # noqa: F401  gives Learner fit_one_cycle and fine_tune
 import torch
@@ -36,7 +36,7 @@ SCRATCH_RATE = 2e-3
 
 
 def fit(
-    network: nn.Sequential, material: Material, chosen: plan.Plan, best: KeepBest, kept: dict[str, Any] | None, *,
+    network: nn.Sequential, material: Material, chosen: plan.Plan, best: KeepBest, kept: dict[str, object] | None, *,
     pretrained: bool,
 ) -> plan.Plan:  # fmt: skip
     """Fine-tune all but the early layers, or train all of them from random weights; when memory runs out, go on after
@@ -56,7 +56,7 @@ def fit(
 
 
 def _fit_once(
-    network: nn.Sequential, material: Material, chosen: plan.Plan, best: KeepBest, kept: dict[str, Any] | None,
+    network: nn.Sequential, material: Material, chosen: plan.Plan, best: KeepBest, kept: dict[str, object] | None,
     pretrained: bool,
 ) -> None:  # fmt: skip
     """Fine-tune in place, from where an earlier training was stopped if `kept` says so."""

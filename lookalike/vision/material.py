@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -98,6 +97,6 @@ class Trained:
     head: str
     history: tuple[dict[str, float], ...]
     best_epoch: int
-    plan: dict[str, Any] = field(default_factory=dict)
+    plan: dict[str, object] = field(default_factory=dict)
     held_out: np.ndarray | None = None
     arch: str = ""

@@ -60,7 +60,7 @@ def build(
     return network, pretrained
 
 
-def _as_fastai_cuts(whole: Any, arch: str) -> tuple[Any, int, bool]:
+def _as_fastai_cuts(whole: Any, arch: str) -> tuple[object, int, bool]:
     """fastai's body of a network, how many features it gives, and whether as pictures, still to be averaged.
 
     Raises ConfigError for a network that fastai can't cut.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -61,7 +61,7 @@ class Plan:
         """Seconds for what comes after the last epoch: measuring, and writing the model."""
         return WRITING + MEASURING * (photos + held) * self.step_ms / 1000
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As kept in plan.json."""
         return asdict(self)
 
@@ -92,7 +92,7 @@ def fitting_precision(network: nn.Module, device: torch.device) -> str:
     """
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    able: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     native = able.get("avx512_bf16") or able.get("amx_bf16")
     depthwise = any(isinstance(layer, nn.Conv2d) and layer.groups > 1 for layer in network.modules())
     return "bf16" if native and not depthwise else "fp32"
