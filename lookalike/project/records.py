@@ -166,7 +166,7 @@ class Evaluation(Record):
     temperature: float = 1.0
     threshold: float | None = None
     min_similarity: float | tuple[float, ...] | None = None
-    findings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    findings: dict[str, dict[str, object]] = field(default_factory=dict)
     created: str = ""
 
 

@@ -49,7 +49,7 @@ class Classifier:
         if self.about["input"].get("crop", "none") != "none":
             self.face = onnxruntime.InferenceSession(folder / "face.onnx", providers=["CPUExecutionProvider"])
 
-    def classify(self, photo: str | Path | bytes | Image.Image) -> dict[str, Any]:
+    def classify(self, photo: str | Path | bytes | Image.Image) -> dict[str, object]:
         """Label, probability and all probabilities of a photo given as a path, bytes or a PIL image.
 
         When none of the labels fits well enough, the label is "neither" without a probability, and the closest label
@@ -62,7 +62,7 @@ class Classifier:
             image = face_of(image, self.face)
         return self.answer(fit(image, self.about["input"]))
 
-    def people(self, image: Image.Image) -> dict[str, Any]:
+    def people(self, image: Image.Image) -> dict[str, object]:
         """Every face, largest first; the photo is called what its surest known face is."""
         found = faces_in(image, self.face)
         faces = [{"box": face["box"], **self.answer(aligned(image, face["landmarks"]))} for face in found]
@@ -72,7 +72,7 @@ class Classifier:
         best = max(faces, key=lambda face: (face["known"], face["similarity"]))
         return {**{key: value for key, value in best.items() if key != "box"}, "faces": faces}
 
-    def answer(self, pixels: np.ndarray) -> dict[str, Any]:
+    def answer(self, pixels: np.ndarray) -> dict[str, object]:
         """The same for pixels as the network sees them."""
         (p,), *more = self.session.run(None, {"image": pixels[None]})
         p = np.maximum(p, 1e-30) ** (1 / self.about.get("temperature", 1.0))
@@ -80,7 +80,7 @@ class Classifier:
         label, probability = ranked[0]
         alike = {"similarity": float(more[0][0])} if more else {}  # to the photos learnt from, when the model tells
         doubt = self.doubt(label, probability, alike.get("similarity"))
-        best: dict[str, Any] = {"label": label, "probability": probability}
+        best: dict[str, object] = {"label": label, "probability": probability}
         if doubt:
             why = {"closest": label, "reason": doubt, "detail": DOUBTS[doubt]}
             best = {"label": "neither", "probability": None, **why}
@@ -96,7 +96,7 @@ class Classifier:
         return "unlikely" if probability < (self.about.get("threshold") or 0) else ""
 
 
-def said(answer: dict[str, Any]) -> str:
+def said(answer: dict[str, object]) -> str:
     """An answer as people read it."""
     if answer["known"]:
         return f"{answer['label']} {answer['probability']:.1%}"
