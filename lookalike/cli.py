@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, get_type_hints
 
 import typer
 from typer.exceptions import TyperException
@@ -21,6 +21,7 @@ from typer.exceptions import TyperException
 from lookalike import __version__, flags
 from lookalike.console import Console
 from lookalike.errors import LookalikeError, explained
+from lookalike.files import JsonObject
 from lookalike.project.paths import Project
 from lookalike.report import Reporter, Result
 from lookalike.settings import fields, loading
@@ -110,7 +111,7 @@ def _parameter(name: str, annotation: object, default: object = inspect.Paramete
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _open_job(ctx: typer.Context, everywhere: dict[str, Any], typed: dict[str, dict[str, object]]) -> Job:
+def _open_job(ctx: typer.Context, everywhere: JsonObject, typed: dict[str, dict[str, object]]) -> Job:
     console: Console = ctx.obj
     _apply_modes(console, everywhere)
     before = ctx.parent.params if ctx.parent else {}

@@ -18,9 +18,10 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from textwrap import TextWrapper
-from typing import Any, TextIO
+from typing import TextIO
 
 from lookalike.errors import LookalikeError, NotReadyError
+from lookalike.files import JsonObject
 from lookalike.report import Result, Table, Task
 from lookalike.text import json_text, printable
 
@@ -262,7 +263,7 @@ def _bar(title: str, total: int | None) -> Iterator[Task]:
 
         class Bar:
             def advance(self, steps: int = 1, status: str = "") -> None:
-                fields: dict[str, Any] = {"status": printable(status)} if status else {}
+                fields: JsonObject = {"status": printable(status)} if status else {}
                 progress.update(key, advance=steps, **fields)
 
         yield Bar()

@@ -13,9 +13,11 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lookalike.text import CsvWriter, csv_rows
 
+JsonObject = dict[str, Any]  # what a JSON file, line or document of ours holds: names, and values of JSON's types
 PART = ".part"  # how the name of a file ends that is still being written
 
 

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from lookalike import __version__
 from lookalike.bundle import answer, bundle, locate
 from lookalike.errors import UnusablePhoto
+from lookalike.files import JsonObject
 from lookalike.photos.decode import Pool
 from lookalike.project.names import NEITHER
 from lookalike.project.paths import Project
@@ -42,7 +43,7 @@ class Served:
     address: str
     answered: int
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> JsonObject:
         """Where it listened and how many photos it answered for."""
         return {"address": self.address, "answered": self.answered}
 
@@ -126,7 +127,7 @@ def application(desk: Desk, token: str = "") -> Starlette:
         kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0]
         return Response(content, media_type=kind, headers={"cache-control": "no-cache"})
 
-    def fixed(value: dict[str, Any]) -> Any:
+    def fixed(value: JsonObject) -> Any:
         async def reply(_: Request) -> Response:
             return JSONResponse(value)
 
@@ -165,7 +166,7 @@ async def _photo(request: Request) -> tuple[str, bytes]:
 
 def openapi(labels: Iterable[str]) -> dict[str, object]:
     """The description of the API at /openapi.json (OpenAPI 3.1)."""
-    said: dict[str, Any] = {
+    said: JsonObject = {
         "type": "object",
         "required": ["file", "label", "probability", "known", "ranked", "probabilities"],
         "properties": {
@@ -210,5 +211,5 @@ def openapi(labels: Iterable[str]) -> dict[str, object]:
     }
 
 
-def _reply(text: str, schema: dict[str, Any]) -> dict[str, object]:
+def _reply(text: str, schema: JsonObject) -> dict[str, object]:
     return {"description": text, "content": {"application/json": {"schema": schema}}}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
+from lookalike.files import JsonObject
 from lookalike.project.names import NEITHER
 from lookalike.project.records import FaceAnswer, Prediction
 
@@ -15,7 +15,7 @@ DOUBTS = {
 }
 
 
-def document(prediction: Prediction, top: int | None = None) -> dict[str, Any]:
+def document(prediction: Prediction, top: int | None = None) -> JsonObject:
     """A prediction as programs read it, the same from every door: a label with probabilities, or a reason.
 
     `ranked` are the labels, best first: the keys of `probabilities` come in another order to whoever reads them in

@@ -24,7 +24,7 @@ from lookalike.bundle import crowds, onnxfile
 from lookalike.bundle.description import AGAIN, checksum_of, fault, require_sealed
 from lookalike.bundle.running import FACE, Session
 from lookalike.errors import NotReadyError, UnusablePhoto
-from lookalike.files import sha256_file, write_text
+from lookalike.files import JsonObject, sha256_file, write_text
 from lookalike.project.paths import load_bundle
 from lookalike.project.records import Bundle, InputSpec, Prediction
 
@@ -179,7 +179,7 @@ def decode(source: Path | bytes, reader: Reader) -> Pixels | UnusablePhoto:
         return error
 
 
-def describe(description: Bundle) -> dict[str, Any]:
+def describe(description: Bundle) -> JsonObject:
     """What a page or a caller may want to know about a model."""
     limits = ("temperature", "threshold", "min_similarity")
     known = ("name", "created", "labels", "arch", "fingerprint", *limits, "metrics", "parity")

@@ -11,7 +11,7 @@ from typing import Any
 from lookalike.clean import aside, decide, history
 from lookalike.clean.survey import Survey
 from lookalike.errors import NotReadyError
-from lookalike.files import sha256_file
+from lookalike.files import JsonObject, sha256_file
 from lookalike.people import boxes
 from lookalike.project.dataset import read_examples
 from lookalike.project.manifest import Manifest
@@ -48,7 +48,7 @@ class Board:
         """A number that grows with every decision."""
         return self.manifest.path.stat().st_size if self.manifest.path.exists() else 0
 
-    def photos(self) -> dict[str, Any]:
+    def photos(self) -> JsonObject:
         """All photos, by file, with labels and the number of decisions that can be taken back."""
         with self._fresh():
             files = {record.file: record for record in self.state.files.values()}
@@ -112,7 +112,7 @@ class Board:
             if path and sha256_file(path) != content:
                 raise decide.DecisionError("the photo has changed; reload the page")
 
-    def _row(self, record: ImageRecord) -> dict[str, Any]:
+    def _row(self, record: ImageRecord) -> JsonObject:
         aside_now = record.status == "quarantined"
         row = {"part": "", "why": [], "score": 0.0, "predicted": "", "probability": 0.0, "group": "", "sha256": ""}
         row |= {"taken_for": "", "sure": 0.0, "loss": 0.0, "faces": [], "chosen": -1, "ratio": 1.0}
@@ -134,7 +134,7 @@ def _chosen(face: str, row: Mapping[str, Any]) -> int:
     return int(row["chosen"]) if place is None else place
 
 
-def _known(project: Project, found: Survey) -> dict[str, dict[str, Any]]:
+def _known(project: Project, found: Survey) -> dict[str, JsonObject]:
     """What the survey says about each file, in the words of the page."""
     why: dict[str, list[str]] = defaultdict(list)
     reasons: dict[str, list[str]] = defaultdict(list)
@@ -169,7 +169,7 @@ def _known(project: Project, found: Survey) -> dict[str, dict[str, Any]]:
     return known
 
 
-def _mistakes(project: Project) -> tuple[dict[str, Any], ...]:
+def _mistakes(project: Project) -> tuple[JsonObject, ...]:
     """The photos that the newest evaluation of a finished run found named wrongly, if there is one."""
     found = [path for path in project.runs.glob("[!.]*/evaluation.json") if path.with_name("run.json").is_file()]
     if not found:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from lookalike.clean.scan import Seen
 from lookalike.clean.survey import Survey
+from lookalike.files import JsonObject
 from lookalike.project.manifest import Manifest, State
 from lookalike.project.records import ImageRecord
 
@@ -22,7 +22,7 @@ def register(manifest: Manifest, state: State, found: Survey, by: str) -> int:
         known = state.files.get(photo.file)
         if not photo.facts:
             continue
-        seen: dict[str, Any] = {"sha256": photo.facts.sha256, "width": photo.facts.width, "height": photo.facts.height}
+        seen: JsonObject = {"sha256": photo.facts.sha256, "width": photo.facts.width, "height": photo.facts.height}
         if known and known.status == "ok" and known.sha256 == photo.facts.sha256:
             record = known
         elif known and known.status == "ok" and not known.sha256:  # only decided about so far: the decision stands

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from lookalike.files import JsonObject
 from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
 from lookalike.text import counted
@@ -43,7 +44,7 @@ class Cleaning:
     questions: tuple[str, ...] = ()
     notes: tuple[Finding, ...] = ()
     groups: tuple[tuple[str, ...], ...] = ()
-    suspects: tuple[dict[str, Any], ...] = ()
+    suspects: tuple[JsonObject, ...] = ()
     purity: dict[str, float] | None = None
     adopted: int = 0
     skipped: tuple[Found, ...] = ()
@@ -56,7 +57,7 @@ class Cleaning:
         return {label: count - gone[label] for label, count in self.before.items()}
 
     @property
-    def likely_wrong(self) -> tuple[dict[str, Any], ...]:
+    def likely_wrong(self) -> tuple[JsonObject, ...]:
         """The suspects that are more likely wrong than right."""
         return tuple(item for item in self.suspects if item["score"] >= SUSPECT)
 

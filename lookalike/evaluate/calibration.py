@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from lookalike import metrics
 from lookalike.evaluate import plots
 from lookalike.evaluate.finding import EvaluationFinding, Measured
+from lookalike.files import JsonObject
 from lookalike.project.records import Evaluation
 
 FOLDS = 5
@@ -33,7 +32,7 @@ class Calibration(EvaluationFinding):
         """Both errors."""
         return [("calibration error", f"{found['ece_before']:.3f}, scaled {found['ece_after']:.3f}")]
 
-    def picture(self, found: dict[str, Any], evaluation: Evaluation) -> bytes | None:
+    def picture(self, found: JsonObject, evaluation: Evaluation) -> bytes | None:
         """How often it is right, over how sure it says it is; nothing where all photos are in one bin."""
         bins = found["bins"]
         if len(bins) < 2:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from lookalike import metrics
 from lookalike.evaluate.finding import EvaluationFinding, Measured
+from lookalike.files import JsonObject
 from lookalike.project.records import Evaluation
 
 
@@ -23,7 +22,7 @@ class Leak(EvaluationFinding):
         clean = metrics.rate(int(right[~copies].sum()), int((~copies).sum()))
         return {"copies": int(copies.sum()), "without_copies": clean.to_json()}
 
-    def warnings(self, found: dict[str, Any], evaluation: Evaluation) -> list[str]:
+    def warnings(self, found: JsonObject, evaluation: Evaluation) -> list[str]:
         """That there are any, and what is left of the number."""
         if not (copies := found["copies"]):
             return []

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from lookalike.evaluate.finding import EvaluationFinding, Measured
 from lookalike.evaluate.probing import Probed
+from lookalike.files import JsonObject
 from lookalike.logistic import FOLDS, one_thread
 from lookalike.project.records import Evaluation
 
@@ -67,12 +66,12 @@ def _accuracy(photos: Probed, seed: int, *, ignore_copies: bool) -> float:
     return 1 - float(np.concatenate(wrong).mean())
 
 
-def noteworthy(found: dict[str, Any]) -> bool:
+def noteworthy(found: JsonObject) -> bool:
     """Whether copies would have flattered by more than chance and by half a point."""
     return bool(found.get("gap", 0.0) >= max(NOTEWORTHY, found.get("noise", 0.0)))
 
 
-def sentence(found: dict[str, Any]) -> str:
+def sentence(found: JsonObject) -> str:
     """The finding in plain words."""
     if "why" in found:
         return f"{found['copies']} photos are copies; what they would flatter by was not measured: {found['why']}"

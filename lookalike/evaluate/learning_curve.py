@@ -11,6 +11,7 @@ import numpy as np
 from lookalike.evaluate import plots
 from lookalike.evaluate.finding import EvaluationFinding, Measured
 from lookalike.evaluate.probing import MOST, Probed
+from lookalike.files import JsonObject
 from lookalike.logistic import FOLDS, one_thread
 from lookalike.project.records import Evaluation
 from lookalike.report import Table
@@ -48,7 +49,7 @@ class LearningCurve(EvaluationFinding):
         """The gain of all labels together, and of single ones."""
         return [] if "why" in found else [_table(found)]
 
-    def picture(self, found: dict[str, Any], evaluation: Evaluation) -> bytes | None:
+    def picture(self, found: JsonObject, evaluation: Evaluation) -> bytes | None:
         """The probe's accuracy with a part of the photos and with all, and the fitted curve some way further."""
         if "why" in found:
             return None
@@ -64,7 +65,7 @@ class LearningCurve(EvaluationFinding):
         return plots.png(figure)
 
 
-def _table(found: dict[str, Any]) -> Table:
+def _table(found: JsonObject) -> Table:
     rows = [("all labels, balanced accuracy", found)]
     rows += [(f"{label} alone, recall", row) for label, row in found["labels"].items()]
     more = f"with {found['more']} more of each"
@@ -96,7 +97,7 @@ def estimate(photos: Probed, labels: tuple[str, ...], learnt: Mapping[str, int])
 
 def _curves(
     photos: Probed, labels: tuple[str, ...], learnt: Mapping[str, int]
-) -> tuple[dict[str, object], dict[str, dict[str, Any]]]:
+) -> tuple[dict[str, object], dict[str, JsonObject]]:
     """The gains of all labels together, and those of the labels that are named worst."""
     repeats = max(1, 6 // len(labels))  # every label costs as much as all together
     sizes, wrong = _measure(photos, repeats)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from lookalike.bundle.bundle import OnnxModel
 from lookalike.errors import ConfigError, NotReadyError
 from lookalike.evaluate.answers import Answers
 from lookalike.evaluate.finding import EvaluationFinding, Measured
+from lookalike.files import JsonObject
 from lookalike.people.identity import SAME
 from lookalike.project.walk import below
 
@@ -49,7 +49,7 @@ class Neither(EvaluationFinding):
         return [] if found.get("by") == "faces" else [CANNOT]
 
 
-def limits(answers: Answers, temperature: float) -> dict[str, Any]:
+def limits(answers: Answers, temperature: float) -> JsonObject:
     """`min_similarity` for each label, or `threshold` for models that tell no similarity; None with too few photos.
 
     Set on similarities that chose nothing else: of the photos held back and, where the network did not learn to see
@@ -68,7 +68,7 @@ def _enough(answers: Answers) -> bool:
     return held >= ENOUGH_HELD if answers.similarities is None else held + len(answers.learnt[0]) >= ENOUGH
 
 
-def examine(answers: Answers, model: OnnxModel, others: Path | None) -> dict[str, Any]:
+def examine(answers: Answers, model: OnnxModel, others: Path | None) -> JsonObject:
     """What the limits of `model` do: `known` is the share of held-back photos they cost, each judged by limits set
     without it, and `others` the share of photos of other things that they catch. Without limits, only `why`."""
     if not _enough(answers):
@@ -83,7 +83,7 @@ def examine(answers: Answers, model: OnnxModel, others: Path | None) -> dict[str
     return {**found, "others": caught(others, model)} if others else found
 
 
-def examine_people(answers: Answers, model: OnnxModel, others: Path | None) -> dict[str, Any]:
+def examine_people(answers: Answers, model: OnnxModel, others: Path | None) -> JsonObject:
     """The same of a run on people, whose limits are set on other photos than those held back."""
     lost = ~known(answers, limits_of_people(model))
     found = {"by": "faces", "known": share(int(lost.sum()), len(lost))}
@@ -173,7 +173,7 @@ def share(rejected: int, photos: int) -> dict[str, float]:
     return {"rejected": rejected, "photos": photos, "share": rate.value, "low": rate.low, "high": rate.high}
 
 
-def lines(found: dict[str, Any]) -> list[str]:
+def lines(found: JsonObject) -> list[str]:
     """The same for a person."""
     if why := found.get("why"):
         return [why]

@@ -24,7 +24,7 @@ from lookalike.evaluate.result import (
     review_command,
     warnings,
 )
-from lookalike.files import write_bytes, write_text
+from lookalike.files import JsonObject, write_bytes, write_text
 from lookalike.project.records import Evaluation, TrainedRun
 from lookalike.report import Table
 from lookalike.text import markdown, markup
@@ -128,7 +128,7 @@ def _about_mistakes(trained: TrainedRun, evaluation: Evaluation) -> str:
     )
 
 
-def _figure(row: dict[str, Any], answers: Answers, heats: dict[str, bytes], command: str) -> str:
+def _figure(row: JsonObject, answers: Answers, heats: dict[str, bytes], command: str) -> str:
     seen = answers.pixels[row["file"]]
     pictures = [_jpeg(seen)] if seen.shape[0] == seen.shape[1] else []  # of people, all faces or none
     if row["file"] in heats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from lookalike.errors import NotReadyError
 from lookalike.evaluate import neither
 from lookalike.evaluate.answers import Answers
 from lookalike.evaluate.finding import EvaluationFinding, Measured, Row
+from lookalike.files import JsonObject
 from lookalike.people import head
 from lookalike.people.eyes import open_eyes, people_in
 from lookalike.people.identity import SAME
@@ -179,7 +179,7 @@ def _dealt(lesson: head.Lesson, folds: int, seed: int) -> np.ndarray:
     return fold
 
 
-def lines(found: dict[str, Any]) -> list[str]:
+def lines(found: JsonObject) -> list[str]:
     """The same for a person."""
     said = []
     if told := found.get("outcome"):

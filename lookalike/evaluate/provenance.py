@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from lookalike.evaluate.finding import EvaluationFinding, Measured
+from lookalike.files import JsonObject
 from lookalike.project.manifest import Manifest
 
 UNKNOWN = "not in the manifest"
@@ -16,11 +16,11 @@ UNKNOWN = "not in the manifest"
 class Provenance(EvaluationFinding):
     """Sources and licences of the photos."""
 
-    def find(self, run: Measured) -> dict[str, Any]:
+    def find(self, run: Measured) -> JsonObject:
         """How many photos of the run have which."""
         return count(run.answers.root, (example.file for example in run.examples))
 
-    def facts(self, found: dict[str, Any]) -> list[tuple[str, str]]:
+    def facts(self, found: JsonObject) -> list[tuple[str, str]]:
         """Both, counted."""
         return [(name, sentence(counts)) for name, counts in found.items()]
 

@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from lookalike.evaluate.finding import told
 from lookalike.evaluate.plots import MANY
+from lookalike.files import JsonObject
 from lookalike.project.records import Evaluation
 from lookalike.report import Block, Table
 
@@ -80,7 +81,7 @@ def review_command(images: str) -> str:
     return f"lookalike clean --review{place}"
 
 
-def advice(row: dict[str, Any]) -> str:
+def advice(row: JsonObject) -> str:
     """What to do about one photo: a network that is very sure of another label may well be right."""
     if row["predicted"] == row["actual"]:
         return ""

@@ -12,6 +12,7 @@ from PIL import Image
 
 from lookalike.errors import UnusablePhoto
 from lookalike.evaluate.finding import EvaluationFinding, Measured
+from lookalike.files import JsonObject
 from lookalike.photos import images
 from lookalike.project.manifest import Manifest
 from lookalike.project.records import Evaluation, Example
@@ -23,19 +24,19 @@ MOST_LABELS = 50  # with more, forests take minutes, and no single trait tells s
 class Shortcuts(EvaluationFinding):
     """How well size, colour, border or source alone would tell the labels apart."""
 
-    def find(self, run: Measured) -> dict[str, Any]:
+    def find(self, run: Measured) -> JsonObject:
         """The accuracy of each, and `chance`."""
         if len(run.trained.labels) > MOST_LABELS:
             return {}
         return scores_alone(run.examples, run.answers.root, run.trained.labels)
 
-    def warnings(self, found: dict[str, Any], evaluation: Evaluation) -> list[str]:
+    def warnings(self, found: JsonObject, evaluation: Evaluation) -> list[str]:
         """The traits that alone come within 0.10 of the network's accuracy, and are no mere guess."""
         floor = max(evaluation.accuracy.value - CLOSE, found["chance"] + 0.15)
         names = [name for name, score in found.items() if name != "chance" and score >= floor]
         return [f"{name} alone tells the labels apart {found[name]:.2f} of the time" for name in names]
 
-    def facts(self, found: dict[str, Any]) -> list[tuple[str, str]]:
+    def facts(self, found: JsonObject) -> list[tuple[str, str]]:
         """Every score."""
         return [
             (f"guessing by {name}" if name != "chance" else "always the same label", f"{score:.2f}")
@@ -67,7 +68,7 @@ def scores_alone(examples: Sequence[Example], root: Path, labels: tuple[str, ...
     return scores
 
 
-def _traits(root: Path, example: Example, records: dict[str, Any]) -> dict[str, Any] | None:
+def _traits(root: Path, example: Example, records: JsonObject) -> JsonObject | None:
     """What a lazy network could go by, for one photo."""
     try:
         photo = images.open_photo(root / example.file, at_least=64)

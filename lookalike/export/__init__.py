@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from lookalike import __version__, plugins
 from lookalike.bundle import bundle
@@ -18,7 +18,7 @@ from lookalike.export.formats.base import Format
 from lookalike.export.opened import OpenedRun, face, open_run
 from lookalike.export.staging import staged
 from lookalike.export.target import Target
-from lookalike.files import write_text
+from lookalike.files import JsonObject, write_text
 from lookalike.project.paths import Project, load_bundle, load_evaluation
 from lookalike.project.records import Bundle, Evaluation
 from lookalike.report import SILENT, Block, Reporter, Table, Task
@@ -37,7 +37,7 @@ class Exported:
     bytes: dict[str, int]
     targets: dict[str, Path] = field(default_factory=dict)
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> JsonObject:
         """Folder, files with their sizes, the whole model.json, and where each target lies."""
         return {
             "folder": str(self.folder),
@@ -56,7 +56,7 @@ class Exported:
             yield f"next: lookalike predict PHOTO --model {self.model.name}"
 
 
-def _proof_line(parity: dict[str, Any]) -> str:
+def _proof_line(parity: JsonObject) -> str:
     difference = f"largest difference {parity['largest']:.1e}, {parity['flips']} labels differ"
     line = f"proof: {parity['photos']} photo files, {difference}"
     for name, found in parity.get("formats", {}).items():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from lookalike.files import JsonObject
 from lookalike.project.records import Bundle, TrainedRun
 from lookalike.text import markdown
 
@@ -62,7 +62,7 @@ def _neither(bundle: Bundle) -> Iterable[str]:
         yield "to a model of two people, a third person's face is still a face."
 
 
-def _accuracy(metrics: dict[str, Any]) -> Iterable[str]:
+def _accuracy(metrics: JsonObject) -> Iterable[str]:
     if not (rate := metrics.get("accuracy")):
         yield from ("Its accuracy was not measured; run `lookalike evaluate` before exporting.", "")
         return
@@ -86,7 +86,7 @@ def _counts(run: TrainedRun) -> str:
     return ", ".join(counts) or "counts not recorded"
 
 
-def _parity(parity: dict[str, Any]) -> Iterable[str]:
+def _parity(parity: JsonObject) -> Iterable[str]:
     if not parity:
         return
     yield (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
+from lookalike.files import JsonObject
 from lookalike.project.names import name_in_folder, photo_name, photos_folder
 from lookalike.project.typed import Record
 
@@ -160,7 +161,7 @@ class Evaluation(Record):
     labels: tuple[str, ...]
     per_label: dict[str, dict[str, float]]
     confusion: tuple[tuple[int, ...], ...]
-    top_losses: tuple[dict[str, Any], ...] = ()
+    top_losses: tuple[JsonObject, ...] = ()
     mistakes: tuple[dict[str, object], ...] = ()
     unreadable: tuple[dict[str, str], ...] = ()
     temperature: float = 1.0

@@ -10,6 +10,8 @@ from functools import cache, partial
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
+from lookalike.files import JsonObject
+
 Fit = Callable[[object], Any]
 _HALF_LETTERS = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
@@ -17,7 +19,7 @@ _HALF_LETTERS = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 class Record:
     """A frozen dataclass that goes to JSON and back."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The fields as JSON types; empty optional fields are left out."""
         return {key: value for key, value in dataclasses.asdict(self).items() if value not in (None, "", ())}  # type: ignore[call-overload]
 

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from lookalike import plugins
 from lookalike.errors import ConfigError
+from lookalike.files import JsonObject
 from lookalike.settings import fields
 
 FILE_NAME = "lookalike.toml"
@@ -48,7 +49,7 @@ def load(root: Path, env: Mapping[str, str], flags: Layers | None = None) -> fie
     every fault at once.
     """
     file, typed = _read_file(root / FILE_NAME), flags or {}
-    sections: dict[str, Any] = {}
+    sections: JsonObject = {}
     faults: dict[str, str] = {}
     for name in dict.fromkeys([*fields.SECTIONS, *file, *typed]):
         kinds = [fields.SECTIONS[name]] if name in fields.SECTIONS else sections_called(name)
@@ -140,7 +141,7 @@ def _toml(value: object) -> str:
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> JsonObject:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from lookalike.files import JsonObject
 from lookalike.gather.providers.base import (
     Hit,
     Page,
@@ -90,7 +91,7 @@ class Brave(WebProvider):
     def explain(self, answer: ServiceAnswer) -> Stop | None:
         """A refused key comes as 422; a month's quota and a second's limit both come as 429."""
         payload = answer.payload if isinstance(answer.payload, dict) else {}
-        error: dict[str, Any] = payload["error"] if isinstance(payload.get("error"), dict) else {}
+        error: JsonObject = payload["error"] if isinstance(payload.get("error"), dict) else {}
         code = str(error.get("code", ""))
         meta: dict[str, object] = error["meta"] if isinstance(error.get("meta"), dict) else {}
         if answer.status == 422:
