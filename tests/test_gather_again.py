@@ -46,6 +46,16 @@ def test_retry_failed_tries_only_what_failed_and_searches_nothing(cli: Cli, sear
     assert sum(line["status"] == "ok" and line["provider"] == "bing" for line in lines()) == 11
 
 
+def test_retry_failed_leaves_alone_what_another_try_cannot_change(cli: Cli, faults: FaultServer) -> None:
+    fetch(cli, faults.url("/photo/circles/1"))
+    with Path("images/manifest.jsonl").open("a") as file:
+        for reason in ("two-labels", "placeholder", "bad-row", "odd-item"):
+            record = {"label": "cat", "status": "failed", "image_url": faults.url(f"/photo/{reason}"), "reason": reason}
+            file.write(json.dumps(record) + "\n")
+    answer = cli("gather", "--retry-failed")
+    assert answer.code == 3 and "nothing to fetch again" in answer.err
+
+
 def test_retry_failed_with_nothing_failed_says_so(cli: Cli) -> None:
     cli("gather", "3", "--provider", "digits", "--count", 10)
     answer = cli("gather", "--retry-failed")

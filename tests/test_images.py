@@ -176,6 +176,17 @@ def test_a_tiff_that_tells_its_range_is_believed() -> None:
     assert abs(int(grey.max()) - 31) <= 1
 
 
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32])
+def test_what_lies_beyond_the_range_that_a_tiff_tells_is_black_or_white(kind: type) -> None:
+    values = (500 + shades() * 500).astype(kind)
+    values[0, 0], values[0, 1] = 100, 1500
+    entries = TiffImagePlugin.ImageFileDirectory_v2()
+    entries[280], entries[281] = 500, 1000
+    grey = np.asarray(images.open_rgb(_bytes(Image.fromarray(values), "TIFF", tiffinfo=entries)))[..., 0]
+    assert (grey[0, 0], grey[0, 1]) == (0, 255)
+    assert np.abs(grey[1:] - (shades() * 255)[1:]).max() <= 1
+
+
 def test_a_deep_tiff_whose_white_is_zero_is_no_negative() -> None:
     data = bytearray(_bytes(Image.fromarray((shades() * 65535).astype(np.uint16)), "TIFF"))
     place = data.index(struct.pack("<HHI", 262, 3, 1)) + 8

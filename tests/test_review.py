@@ -31,6 +31,19 @@ def test_decisions_survive_a_kill_and_show_in_another_session(serve: Callable[[]
     assert (project / "quarantine" / "circles" / "001.jpg").is_file()
 
 
+def test_what_another_command_decides_meanwhile_shows_on_the_open_page(
+    serve: Callable[[], Server], project: Path, cli: Cli
+) -> None:
+    server = serve()
+    assert not server.photos()["circles/001.jpg"]["aside"]
+    (project / "marks.csv").write_text("file,decision\ncircles/001.jpg,aside\ncircles/002.jpg,keep\n")
+    assert cli("clean", "--apply", "marks.csv").code == 0
+    photos = server.photos()
+    assert photos["circles/001.jpg"]["aside"] and photos["circles/002.jpg"]["decision"] == "keep"
+    assert cli("clean", "--undo").code == 0
+    assert not server.photos()["circles/001.jpg"]["aside"]
+
+
 def test_undo_takes_back_whole_decisions_even_after_a_restart(serve: Callable[[], Server], project: Path) -> None:
     before = {path: path.read_bytes() for path in (project / "images").rglob("*.jpg")}
     server = serve()
