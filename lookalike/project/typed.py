@@ -67,7 +67,7 @@ def _fit(hint: Any) -> Fit:
         return partial(_dict, _fit(inner[0]), _fit(inner[1]))
     if isinstance(hint, type) and issubclass(hint, Record):
         return hint.from_json
-    if hint in (object, object):
+    if hint in (Any, object):
         return lambda value: value
     return {str: _text, int: _whole, float: _real}[hint]
 
