@@ -16,6 +16,7 @@ from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project, load_run
 from lookalike.project.records import Accuracy, Example
 from lookalike.report import SILENT, Block, Reporter, Table
+from lookalike.text import counted
 
 CERTAIN = 0.05
 
@@ -59,7 +60,7 @@ class CompareResult:
         for name, a in zip(self.runs, self.accuracy, strict=True):
             rows.append((name, f"{a.value:.3f}", f"{a.low:.3f} to {a.high:.3f}", f"{a.balanced:.3f}"))
         fewest = f"{self.accuracy[0].fewest} of {self.accuracy[0].scarcest}"
-        title = f"{self.photos} photos that neither learnt from, {fewest}"
+        title = f"{counted(self.photos, 'photo')} that neither learnt from, {fewest}"
         yield Table(title, ("run", "accuracy", "95 % interval", "balanced"), tuple(rows))
         yield f"right only with the first: {self.only_first}, only with the second: {self.only_second}"
         yield f"{self.verdict} (exact McNemar test, p = {self.p_value:.3f})"

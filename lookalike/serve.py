@@ -28,6 +28,7 @@ from lookalike.project.paths import Project
 from lookalike.project.records import Prediction
 from lookalike.report import SILENT, Block, Reporter
 from lookalike.settings.fields import Settings
+from lookalike.text import counted
 from lookalike.web import server as web
 
 PAGE = Path(__file__).parent / "web" / "page"
@@ -49,7 +50,7 @@ class Served:
 
     def show(self) -> Iterable[Block]:
         """One line."""
-        yield f"stopped; {self.answered} photos were named"
+        yield f"stopped; {counted(self.answered, 'photo')} named"
 
 
 def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> Served:

@@ -67,7 +67,7 @@ def test_a_bar_is_missed_while_a_label_is_unmeasured(cli: Cli, trained: Path):
             (trained / "images" / file).unlink()
     answer = cli("evaluate", "--at-least", 0.0, "--no-heat")
     assert answer.code == 5 and "circles: no photo of it was measured" in answer.err
-    assert "of circles only 0 photos were measured" in answer.out and "balanced accuracy" in answer.out
+    assert "of circles only 0 photos measured" in answer.out and "balanced accuracy" in answer.out
 
 
 def test_balanced_accuracy_and_the_scarcest_label_stand_beside_every_accuracy(cli: Cli, tmp_path: Path):

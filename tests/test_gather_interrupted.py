@@ -110,7 +110,7 @@ def test_a_full_disk_ends_the_run_cleanly_and_says_how_much_is_missing(tmp_path:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3
     assert b"the disk is full" in err
-    assert b"30 photos are still missing" in err
+    assert b"still missing: 30 photos" in err
     assert start(tmp_path).wait(60) == 0
     assert len(photos(tmp_path / "images")) == 30
     check_whole(tmp_path)

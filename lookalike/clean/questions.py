@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import NO_PHOTOS, Seen
+from lookalike.text import counted
 
 SHARE = 0.1  # of a label
 LARGEST = 5  # photos in a group: a larger one is more likely a crowd of look-alikes
@@ -40,5 +41,7 @@ def questions(photos: Iterable[Seen], away: Sequence[Finding], groups: Iterable[
     for group in groups:
         some = gone.intersection(photo.file for photo in group)
         if len(group) > LARGEST and some:
-            found.append(Question(f"{len(group)} photos look like copies of {group[0].file}", frozenset(some)))
+            found.append(
+                Question(f"{counted(len(group), 'photo')} look like copies of {group[0].file}", frozenset(some))
+            )
     return found

@@ -14,7 +14,7 @@ from lookalike.files import write_text
 from lookalike.photos.decode import Pool
 from lookalike.project.paths import Project
 from lookalike.report import Table
-from lookalike.text import markup
+from lookalike.text import counted, markup
 
 MOST = 300
 
@@ -43,7 +43,7 @@ def _thumbnails(project: Project, files: Sequence[str], root: Path) -> dict[str,
 
 
 def _page(result: Cleaning, suspects: Sequence[Finding], thumbnails: dict[str, bytes]) -> Iterable[str]:
-    yield html.heading(f"Cleaning of {sum(result.before.values())} photos", 1)
+    yield html.heading(f"Cleaning of {counted(sum(result.before.values()), 'photo')}", 1)
     yield html.paragraph(f"Run {result.run}")
     after, purity = result.after, result.purity or {}
     rows = [

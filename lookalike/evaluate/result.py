@@ -13,6 +13,7 @@ from lookalike.evaluate.plots import MANY
 from lookalike.files import JsonObject
 from lookalike.project.records import Evaluation
 from lookalike.report import Block, Table
+from lookalike.text import counted
 
 SURE = 0.8
 SHOWN = 20  # rows on a terminal of what concerns many labels
@@ -56,7 +57,7 @@ def headline(evaluation: Evaluation) -> str:
     a = evaluation.accuracy
     where = "kept for testing only" if evaluation.part == "test" else "held back from training"
     interval = f"95 % interval {a.low:.3f} to {a.high:.3f}; {a.balance()}"
-    return f"accuracy {a.value:.3f} ({interval}): {a.right} of {a.total} photos {where}"
+    return f"accuracy {a.value:.3f} ({interval}): {a.right} of {counted(a.total, 'photo')} {where}"
 
 
 def warnings(evaluation: Evaluation) -> list[str]:
@@ -65,13 +66,13 @@ def warnings(evaluation: Evaluation) -> list[str]:
     accuracy = evaluation.accuracy
     if accuracy.scarcest and accuracy.fewest < FEW:
         lines.append(
-            f"of {accuracy.scarcest} only {accuracy.fewest} photos were measured, too few to tell; balanced accuracy"
-            f" {accuracy.balanced:.3f}"
+            f"of {accuracy.scarcest} only {counted(accuracy.fewest, 'photo')} measured, too few to tell;"
+            f" balanced accuracy {accuracy.balanced:.3f}"
         )
     for _, finding, found in told(evaluation):
         lines += finding.warnings(found, evaluation)
     if evaluation.unreadable:
-        lines.append(f"{len(evaluation.unreadable)} held-back photos could not be read")
+        lines.append(f"{counted(len(evaluation.unreadable), 'held-back photo')} could not be read")
     return lines
 
 

@@ -23,6 +23,7 @@ from lookalike.project.paths import Project, load_bundle, load_evaluation
 from lookalike.project.records import Bundle, Evaluation
 from lookalike.report import SILENT, Block, Reporter, Table, Task
 from lookalike.settings.fields import ExportSettings, Settings
+from lookalike.text import counted
 
 STANDALONE = Path(__file__).parent / "standalone" / "predict.py"
 
@@ -57,8 +58,10 @@ class Exported:
 
 
 def _proof_line(parity: JsonObject) -> str:
-    difference = f"largest difference {parity['largest']:.1e}, {parity['flips']} labels differ"
-    line = f"proof: {parity['photos']} photo files, {difference}"
+    difference = (
+        f"largest difference {parity['largest']:.1e}, {counted(parity['flips'], 'label differs', 'labels differ')}"
+    )
+    line = f"proof: {counted(parity['photos'], 'photo file')}, {difference}"
     for name, found in parity.get("formats", {}).items():
         line += f"; {name}: {found['largest']:.1e}, {found['flips']}"
     if less := parity.get("small"):

@@ -23,6 +23,7 @@ from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings
+from lookalike.text import counted
 
 DEFAULT_COUNT = 150
 LOCK_WAIT = 600.0
@@ -128,7 +129,7 @@ class Gathering:
     def _disk_full(self, error: OSError) -> NotReadyError:
         missing = sum(max(0, wanted.goal - wanted.total) for wanted in self.wanted)
         return NotReadyError(
-            f"the disk is full ({error.strerror}): {missing} photos are still missing",
+            f"the disk is full ({error.strerror}): still missing: {counted(missing, 'photo')}",
             "free some space and run the same command again",
             result=self.result({}),
         )

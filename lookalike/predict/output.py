@@ -21,7 +21,7 @@ from lookalike.project.names import NEITHER
 from lookalike.project.records import Bundle, Prediction
 from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
-from lookalike.text import CsvWriter, json_text
+from lookalike.text import CsvWriter, counted, json_text
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Predictions:
         """One line: how often each answer was given, and how many photos had none."""
         parts = [f"{label} {number}" for label, number in self.counts.most_common()]
         parts += [f"no answer {self.reasons.total()} ({', '.join(self.reasons)})"] if self.reasons else []
-        return "; ".join(filter(None, (f"{self.total} photos: {', '.join(parts)}", tell(self.passed))))
+        return "; ".join(filter(None, (f"{counted(self.total, 'photo')}: {', '.join(parts)}", tell(self.passed))))
 
 
 def answer(prediction: Prediction) -> str:

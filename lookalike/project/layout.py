@@ -10,6 +10,7 @@ from pathlib import Path
 from lookalike.errors import NotReadyError
 from lookalike.project.names import NEITHER, NOT_A_LABEL
 from lookalike.project.walk import Walk, part_of, walk
+from lookalike.text import counted
 
 GATHER = "run `lookalike gather NAME NAME`, or point --images at a folder of label folders"
 
@@ -97,7 +98,7 @@ def _flat(found: Walk) -> tuple[str, str] | None:
     loose = [item for item in found.passed if item.reason == "unlabelled"]
     if found.photos or not loose:
         return None
-    holds = f"{found.root} holds {len(loose)} photos and no label folders"
+    holds = f"{found.root} holds {counted(len(loose), 'photo')} and no label folders"
     example = found.root / "LABEL" / Path(loose[0].file).name
     return holds, f"move each photo into a folder named for its label, such as {example}"
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lookalike.project.kinds import HEAD, refusal
 from lookalike.project.records import Part
+from lookalike.text import counted
 
 PARTS: dict[Part, re.Pattern[str]] = {
     "train": re.compile(r"train(?:ing)?[ _-]?(?:set|data|images)?", re.IGNORECASE),
@@ -76,7 +77,7 @@ class Walk:
 
     def summary(self) -> str:
         """One line that accounts for every file."""
-        some = f"{len(self.photos)} photos in {len(self.labels)} labels"
+        some = f"{counted(len(self.photos), 'photo')} in {counted(len(self.labels), 'label')}"
         return f"{some}, {told}" if (told := tell(self.passed)) else some
 
 

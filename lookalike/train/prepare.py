@@ -23,6 +23,7 @@ from lookalike.project.records import Dataset, Example, InputSpec, Part
 from lookalike.project.walk import Found, Walk
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings, TrainSettings
+from lookalike.text import counted
 from lookalike.train import room
 
 # Networks trained on random crops do best on somewhat larger pictures (H. Touvron et al., "Fixing the train-test
@@ -228,6 +229,6 @@ def require_enough(dataset: Dataset) -> None:
     for label in dataset.labels:
         if dataset.count(label, "train") < 1 or dataset.count(label, "valid") < 1:
             raise NotReadyError(
-                f"{label!r} has {dataset.count(label)} photos; each label needs at least 2, and better 50",
+                f"{label!r} has {counted(dataset.count(label), 'photo')}; each label needs at least 2, and better 50",
                 f'gather more: lookalike gather "{label}"',
             )

@@ -10,6 +10,7 @@ from typing import ClassVar
 from lookalike.project.records import Accuracy, TrainedRun
 from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
+from lookalike.text import counted
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,13 @@ class TrainResult:
         columns = ("epoch", "train loss", "valid loss", "accuracy", "")
         yield Table(f"run {self.run.id}: {self.run.arch}, {self.run.input.size} px", columns, tuple(rows), columns[:4])
         if self.skipped:
-            yield f"{len(self.skipped)} photos could not be read and were left out; `lookalike clean` sets them aside."
+            unread = counted(len(self.skipped), "photo")
+            yield f"{unread} could not be read and so left out; `lookalike clean` sets them aside."
         if self.passed:
             yield tell(self.passed)
         a = self.accuracy
         yield (
-            f"accuracy {a.value:.3f} on {a.total} photos held back (95 % interval {a.low:.3f} to {a.high:.3f};"
-            f" {a.balance()}), in {self.run.seconds['total']:.0f} s"
+            f"accuracy {a.value:.3f} on {counted(a.total, 'photo')} held back"
+            f" (95 % interval {a.low:.3f} to {a.high:.3f}; {a.balance()}), in {self.run.seconds['total']:.0f} s"
         )
         yield "next: lookalike evaluate, or lookalike predict PHOTO"
