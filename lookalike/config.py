@@ -22,7 +22,7 @@ class Written:
     file: str
 
     def data(self) -> dict[str, object]:
-        """Its path."""
+        """`file`, the path of what was written."""
         return {"file": self.file}
 
     def show(self) -> Iterable[Block]:

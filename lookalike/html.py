@@ -88,7 +88,7 @@ def figure(pictures: Iterable[bytes], caption: str) -> str:
 
 
 def figures(parts: Iterable[str]) -> str:
-    """Figures in rows."""
+    """Figures side by side, as many as there is room for."""
     return f"<div class=photos>{''.join(parts)}</div>"
 
 

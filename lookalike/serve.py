@@ -49,7 +49,7 @@ class Served:
         return {"address": self.address, "answered": self.answered}
 
     def show(self) -> Iterable[Block]:
-        """One line."""
+        """How many photos it named, once it has stopped."""
         yield f"stopped; {counted(self.answered, 'photo')} named"
 
 

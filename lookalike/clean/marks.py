@@ -36,7 +36,7 @@ class Marks:
     run: str = ""
 
     def data(self) -> dict[str, object]:
-        """Everything, in JSON types."""
+        """Counts of the decisions by kind, each one refused with its reason, and the file written or read."""
         refused = [{"file": file, "why": why} for file, why in self.refused]
         return {"run": self.run, "path": self.path, "done": self.done, "refused": refused}
 

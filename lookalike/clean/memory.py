@@ -125,7 +125,7 @@ class Memory:
         return int(row[0]) if row else None
 
     def keep_faces(self, content: str, number: int) -> None:
-        """Remember that."""
+        """Remember how many main faces a photo has."""
         self._store.execute("INSERT OR REPLACE INTO main_faces VALUES (?, ?)", (content, number))
         self._count()
 

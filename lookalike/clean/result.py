@@ -62,7 +62,7 @@ class Cleaning:
         return tuple(item for item in self.suspects if item["score"] >= SUSPECT)
 
     def data(self) -> dict[str, object]:
-        """Everything, in JSON types."""
+        """Counts by label and reason, each finding and suspect, groups of copies, files passed over."""
         return {
             "run": self.run,
             "dry_run": self.dry_run,
@@ -144,11 +144,11 @@ class Restored:
     dry_run: bool = False
 
     def data(self) -> dict[str, object]:
-        """Everything, in JSON types."""
+        """The photos that came back, with the names that changed, and those that could not."""
         return asdict(self)
 
     def show(self) -> Iterable[Block]:
-        """How many came back."""
+        """How many came back, and each whose name changed or that is gone."""
         yield f"{counted(len(self.restored), 'photo')} {'would come' if self.dry_run else 'brought'} back"
         if self.moved_back:
             moved = "would move" if self.dry_run else "moved"

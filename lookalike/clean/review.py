@@ -27,6 +27,7 @@ from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project
 from lookalike.report import Block, Reporter
 from lookalike.settings.fields import Settings
+from lookalike.text import counted
 from lookalike.web import server as web
 
 MAX_BODY = 4_000_000
@@ -51,12 +52,12 @@ class Reviewed:
     decisions: int
 
     def data(self) -> dict[str, object]:
-        """Everything, in JSON types."""
+        """The number of decisions taken on the page and not taken back."""
         return {"decisions": self.decisions}
 
     def show(self) -> list[Block]:
-        """One line."""
-        return [f"{self.decisions} decisions kept in the manifest"]
+        """That number, and where the decisions are."""
+        return [f"{counted(self.decisions, 'decision')} kept in the manifest"]
 
 
 def serve(project: Project, settings: Settings, *, report: Reporter) -> Reviewed:

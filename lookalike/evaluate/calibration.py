@@ -29,7 +29,7 @@ class Calibration(EvaluationFinding):
         return {"ece_before": before, "ece_after": after, "bins": bins}
 
     def facts(self, found: dict[str, object]) -> list[tuple[str, str]]:
-        """Both errors."""
+        """The calibration error before and after the temperature."""
         return [("calibration error", f"{found['ece_before']:.3f}, scaled {found['ece_after']:.3f}")]
 
     def picture(self, found: JsonObject, evaluation: Evaluation) -> bytes | None:

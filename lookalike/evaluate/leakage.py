@@ -26,7 +26,7 @@ class NaiveSplit(EvaluationFinding):
         return [sentence(found)] if noteworthy(found) else []
 
     def remarks(self, found: dict[str, object]) -> list[str]:
-        """The same where it is not."""
+        """The sentence again where it is not noteworthy enough for a warning."""
         return [] if noteworthy(found) else [sentence(found)]
 
 
@@ -72,7 +72,7 @@ def noteworthy(found: JsonObject) -> bool:
 
 
 def sentence(found: JsonObject) -> str:
-    """The finding in plain words."""
+    """How much better photos that have copies on the other side make it look."""
     if "why" in found:
         return f"{found['copies']} photos are copies; what they would flatter by was not measured: {found['why']}"
     if not found["copies"]:

@@ -192,7 +192,7 @@ def at(fits: np.ndarray, size: float) -> np.ndarray:
 
 
 def sentence(found: Mapping[str, Any]) -> str:
-    """The finding in plain words."""
+    """What so many more photos of each label would be worth, in points of accuracy."""
     if "why" in found:
         return f"what more photos would be worth cannot be told: {found['why']}"
     every = f"{found['more']} more photos of each label are worth about {_points(found)}"

@@ -174,7 +174,7 @@ def share(rejected: int, photos: int) -> dict[str, float]:
 
 
 def lines(found: JsonObject) -> list[str]:
-    """The same for a person."""
+    """What `examine` found as sentences to read."""
     if why := found.get("why"):
         return [why]
     named = (("known", "photos of these labels"), ("others", "photos of other things"))

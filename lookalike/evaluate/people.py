@@ -59,11 +59,11 @@ class People(EvaluationFinding):
         }  # fmt: skip
 
     def sentences(self, found: dict[str, object]) -> list[str]:
-        """Each of them."""
+        """Limits, outcome, strangers and how few photos are enough, a line each."""
         return lines(found)
 
     def remarks(self, found: dict[str, object]) -> list[str]:
-        """What it can't do."""
+        """What no model of faces can do, and that such a run holds personal data."""
         return [CANNOT]
 
 
@@ -180,7 +180,7 @@ def _dealt(lesson: head.Lesson, folds: int, seed: int) -> np.ndarray:
 
 
 def lines(found: JsonObject) -> list[str]:
-    """The same for a person."""
+    """What `find` found as sentences to read."""
     said = []
     if told := found.get("outcome"):
         limits = ", ".join(f"{label} {limit:.3f}" for label, limit in list(found["limits"].items())[:8])

@@ -21,7 +21,7 @@ class Provenance(EvaluationFinding):
         return count(run.answers.root, (example.file for example in run.examples))
 
     def facts(self, found: JsonObject) -> list[tuple[str, str]]:
-        """Both, counted."""
+        """Sources and licences with the number of photos of each."""
         return [(name, sentence(counts)) for name, counts in found.items()]
 
 

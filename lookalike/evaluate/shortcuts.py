@@ -37,7 +37,7 @@ class Shortcuts(EvaluationFinding):
         return [f"{name} alone tells the labels apart {found[name]:.2f} of the time" for name in names]
 
     def facts(self, found: JsonObject) -> list[tuple[str, str]]:
-        """Every score."""
+        """How well each trait alone (size, shape, brightness, colour, format) tells the labels apart."""
         return [
             (f"guessing by {name}" if name != "chance" else "always the same label", f"{score:.2f}")
             for name, score in found.items()

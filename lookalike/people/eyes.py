@@ -169,7 +169,7 @@ class _Memory:
             self._store.close()
 
     def recall(self, sha256: str, size: int) -> PhotoFaces | None:
-        """What was seen in a photo."""
+        """The faces of a photo and their features (faces, size), or None where it is not kept or by another network."""
         if not self._store:
             return None
         with contextlib.suppress(sqlite3.Error, ValueError, TypeError, KeyError):
@@ -186,7 +186,7 @@ class _Memory:
         return None
 
     def keep(self, sha256: str, seen: PhotoFaces) -> None:
-        """Remember it."""
+        """Write the faces and features of a photo, and commit: whatever ends the process, it is not looked at again."""
         if not self._store:
             return
         table = [[f.left, f.top, f.right, f.bottom, f.score, f.landmarks] for f in seen.faces]

@@ -33,7 +33,7 @@ class Identity:
 
     @property
     def mean(self) -> np.ndarray:
-        """The person, (d,)."""
+        """The features that stand for the person: length 1, (d,)."""
         return self.means[0]
 
     @property

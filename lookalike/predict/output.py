@@ -129,7 +129,7 @@ class CsvLines:
         self.labels, self.people = labels, people
 
     def header(self) -> str:
-        """The first line."""
+        """The names of the columns."""
         return self._line(
             ["file", "label", "probability", *(f"p:{label}" for label in self.labels), "reason", *self._also("faces")]
         )
@@ -139,7 +139,7 @@ class CsvLines:
         return [cell] if self.people else []
 
     def line(self, prediction: Prediction) -> str:
-        """The line of one answer."""
+        """One answer as a row: label and probability where it is sure, all probabilities, why there is none."""
         by_label = dict(prediction.probabilities)
         numbers = [f"{by_label[label]:.6f}" if by_label else "" for label in self.labels]
         best = f"{prediction.probabilities[0][1]:.6f}" if by_label and prediction.known else ""

@@ -48,7 +48,7 @@ class Plan:
     epochs: int = 0
 
     def describe(self, photos: int) -> str:
-        """One line for the user."""
+        """Precision, batch size and the time that so many photos will take, as a line before the training."""
         seconds = photos * self.epochs * self.step_ms / 1000
         return f"plan: {self.precision}, batches of {self.batch_size}; about {_time(seconds)} of training"
 

@@ -85,7 +85,7 @@ class Ddgs(WebProvider):
         return self.understand(self.ask(self, Request("ddgs:", {"q": query.text, **asked})), query).hits
 
     def read(self, payload: Any, query: Query) -> Page:
-        """One page."""
+        """All hits of an answer: the package asks for the pages itself."""
         return parse(payload)
 
     def call(self, request: Request) -> object:
