@@ -136,9 +136,10 @@ def called(name: str) -> Iterator[object]:
 
 def nearest(name: str, known: list[str]) -> str:
     """A hint: the name that was probably meant, or those there are, as far as a line holds them."""
-    close = get_close_matches(name, known, n=1)
+    spelt = {each.casefold(): each for each in reversed(known)}
+    close = get_close_matches(name.casefold(), spelt, n=1)
     if close:
-        return f"did you mean {close[0]!r}?"
+        return f"did you mean {spelt[close[0]]!r}?"
     more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
     return f"choose from: {', '.join(known[:MOST_NAMES])}{more}"
 

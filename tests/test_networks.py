@@ -111,6 +111,11 @@ def test_the_weights_of_a_network_are_counted_without_making_them(arch: str):
     assert millions == pytest.approx(told, rel=0.2)  # auxiliary classifiers aside
 
 
+@pytest.mark.parametrize("place", ["", "timm/", "hf_hub:timm/", "hf-hub:timm/"])
+def test_a_network_of_timm_may_be_named_as_its_published_weights_are(place: str):
+    assert architectures.resolve(f"{place}test_resnet.r160_in1k") == "test_resnet.r160_in1k"
+
+
 def refused() -> list[Any]:
     """The first of each reason is tried always."""
     first = {why: name for name, why in reversed(REFUSED.items())}

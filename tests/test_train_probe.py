@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,11 @@ def test_of_two_networks_the_one_whose_probe_knows_the_photos_better_is_taken(
     draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
     answer = cli("train", "--size", 64, "--recipe", "probe", "--json")
     assert answer.data["run"]["arch"] == "efficientnet_lite0"
-    assert "efficientnet_lite0 is taken: " in answer.err
+    assert re.search(r"efficientnet_lite0 is taken: .* efficientnet_lite0 0\.\d+, efficientnet_lite1 \d", answer.err)
+    with monkeypatch.context() as late:
+        late.setattr("lookalike.vision.steps.PATIENT", 1e9)
+        answer = cli("train", "--size", 64, "--recipe", "probe", "--budget", "10m", "--json")
+    assert "no time to try efficientnet_lite1" in answer.err
     monkeypatch.setattr("lookalike.vision.steps.BETTER", 1e9)  # any will do
     assert cli("train", "--size", 64, "--recipe", "probe", "--json").data["run"]["arch"] == "efficientnet_lite1"
     assert cli("export").code == 0  # which builds the network of the run again

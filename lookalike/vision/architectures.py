@@ -25,11 +25,12 @@ HALF = (0.5, 0.5, 0.5)
 # Two networks of torchvision have a second, auxiliary classifier for training from nothing; and their weights turn
 # ImageNet's normalisation into this one themselves unless told that it is done.
 AUXILIARY = ("googlenet", "inception_v3")
+HUB = ("hf_hub:", "hf-hub:", "timm/")  # before the name of timm, where its weights are published
 FIXED_SIZE = ("maxvit", "vit_")  # how torchvision's networks of one size are called
 
 
 def resolve(arch: str) -> str | Callable[..., nn.Module]:
-    """What builds the network called `arch`: a torchvision function, or a timm model name.
+    """What builds the network called `arch`: a torchvision function, or a timm model name, as that of its weights too.
 
     Raises ConfigError with the nearest name when neither library knows it.
     """
@@ -37,13 +38,16 @@ def resolve(arch: str) -> str | Callable[..., nn.Module]:
         return f"tf_{arch}"
     if arch in torchvision.models.list_models(module=torchvision.models):
         return getattr(torchvision.models, arch)
+    asked = arch
+    for place in HUB:
+        arch = arch.removeprefix(place)
     name = arch.partition(".")[0]  # after the point a name of pretrained weights may stand
     if timm.is_model(arch) and (name == arch or arch in timm.list_pretrained(f"{name}.*")):
         return arch
     known = [*COMMON, *torchvision.models.list_models(module=torchvision.models), *timm.list_models()]
     if timm.is_model(name):
         known = [name, *timm.list_pretrained(f"{name}.*")]
-    raise ConfigError(f"there is no network called {arch!r}", nearest(arch, list(dict.fromkeys(known))))
+    raise ConfigError(f"there is no network called {asked!r}", nearest(arch, list(dict.fromkeys(known))))
 
 
 def normalisation(arch: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:

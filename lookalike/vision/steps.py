@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,9 +79,18 @@ def _best(material: Material) -> _Candidate:
         if told[arch] < BETTER * told[best.arch]:
             best = found
     if material.rivals:
-        losses = ", ".join(f"{arch} {loss:.3f}" for arch, loss in told.items())
-        material.report.note(f"{best.arch} is taken: loss of a linear probe on photos held back in turn: {losses}")
+        material.report.note(_race(material.rivals, told, best.arch))
     return best
+
+
+def _race(rivals: Sequence[str], told: dict[str, float], taken: str) -> str:
+    """Which network is taken and why, from the losses of those that were tried."""
+    losses = ", ".join(f"{arch} {loss:.3f}" for arch, loss in told.items())
+    line = f"{taken} is taken: loss of a linear probe on photos held back in turn: {losses}"
+    if min(told.values()) < told[taken]:
+        line += "; a larger one must be a tenth better"
+    untried = [arch for arch in rivals if arch not in told]
+    return f"{line}; no time to try {' and '.join(untried)}" if untried else line
 
 
 def _candidate(material: Material, arch: str, most: int) -> _Candidate:
