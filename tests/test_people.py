@@ -17,7 +17,7 @@ from PIL import Image
 
 from lookalike.bundle import bundle
 from lookalike.cli import main
-from lookalike.errors import LookalikeError
+from lookalike.errors import LookalikeError, NotReadyError
 from lookalike.export import web
 from lookalike.people import head, identity
 from lookalike.project.paths import load_bundle
@@ -318,6 +318,29 @@ def test_of_a_single_photo_every_leading_face_may_be_meant(cli: Cli, tmp_path: P
     assert "2 faces are taken for 'ann'; another photo would tell" in answer.err
     shutil.copy(tmp_path / "images" / "valid" / "ann" / "501.jpg", tmp_path / "images" / "train" / "ann")
     assert "are taken for" not in cli("train", "--recipe", "people").err
+
+
+def test_one_photo_of_each_person_is_enough_to_name_others(cli: Cli, tmp_path: Path, photos: dict[str, Path]) -> None:
+    """Then nothing is left to measure on, which is told instead of a number."""
+    portraits.people_folder(tmp_path / "images", {"ann": 1, "bea": 1})
+    answer = cli("train")
+    assert answer.code == 0 and "no photo of 'ann', 'bea' is left to measure on" in answer.err
+    assert "no photo was held back to measure on" in answer.out and "accuracy" not in answer.out
+    said = {
+        Path(row["file"]).stem: row["label"] for row in cli("predict", *photos.values(), "--json").data["predictions"]
+    }
+    assert said == {"ann": "ann", "stranger": "neither", "group": "bea", "nobody": "neither"}
+    answer = cli("evaluate")
+    assert answer.code == NotReadyError.exit_code and "held back no photo" in answer.err
+    assert cli("export", "--name", "few").code == 0
+    card = (tmp_path / "models" / "few" / "README.md").read_text()
+    assert "was not measured" in card and "personal data" in card and "still a face" not in card
+
+
+def test_a_person_with_one_photo_among_others_is_learnt_and_told_to_be_unmeasured(cli: Cli, tmp_path: Path) -> None:
+    portraits.people_folder(tmp_path / "images", {"ann": 1, "bea": 5})
+    answer = cli("train")
+    assert answer.code == 0 and "no photo of 'ann' is left" in answer.err and "on 1 photo held back" in answer.out
 
 
 def test_faces_seen_before_a_kill_are_not_looked_at_again(

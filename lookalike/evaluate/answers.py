@@ -59,6 +59,9 @@ def collect(project: Project, folder: Path, trained: TrainedRun, model: OnnxMode
     examples = datasets.read_examples(folder / "split.csv")
     part = "test" if any(example.part == "test" for example in examples) else "valid"
     held = [example for example in examples if example.part == part]
+    if not held:
+        hint = "add a second photo of each label, then `lookalike train` again"
+        raise NotReadyError("this run held back no photo to measure on", hint)
     places = [(root / example.file, example.sha256) for example in held]
     seen, faults = cache.get(places, exact(trained.input), report=report)
     gone = {path: fault for path, sha256 in places if (fault := _fault(path, sha256))}

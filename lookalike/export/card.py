@@ -54,12 +54,22 @@ def _neither(bundle: Bundle) -> Iterable[str]:
         yield "The model always answers with one of its labels, whatever the photo shows."
     if bundle.threshold is not None:
         yield f'A photo whose best label has less than {bundle.threshold:.0%} is answered with "neither".'
-    if bundle.min_similarity is not None:
+    if bundle.min_similarity is None:
+        return
+    between = _between(bundle.min_similarity)
+    if bundle.input.crop == "aligned":
+        yield f'A face that is like none of them (similarity below {between}, by label) is answered with "neither".'
+        yield "Twins are not told apart; small children, faces from the side or under about 30 pixels not reliably."
+        yield "The model holds numbers about faces, which are personal data: share it only as these people agree to."
+    else:
         yield 'A photo that is too unlike those it learnt from is answered with "neither"'
-        each = bundle.min_similarity if isinstance(bundle.min_similarity, tuple) else (bundle.min_similarity,)
-        between = " to ".join(dict.fromkeys(f"{limit:.3f}" for limit in (min(each), max(each))))
         yield f"(similarity below {between}, by label). What looks like them gets a label all the same:"
         yield "to a model of two people, a third person's face is still a face."
+
+
+def _between(limits: float | tuple[float, ...]) -> str:
+    each = limits if isinstance(limits, tuple) else (limits,)
+    return " to ".join(dict.fromkeys(f"{limit:.3f}" for limit in (min(each), max(each))))
 
 
 def _accuracy(metrics: JsonObject) -> Iterable[str]:

@@ -19,7 +19,8 @@ from lookalike.project.records import TrainedRun
 
 @dataclass(frozen=True)
 class OpenedRun:
-    """A finished run: its folder, its record, its network in eval mode, and its validation photos."""
+    """A finished run: its folder, its record, its network in eval mode, and the photos held back; where
+    there are none, those learnt from."""
 
     folder: Path
     run: TrainedRun
@@ -51,8 +52,8 @@ def open_run(project: Project, name: str | None) -> OpenedRun:
         from lookalike.vision.model import load_run
 
         run, network = load_run(folder)
-    held = [example for example in dataset.read_examples(folder / "split.csv") if example.part != "train"]
-    photos = project.locate(run.images)
+    examples, photos = dataset.read_examples(folder / "split.csv"), project.locate(run.images)
+    held = [example for example in examples if example.part != "train"] or examples
     return OpenedRun(folder, run, network, tuple(photos / example.file for example in held))
 
 

@@ -52,7 +52,7 @@ def prove(folder: Path, opened: OpenedRun, formats: Mapping[str, Format], wanted
     read = [Sample(data, images.read(data, spec)) for _, data in photos(opened.photos, wanted.proof)]
     samples = [face for sample in read for face in _faces(sample, spec.size)] if opened.people else read
     if not samples:
-        raise NotReadyError("not one face is in the validation photos of this run", "run `lookalike train` again")
+        raise NotReadyError("not one face is in the photos held back from this run", "run `lookalike train` again")
     expected, alike = opened.ask([sample.pixels for sample in samples])
     told = {name: _asked(name, form, folder, opened, samples) for name, form in formats.items()}
     found = {name: _required(formats[name], answers, expected, alike) for name, answers in told.items()}
@@ -123,7 +123,7 @@ def photos(files: Sequence[Path], wanted: int) -> list[Named]:
     readable = (named for path in dict.fromkeys([*files[::step], *files]) if (named := _readable(path)))
     chosen = list(itertools.islice(readable, wanted))
     if not chosen:
-        raise NotReadyError("not one validation photo of this run can be read", "run `lookalike train` again")
+        raise NotReadyError("not one photo held back from this run can be read", "run `lookalike train` again")
     first = images.open_rgb(chosen[0][1])
     return chosen + [(f"{chosen[0][0]} as {kind}", data) for kind, data in odd_copies(first)]
 

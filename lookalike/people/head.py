@@ -43,7 +43,8 @@ class Head:
     def photos(self, photos: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """The same of whole photos, by the face most like one of the labels' persons."""
         rows = [surest(*self.answer(faces)) if len(faces) else nobody(len(self.means)) for faces in photos]
-        return np.stack([row for row, _ in rows]), np.array([similarity for _, similarity in rows])
+        answers = np.array([row for row, _ in rows], np.float32).reshape(-1, len(self.means))
+        return answers, np.array([similarity for _, similarity in rows])
 
     def save(self, path: Path) -> None:
         """Write it as a file of plain numbers."""

@@ -279,7 +279,7 @@ def _write(
     bundle = Bundle(
         name=done.id, created=done.created, labels=done.labels, input=done.input, arch=done.arch, run=done.id,
         fingerprint=done.fingerprint, files={}, temperature=temperature, min_similarity=min_similarity,
-        metrics={"accuracy": accuracy.to_json()}, versions=done.versions,
+        metrics={"accuracy": accuracy.to_json()} if accuracy.total else {}, versions=done.versions,
     )  # fmt: skip
     files = ["model.onnx"]
     if done.input.crop != "none":

@@ -32,6 +32,7 @@ from lookalike.train.prepare import MOST_SHOW, face_counts, groups_of, require_e
 
 NETWORK = "sface"
 SPEC = InputSpec(SIDE, "squish", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "aligned")
+SHOWN = 8  # labels named in a line
 VERSIONS = ("lookalike", "onnxruntime", "pillow", "numpy")
 
 
@@ -109,7 +110,7 @@ def _divided(
     split = split_of(project, wanted, examples, divided=any(item.part == "valid" for item, _, _ in usable))
     labels = datasets.in_order(example.label for example in split)
     dataset = Dataset(str(project.images), labels, split, datasets.fingerprint(split))
-    require_enough(dataset)
+    require_enough(dataset, held=0)
     return dataset, {sha256: shown for _, sha256, shown in usable if shown}
 
 
@@ -139,6 +140,9 @@ def _persons(dataset: Dataset, seen: dict[str, PhotoFaces], forced: bool, report
         if identity and len(identity.means) > 1:
             told_by = f"no two photos of {label!r} agree on a face"
             report.warn(f"{told_by}: {len(identity.means)} faces are taken for {label!r}; another photo would tell")
+    if lone := [label for label in dataset.labels if dataset.count(label, "train") == dataset.count(label)]:
+        names = ", ".join(map(repr, lone[:SHOWN])) + (f" and {len(lone) - SHOWN} more" if len(lone) > SHOWN else "")
+        report.warn(f"no photo of {names} is left to measure on; a second one would tell how well they are told apart")
     return True
 
 
@@ -153,16 +157,16 @@ def _learn(
     begun = time.perf_counter()
     made, held = head.learn(_lesson(dataset, seen, "train")), _lesson(dataset, seen, "valid")
     answers, _ = made.photos(held.features)
-    shown = np.array([len(features) > 0 for features in held.features])
+    shown = np.array([len(features) > 0 for features in held.features], bool)
     right = (answers.argmax(axis=1) == held.targets) & shown
     temperature = metrics.fit_temperature(answers[shown], held.targets[shown])
-    loss = float(metrics.losses(metrics.at_temperature(answers, temperature), held.targets).mean())
+    losses = metrics.losses(metrics.at_temperature(answers, temperature), held.targets)
     accuracy = metrics.accuracy(right, held.targets, dataset.labels)
     onnx = graph.answering(eyes.model, made.means, made.weight, made.bias)
     now = time.perf_counter()
-    row = {"epoch": 0, "valid_loss": loss, "accuracy": accuracy.value}
+    row = {"epoch": 0, "valid_loss": float(losses.sum()) / max(1, len(losses)), "accuracy": accuracy.value}
     times = {**seconds, "fit": now - begun, "total": now - started}
-    return Made(dataset, made, onnx, accuracy, temperature, (row,), faults, times)
+    return Made(dataset, made, onnx, accuracy, temperature, (row,) if len(losses) else (), faults, times)
 
 
 def versions() -> dict[str, str]:

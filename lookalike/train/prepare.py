@@ -224,10 +224,10 @@ def _keep_for_tests(
     return rest, [replace(example, part="test") for example in divided if example.part == "valid"]
 
 
-def require_enough(dataset: Dataset) -> None:
-    """Raise NotReadyError unless each label has a photo on both sides of the split."""
+def require_enough(dataset: Dataset, *, held: int = 1) -> None:
+    """Raise NotReadyError unless of each label there is a photo to learn from and so many are held back."""
     for label in dataset.labels:
-        if dataset.count(label, "train") < 1 or dataset.count(label, "valid") < 1:
+        if dataset.count(label, "train") < 1 or dataset.count(label, "valid") < held:
             raise NotReadyError(
                 f"{label!r} has {counted(dataset.count(label), 'photo')}; each label needs at least 2, and better 50",
                 f'gather more: lookalike gather "{label}"',

@@ -47,13 +47,18 @@ class TrainResult:
             train_loss = f"{row['train_loss']:.3f}" if "train_loss" in row else "probe"
             rows.append((f"{row['epoch']:.0f}", train_loss, f"{row['valid_loss']:.3f}", f"{row['accuracy']:.3f}", kept))
         columns = ("epoch", "train loss", "valid loss", "accuracy", "")
-        yield Table(f"run {self.run.id}: {self.run.arch}, {self.run.input.size} px", columns, tuple(rows), columns[:4])
+        title = f"run {self.run.id}: {self.run.arch}, {self.run.input.size} px"
+        yield Table(title, columns, tuple(rows), columns[:4]) if rows else title
         if self.skipped:
             unread = counted(len(self.skipped), "photo")
             yield f"{unread} could not be read and so left out; `lookalike clean` sets them aside."
         if self.passed:
             yield tell(self.passed)
         a = self.accuracy
+        if not a.total:
+            yield f"no photo was held back to measure on, in {self.run.seconds['total']:.0f} s"
+            yield "next: lookalike predict PHOTO"
+            return
         yield (
             f"accuracy {a.value:.3f} on {counted(a.total, 'photo')} held back"
             f" (95 % interval {a.low:.3f} to {a.high:.3f}; {a.balance()}), in {self.run.seconds['total']:.0f} s"
