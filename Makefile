@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOOKALIKE := $(BIN)/lookalike --project demo
 
-.PHONY: help demo test test-all check bench config clean
+.PHONY: help demo test test-all check bench config docs clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -42,6 +42,10 @@ bench: .venv/installed  ## our speed and quality beside the alternatives'; ONLY=
 
 config: .venv/installed  ## write config.example.toml from the settings
 	$(BIN)/python -c "from lookalike.settings.loading import example_toml; print(example_toml(), end='')" > config.example.toml
+
+docs: .venv/installed  ## the pages of docs/ as a site in build/site; those of the commands are written anew
+	$(BIN)/python docs/generate.py
+	$(BIN)/mkdocs build --quiet --strict
 
 clean:  ## remove what these recipes made
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

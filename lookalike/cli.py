@@ -64,7 +64,7 @@ def command(section: str, *examples: str) -> Callable[[Step], Step]:
     return register
 
 
-def _application(arguments: Sequence[str]) -> typer.Typer:
+def application(arguments: Sequence[str]) -> typer.Typer:
     """The command line. Only a command that is named among the arguments gets its flags; others are just listed.
 
     A shell that completes a line has it in the environment.
@@ -262,7 +262,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console()
     console.json, console.debug = "--json" in arguments, "--debug" in arguments
     try:
-        result = _application(arguments)(args=arguments, prog_name="lookalike", standalone_mode=False, obj=console)
+        result = application(arguments)(args=arguments, prog_name="lookalike", standalone_mode=False, obj=console)
         if isinstance(result, int):
             return _stopped(console, arguments) if result == STOPPED else result  # --help and --version end here
         console.result(result)

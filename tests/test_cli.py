@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from lookalike.cli import COMMANDS, _application
+from lookalike.cli import COMMANDS, application
 from tests.conftest import Cli
 
 
@@ -151,7 +151,7 @@ def test_the_examples_of_every_help_can_be_typed(cli: Cli, name: str):
     for example in examples:
         program, command, *arguments = shlex.split(example)
         assert (program, command) == ("lookalike", name)
-        group = typer.main.get_command(_application([command]))
+        group = typer.main.get_command(application([command]))
         assert isinstance(group, typer.core.TyperGroup)
         group.commands[command].make_context(command, arguments)  # raises where a flag or value is not known
 

@@ -126,18 +126,19 @@ def example_toml() -> str:
         for name, field in model.model_fields.items():
             lines.append(f"# {words(field, plugins.ours)}  (environment: {env_name(section, field, name)})")
             default = field.get_default()
-            lines.append(f"# {name} =" if default is None else f"{name} = {_toml(default)}")
+            lines.append(f"# {name} =" if default is None else f"{name} = {toml_value(default)}")
         lines.append("")
     return "\n".join(lines)
 
 
-def _toml(value: object) -> str:
+def toml_value(value: object) -> str:
+    """A setting's value as TOML writes it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

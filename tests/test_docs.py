@@ -1,0 +1,55 @@
+"""The pages of docs/: those of the commands are what the code says, commands can be typed, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from docs import generate
+from lookalike.cli import application
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "commands")
+LINES = [
+    (path.name, line.removeprefix("$ "))
+    for path in PAGES
+    for line in path.read_text().splitlines()
+    if line.startswith(("$ lookalike ", "lookalike "))
+]
+
+
+def test_the_page_of_each_command_is_what_the_code_says():
+    written = {path.stem: path.read_text() for path in generate.FOLDER.glob("*.md")}
+    assert written == generate.pages(), "run `make docs`"
+    assert "--epochs" in written["train"] and "LOOKALIKE_TRAIN_EPOCHS" in written["train"]
+
+
+@pytest.mark.parametrize(("page", "line"), LINES)
+def test_each_command_of_a_page_can_be_typed(page: str, line: str):
+    name, *arguments = shlex.split(line)[1:]
+    group = typer.main.get_command(application([name]))
+    assert isinstance(group, typer.core.TyperGroup)
+    group.commands[name].make_context(name, arguments)  # raises where a flag or value is not known
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda path: path.name)
+def test_links_lead_to_files(page: Path):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).is_file(), target
+
+
+def test_the_pages_build_to_a_site_that_fetches_nothing(tmp_path: Path):
+    pytest.importorskip("mkdocs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    built = {path.relative_to(tmp_path).with_suffix(".md") for path in tmp_path.rglob("*.html")}
+    assert built >= {path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md")}
+    for page in tmp_path.rglob("*.html"):
+        assert not re.findall(r"<(?:script|img|link)\b[^>]+(?:src|href)=\"https?:[^\"]+", page.read_text()), page.name
