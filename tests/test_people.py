@@ -385,3 +385,13 @@ def test_a_fitted_layer_is_taken_only_where_means_name_wrongly() -> None:
     answers, similarities = made.photos([*photos, np.zeros((0, 8), np.float32)])
     assert (answers[:20].argmax(axis=1) == np.arange(20) % 2).all()
     assert similarities[20] == -1 and answers[20].tolist() == [0.5, 0.5]
+
+
+def test_nothing_is_fitted_to_a_stranger_where_it_is_open_who_is_meant() -> None:
+    """The first label's two photos show two people: either may be meant, also the second, who is a bit like the other
+    label's person."""
+    random, who = np.random.default_rng(0), np.eye(8)[[2, 0, 1, 1]]
+    photos = [unit((row + 0.1 * random.normal(size=8)).tolist()) for row in who]
+    made = head.learn(head.Lesson(tuple(photos), np.array([0, 0, 1, 1]), ("a", "b", "c", "d"), (1,) * 4, 2))
+    answers, _ = made.photos([unit([1, 0.4, 0, 0, 0, 0, 0, 0]), unit([0, 0, 1, 0, 0, 0, 0, 0])])
+    assert answers.argmax(axis=1).tolist() == [0, 0]

@@ -130,7 +130,7 @@ def _fitted(plain: Head, lesson: Lesson, found: list[Identity | None]) -> Head:
             if face >= 0 and cosine >= NEAR:
                 rows.append(lesson.features[int(place)][face])
                 given.append(label)
-    if len(set(given)) < len(found):
+    if len(set(given)) < len(found) or plain.means.shape[1] > 1:  # open who is meant: no face to fit to
         return plain
     with logistic.one_thread():
         weight, bias = logistic.fit(np.stack(rows), np.array(given), len(found), STRENGTH)

@@ -84,7 +84,7 @@ def _trained(project: Path, own: Path, others: Path) -> Iterator[Row]:
 def _told_apart(project: Path, own: Path, others: Path) -> Iterator[Row]:
     """What `evaluate` says, photo by photo, each without its label."""
     found = json.loads(lookalike("evaluate", "--project", project, "--folds", 5, "--others", others, "--json"))
-    extra = found["data"]["extra"]
+    extra = found["data"]["findings"]
     folds, caught = extra["folds"], extra["neither"]["others"]
     told = f"{folds['value']:.3f} ({folds['right']} of {folds['total']}, neither {folds['neither']})"
     yield "5 folds: named rightly", ">= 0.985", told
