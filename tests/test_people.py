@@ -401,5 +401,5 @@ def test_nothing_is_fitted_to_a_stranger_where_it_is_open_who_is_meant() -> None
 def test_two_single_faces_are_of_one_person_sooner_than_two_means(photos: int, same: bool) -> None:
     """Chance moves the face of one photo more than what several share."""
     one, other = unit([1, 0, 0, 0, 0, 0, 0, 0]), unit([0.5, 0.866, 0, 0, 0, 0, 0, 0])
-    found = {name: identity.identity([row] * photos, "abc"[:photos]) for name, row in (("x", one), ("y", other))}
+    found = {name: identity.identity([row] * photos, list("abc")[:photos]) for name, row in (("x", one), ("y", other))}
     assert identity.same_persons(found) == ([("x", "y")] if same else [])

@@ -25,21 +25,18 @@ APART = 0.6  # cosine between two labels' means from which they are the same per
 @dataclass(frozen=True)
 class Identity:
     """`means` (k, d) of length 1, whose first is the person, or the likeliest where nothing tells (k > 1); of each
-    photo the `chosen` face, -1 without any, and its cosine to the first mean."""
+    photo the `chosen` face, -1 without any, and its cosine to the first mean; on how many different photos, copies
+    counted once, the person was found."""
 
     means: np.ndarray
     chosen: tuple[int, ...]
     cosines: tuple[float, ...]
+    photos: int
 
     @property
     def mean(self) -> np.ndarray:
         """The features that stand for the person: length 1, (d,)."""
         return self.means[0]
-
-    @property
-    def photos(self) -> int:
-        """How many photos the person is known from."""
-        return sum(cosine >= NEAR for cosine in self.cosines)
 
     @property
     def agreement(self) -> float:
@@ -64,7 +61,7 @@ def identity(
     if agreeing < 2:
         counts = [len(faces) for faces in photos] if leading is None else leading
         likely = np.concatenate([faces[:count] for faces, count in zip(photos, counts, strict=True)])
-        return Identity(likely[:MANY], *_nearest(photos, likely[0]))
+        return Identity(likely[:MANY], *_nearest(photos, likely[0]), agreeing)
     mean = seen[start]
     for _ in range(ROUNDS):
         chosen, cosines = _nearest(photos, mean)
@@ -73,7 +70,7 @@ def identity(
             break
         mean = np.sum(near, axis=0)
         mean = mean / max(float(np.linalg.norm(mean)), 1e-12)
-    return Identity(mean[None], *_nearest(photos, mean))
+    return Identity(mean[None], *_nearest(photos, mean), agreeing)
 
 
 def _start(seen: np.ndarray, groups: np.ndarray) -> tuple[int, int]:
