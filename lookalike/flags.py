@@ -99,7 +99,7 @@ def _brought(own: Mapping[str, FieldInfo]) -> Iterator[Flag]:
 
 def _help(field: FieldInfo) -> str:
     default, text = field.get_default(), loading.words(field)
-    shown = ",".join(default) if isinstance(default, list) else default
+    shown = ", ".join(default) if isinstance(default, list) else default
     if default is not None and "[default" not in text and default not in (False, []):
         text += f" [default: {shown if default is not True else 'yes'}]"
     return text
@@ -114,16 +114,24 @@ def by_section(flags: list[Flag], given: Mapping[str, object]) -> dict[str, dict
     return typed
 
 
+UNBROKEN = "\u2011"  # the hyphen at which a line is not broken
+
+
 class GroupedCommand(TyperCommand):
     """Prints as plain text what Typer knows as `rich_help_panel`; rich would make `--help` three times as slow."""
+
+    def get_help(self, ctx: Any) -> str:
+        """The help, in which no name with a hyphen is broken over two lines."""
+        return super().get_help(ctx).replace(UNBROKEN, "-")
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments, then each group of flags under its heading, those that every command takes last."""
         groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         last: list[tuple[str, str]] = []
         for parameter in self.get_params(ctx):
-            if not (record := parameter.get_help_record(ctx)):
+            if not (found := parameter.get_help_record(ctx)):
                 continue
+            record = (found[0], found[1].replace("-", UNBROKEN))
             heading = getattr(parameter, "rich_help_panel", None) or "Options"
             if parameter.param_type_name == "argument":
                 groups["Arguments"].append(record)

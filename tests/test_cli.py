@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -160,6 +161,7 @@ def test_flags_stand_in_groups_and_no_sentence_is_cut_short(cli: Cli):
     out = cli("clean", "-h").out
     places = [out.index(words) for words in ("\nBringing back:\n", "--undo", "\nDeciding yourself:\n", "--review")]
     assert places == sorted(places)
+    assert not re.search(r"\w-\n", out) and "\u2011" not in out
     assert "..." not in cli("-h").out.split("Commands:")[1]
 
 
