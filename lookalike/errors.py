@@ -130,7 +130,7 @@ _NOT_OURS = "put that right and run the same command again"
 
 
 def explained(error: Exception) -> LookalikeError:
-    """object error as one line and what to do: what the machine refused, what is not installed, or a fault of ours."""
+    """Any error as one line and what to do: what the machine refused, what is not installed, or a fault of ours."""
     if isinstance(error, LookalikeError):
         return error
     if isinstance(error, ImportError) and (missing := _missing(error)):

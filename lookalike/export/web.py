@@ -133,7 +133,7 @@ git remote add origin https://github.com/YOU/{name}.git
 git push -u origin gh-pages
 ```
 
-It then answers at https://YOU.github.io/{name}/. object other host of plain files works as well, in any sub-folder; no
+It then answers at https://YOU.github.io/{name}/. Any other host of plain files works as well, in any sub-folder; no
 special headers are needed. Browsers that disguise what a canvas holds (Brave, Firefox with resistFingerprinting) may
 give slightly different answers.
 """
