@@ -12,7 +12,7 @@ from lookalike.text import markup
 PAGE_ROWS = 50  # of a table that are shown at once
 
 _STYLE = """
-:root{color-scheme:light dark}
+:root{color-scheme:light dark;background:Canvas;color:CanvasText}
 body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}.big{font-size:2.4rem;font-weight:600}
 .wide{overflow-x:auto}table{border-collapse:collapse;margin:.5rem 0}
@@ -32,9 +32,9 @@ def document(title: str, parts: Iterable[str]) -> str:
     head = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{markup(title)}</title><style>{_STYLE}</style>"
+        f"<title>{markup(title)}</title><style>{_STYLE}</style><main>"
     )
-    return "\n".join([head, *(part for part in parts if part)]) + "\n</html>\n"
+    return "\n".join([head, *(part for part in parts if part)]) + "\n</main></html>\n"
 
 
 def heading(text: str, level: int = 2) -> str:
@@ -63,7 +63,7 @@ def table(shown: Table) -> str:
 
 
 def _rows(shown: Table, rows: Iterable[tuple[str, ...]]) -> str:
-    head = "".join(_cell("th", shown, name, name) for name in shown.columns)
+    head = "".join(_cell("th" if name else "td", shown, name, name) for name in shown.columns)
     body = "".join(
         "<tr>" + "".join(_cell("td", shown, *pair) for pair in zip(shown.columns, row, strict=True)) + "</tr>"
         for row in rows

@@ -32,7 +32,10 @@ from lookalike.text import counted
 from lookalike.web import server as web
 
 PAGE = Path(__file__).parent / "web" / "page"
-FILES = {"/": "index.html", "/app.js": "app.js", "/engine.js": "remote.js", "/style.css": "style.css"}
+FILES = {
+    "/": "index.html", "/engine.js": "remote.js",
+    **{f"/{name}": name for name in ("app.js", "words.js", "camera.js", "style.css")},
+}  # fmt: skip
 MAX_NAME = 200
 
 

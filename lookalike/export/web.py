@@ -19,7 +19,7 @@ from lookalike.project.records import Bundle
 from lookalike.settings.fields import Section, Settings
 
 PAGE = Path(__file__).parents[1] / "web" / "page"
-MODULES = ("assets.js", "pixels.js", "faces.js", "local.js", "app.js")
+MODULES = ("assets.js", "pixels.js", "faces.js", "local.js", "words.js", "camera.js", "app.js")
 MOVED = 1e-3  # by how much probabilities and similarities may differ for that, at most
 SHOWN = ("name", "labels", "input", "temperature", "threshold", "min_similarity", "metrics", "created")
 
@@ -65,7 +65,16 @@ def write(part: Path, model: Path, bundle: Bundle, *, single: bool = False) -> N
         write_text(part / name, single_file(assets))
         write_text(part / "README.md", SINGLE_README.format(name=bundle.name, file=name))
     else:
-        for name in ("index.html", "style.css", "app.js", "assets.js", "pixels.js", "faces.js"):
+        for name in (
+            "index.html",
+            "style.css",
+            "app.js",
+            "words.js",
+            "camera.js",
+            "assets.js",
+            "pixels.js",
+            "faces.js",
+        ):
             write_bytes(part / name, (PAGE / name).read_bytes())
         write_bytes(part / "engine.js", (PAGE / "local.js").read_bytes())
         for name, content in assets.items():

@@ -62,11 +62,19 @@ def opened(chromium: Any, address: str) -> Any:
     raise AssertionError(page.logged)
 
 
+def until(page: Any, condition: str) -> None:
+    """Wait until a condition in JavaScript holds. (Pages forbid Chromium's own way, which makes code of text.)"""
+    for _ in range(400):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError((condition, page.logged))
+
+
 def ask(page: Any, photo: Path | dict[str, Any]) -> dict[str, Any]:
-    """What the page's engine answers for a photo that was chosen and classified by clicks, with all digits."""
+    """What the page's engine answers for a photo that a visitor chooses, with all digits."""
     page.evaluate("document.getElementById('answer').hidden = true")
     page.set_input_files("#file", photo)
-    page.click("#classify")
     page.wait_for_selector("#answer:not([hidden])", timeout=30_000)
     names = page.locator("#bars .name span:first-child").all_inner_texts()
     widths = page.evaluate("[...document.querySelectorAll('.bar > div')].map((bar) => parseFloat(bar.style.width))")

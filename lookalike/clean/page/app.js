@@ -166,7 +166,7 @@ function more(upTo = drawn + PAGE) {
 }
 
 function build(photo) {
-  const item = document.createElement("article");
+  const item = document.createElement("div");
   item.className = `card${photo.aside ? " aside" : ""}${photo.decision === "keep" ? " kept" : ""}`;
   item.tabIndex = -1;
   item.dataset.file = photo.file;

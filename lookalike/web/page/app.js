@@ -1,22 +1,88 @@
-// The page: choose a photo, ask the engine, show the answer. engine.js is either remote.js (a server answers) or
-// local.js (this browser answers); both give the same answers in the same form.
+// The page: photos come by drop, paste, choice or camera; each is asked about at once, one after the other, and stays
+// in the session's gallery. engine.js is either remote.js (a server answers) or local.js (this browser answers).
+import { offerCamera } from './camera.js';
 import { open } from './engine.js';
+import { csv, headline, question, record, remark, spoken } from './words.js';
 
 const find = (id) => document.getElementById(id);
-let photo = null;
+const MOST_BARS = 8;
+let items = []; // { name, blob, url, reply }: reply is null until there is an answer
+let current = null;
 let engine = null;
-let stream = null;
+let busy = false;
 
-function choose(blob) {
-  if (!blob) return;
-  photo = blob;
-  URL.revokeObjectURL(find('thumbnail').src);
-  find('thumbnail').src = URL.createObjectURL(blob);
+function add(files) {
+  const before = items.length;
+  for (const blob of files) items.push({ name: blob.name || 'pasted photo', blob, url: URL.createObjectURL(blob), reply: null });
+  if (items.length === before) return;
+  show(items[before]);
+  askAll();
+}
+
+async function askAll() {
+  if (busy || !engine) return;
+  busy = true;
+  for (let item; (item = items.find(({ reply }) => !reply)); ) {
+    tell();
+    let reply;
+    try {
+      reply = await engine.classify(item.blob);
+    } catch (error) {
+      reply = { reason: 'failed', detail: error.message };
+    }
+    item.reply = reply;
+    render(item);
+  }
+  busy = false;
+  tell();
+}
+
+function tell() {
+  const done = items.filter(({ reply }) => reply).length;
+  const left = items.length - done;
+  const many = items.length > 1 ? ` (${done} of ${items.length})` : '';
+  find('status').textContent = left ? `${engine ? 'Looking' : 'Waiting for the model'}…${many}` : '';
+}
+
+function show(item) {
+  current = item;
+  find('thumbnail').src = item.url;
+  find('thumbnail').alt = item.name;
   find('thumbnail').hidden = false;
   find('invitation').hidden = true;
-  find('answer').hidden = true;
-  drawBoxes([]);
-  find('classify').disabled = !engine;
+  find('another').hidden = false;
+  render(item);
+}
+
+function render(item) {
+  find('session').hidden = items.length < 2;
+  find('gallery').replaceChildren(...items.map(card));
+  if (item !== current) return;
+  const { reply } = item;
+  find('answer').hidden = !reply;
+  drawBoxes((reply && reply.faces) || []);
+  if (!reply) return;
+  find('label').textContent = headline(reply);
+  find('remark').textContent = remark(reply);
+  const bars = reply.label && reply.known ? reply.ranked.slice(0, MOST_BARS) : [];
+  find('bars').replaceChildren(...bars.map((label) => bar(label, reply.probabilities[label])));
+}
+
+function card(item) {
+  const row = document.createElement('li');
+  const button = row.appendChild(document.createElement('button'));
+  button.type = 'button';
+  button.setAttribute('aria-current', String(item === current));
+  const image = button.appendChild(document.createElement('img'));
+  image.src = item.url;
+  image.alt = item.name;
+  button.appendChild(document.createElement('span')).textContent = item.reply ? headline(item.reply) : '…';
+  button.addEventListener('click', () => {
+    const place = items.indexOf(item);
+    show(item);
+    find('gallery').children[place].firstChild.focus();
+  });
+  return row;
 }
 
 // The boxes of the faces over the photo, each with its name.
@@ -28,49 +94,16 @@ function drawBoxes(faces) {
     box.className = known ? 'face known' : 'face';
     const places = { left: left / across, top: top / down, width: (right - left) / across, height: (bottom - top) / down };
     for (const [side, share] of Object.entries(places)) box.style[side] = `${share * 100}%`;
-    box.appendChild(document.createElement('span')).textContent = label;
+    box.appendChild(document.createElement('span')).textContent = spoken(label);
     find('framed').append(box);
   }
-}
-
-async function classify() {
-  const asked = photo;
-  find('classify').disabled = true;
-  find('classify').textContent = 'Looking…';
-  try {
-    const answer = await engine.classify(asked);
-    if (asked === photo) show(answer);
-  } catch (error) {
-    show({ reason: 'failed', detail: error.message });
-  }
-  find('classify').textContent = 'Classify';
-  find('classify').disabled = false;
-}
-
-function show(answer) {
-  find('answer').hidden = false;
-  find('bars').replaceChildren();
-  drawBoxes(answer.faces || []);
-  if (!answer.label) {
-    find('label').textContent = 'No answer';
-    find('remark').textContent = [answer.reason, answer.detail].filter(Boolean).join(': ');
-    return;
-  }
-  find('label').textContent = answer.known ? answer.label : unsure(answer);
-  find('remark').textContent = answer.known ? '' : `${answer.detail}.`.replace(/^./, (letter) => letter.toUpperCase());
-  const bars = answer.known ? answer.ranked.slice(0, 8) : [];
-  find('bars').replaceChildren(...bars.map((label) => bar(label, answer.probabilities[label])));
-}
-
-function unsure(answer) {
-  return answer.closest ? `Not sure; closest is ${answer.closest}` : 'No face';
 }
 
 function bar(label, probability) {
   const row = document.createElement('li');
   const name = row.appendChild(document.createElement('div'));
   name.className = 'name';
-  name.appendChild(document.createElement('span')).textContent = label;
+  name.appendChild(document.createElement('span')).textContent = spoken(label);
   name.appendChild(document.createElement('span')).textContent = `${(probability * 100).toFixed(1)} %`;
   const whole = row.appendChild(document.createElement('div'));
   whole.className = 'bar';
@@ -78,60 +111,73 @@ function bar(label, probability) {
   return row;
 }
 
-async function camera() {
-  if (stream) {
-    const canvas = document.createElement('canvas');
-    [canvas.width, canvas.height] = [find('video').videoWidth, find('video').videoHeight];
-    canvas.getContext('2d').drawImage(find('video'), 0, 0);
-    canvas.toBlob(choose, 'image/png');
-    stream.getTracks().forEach((track) => track.stop());
-    stream = null;
-  } else {
-    try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
-      find('video').srcObject = stream;
-    } catch (error) {
-      show({ reason: 'no camera', detail: error.message });
-    }
-  }
-  find('video').hidden = !stream;
-  find('camera').textContent = stream ? 'Use this picture' : 'Take a photo';
+function saveCsv() {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([csv(items.filter(({ reply }) => reply))], { type: 'text/csv' }));
+  link.download = `${document.title}.csv`;
+  link.click();
+}
+
+function clear() {
+  for (const { url } of items) URL.revokeObjectURL(url);
+  [items, current] = [[], null];
+  for (const id of ['thumbnail', 'answer', 'session', 'another']) find(id).hidden = true;
+  find('gallery').replaceChildren();
+  find('invitation').hidden = false;
+  drawBoxes([]);
+  tell();
+  find('file').focus();
 }
 
 function listen() {
-  find('file').addEventListener('change', () => choose(find('file').files[0]));
-  find('classify').addEventListener('click', classify);
-  find('camera').addEventListener('click', camera);
-  find('camera').hidden = !(navigator.mediaDevices && navigator.mediaDevices.getUserMedia);
+  find('file').addEventListener('change', () => {
+    add([...find('file').files]);
+    find('file').value = ''; // so that the same photo can be chosen again
+  });
+  find('another').addEventListener('click', () => find('file').click());
+  find('csv').addEventListener('click', saveCsv);
+  find('clear').addEventListener('click', clear);
+  find('link').hidden = !(navigator.clipboard && location.protocol.startsWith('http'));
+  find('link').addEventListener('click', async () => {
+    await navigator.clipboard.writeText(location.href);
+    find('status').textContent = 'The link is copied.';
+  });
+  find('thumbnail').addEventListener('load', () => current && current.reply && drawBoxes(current.reply.faces || []));
   find('thumbnail').addEventListener('error', () => {
+    if (!current) return;
     find('thumbnail').hidden = true;
     find('invitation').hidden = false;
-    find('invitation').textContent = `${photo.name || 'this file'} (no preview)`;
+    find('invitation').textContent = `${current.name} (no preview)`;
   });
-  document.addEventListener('paste', (event) => choose(event.clipboardData.files[0]));
+  document.addEventListener('paste', (event) => add([...event.clipboardData.files]));
   for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop']) {
     document.addEventListener(kind, (event) => {
       event.preventDefault();
       find('drop').classList.toggle('over', kind === 'dragenter' || kind === 'dragover');
-      if (kind === 'drop') choose(event.dataTransfer.files[0]);
+      if (kind === 'drop') add([...event.dataTransfer.files]);
     });
   }
+  offerCamera((photo) => add([photo]), (error) => {
+    find('status').textContent = `The camera can’t be used: ${error.message}`;
+  });
+}
+
+function opening(done, total) {
+  find('opening').hidden = false;
+  if (total) [find('opening').max, find('opening').value] = [total, done];
 }
 
 listen();
 try {
-  engine = await open();
-  const { name, labels, metrics } = engine.about;
-  document.title = name;
-  find('title').textContent = labels.length <= 4 ? `${labels.join(' or ')}?` : name;
-  const accuracy = metrics && metrics.accuracy;
-  find('about').textContent = accuracy
-    ? `Right for ${accuracy.right} of ${accuracy.total} photos it had not seen before.`
-    : `Tells ${labels.length} things apart.`;
+  engine = await open(opening);
+  document.title = engine.about.name;
+  find('title').textContent = question(engine.about);
+  find('about').textContent = record(engine.about);
   find('privacy').textContent = engine.privacy;
-  find('classify').disabled = !photo;
   document.documentElement.dataset.ready = 'yes';
+  askAll();
 } catch (error) {
-  find('about').textContent = `The model did not open: ${error.message}`;
+  find('about').textContent = `The model did not open: ${error.message}. Reload the page to try again.`;
   document.documentElement.dataset.ready = 'failed';
 }
+find('opening').hidden = true;

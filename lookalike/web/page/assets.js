@@ -2,8 +2,8 @@
 
 const embedded = (name) => document.getElementById(`asset:${name}`);
 
-export async function asset(name) {
-  const bytes = embedded(name) ? unpack(embedded(name)) : await download(name);
+export async function asset(name, tell) {
+  const bytes = embedded(name) ? unpack(embedded(name)) : await download(name, tell);
   // Some hosts unpack .gz on the way and some do not, so look at the bytes. Gzip's own checksum finds damage.
   return bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzip(bytes) : bytes;
 }
@@ -14,10 +14,22 @@ export async function module(name) {
   return import(url);
 }
 
-async function download(name) {
+const sizes = new Map(); // of each file under way: bytes that came, and bytes in all
+
+// `tell(done, total)` is called as bytes come in; total is 0 where the server doesn't say.
+async function download(name, tell = () => {}) {
   const reply = await fetch(name);
   if (!reply.ok) throw new Error(`${name}: ${reply.status}`);
-  return new Uint8Array(await reply.arrayBuffer());
+  const parts = [];
+  const total = Number(reply.headers.get('content-length') || 0);
+  const reader = reply.body.getReader();
+  for (let done = 0, part; (part = (await reader.read()).value); ) {
+    parts.push(part);
+    done += part.length;
+    sizes.set(name, [done, Math.max(done, total)]);
+    tell(...[...sizes.values()].reduce(([a, b], [c, d]) => [a + c, b + d]));
+  }
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
 function unpack(element) {

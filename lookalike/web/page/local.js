@@ -3,9 +3,9 @@ import { asset, module } from './assets.js';
 import { aligned, faceFinder, mainFace } from './faces.js';
 import { decode, readPixels } from './pixels.js';
 
-export async function open() {
-  const about = JSON.parse(new TextDecoder().decode(await asset('model.json')));
-  const [ort, runtime, model] = await Promise.all([module('ort.js'), asset('ort.wasm.gz'), asset('model.onnx.gz')]);
+export async function open(tell) {
+  const about = JSON.parse(new TextDecoder().decode(await asset('model.json', tell)));
+  const [ort, runtime, model] = await Promise.all([module('ort.js'), asset('ort.wasm.gz', tell), asset('model.onnx.gz', tell)]);
   ort.env.wasm.wasmBinary = runtime;
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = 'error';
@@ -18,7 +18,7 @@ export async function open() {
     return answer(about, Array.from(output[session.outputNames[0]].data), output.similarity?.data[0]);
   };
   const seesFaces = (about.input.crop || 'none') !== 'none';
-  const find = seesFaces ? faceFinder(ort, await start(await asset('face.onnx.gz'))) : undefined;
+  const find = seesFaces ? faceFinder(ort, await start(await asset('face.onnx.gz', tell))) : undefined;
   const things = async (blob) => {
     const pixels = await readPixels(blob, about.input, find && mainFace(find));
     return pixels.reason ? pixels : ask(pixels);
