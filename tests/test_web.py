@@ -17,9 +17,9 @@ from PIL import Image
 from lookalike.bundle import bundle
 from lookalike.cli import main
 from lookalike.errors import LookalikeError, MissingExtraError
-from lookalike.export import proof, runtime
+from lookalike.export import proof, runtime, web
 from lookalike.photos import images
-from lookalike.project.records import InputSpec
+from lookalike.project.records import Bundle, InputSpec
 from lookalike.web import server as web_server
 from tests.conftest import Cli
 from tests.support import browser, draw, runs, servers
@@ -136,6 +136,19 @@ READ_PIXELS = """async ([data, spec]) => {
     const blob = await (await fetch('data:application/octet-stream;base64,' + data)).blob();
     return Array.from(await readPixels(blob, spec));
 }"""
+
+
+def test_a_link_to_the_page_shows_what_it_is_about(made: Path) -> None:
+    for page in (made / "apps" / "m-web" / "index.html", made / "single" / "m.html"):
+        head = page.read_text().split("<body>")[0]
+        assert "<title>m</title>" in head and 'property="og:title" content="m"' in head
+        assert 'property="og:description" content="Tells photos apart in your browser: circles, stripes"' in head
+
+
+def test_a_name_is_never_markup_in_the_page() -> None:
+    hostile = Bundle(("a_b", "<i>"), InputSpec(64), {}, name='"><script>x')
+    page = web._titled("<title>lookalike</title>", hostile)
+    assert "<script>" not in page and "<i>" not in page and "a b" in page
 
 
 @browser.needs_browser

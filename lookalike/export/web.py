@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from lookalike import text
 from lookalike.export import runtime, small
 from lookalike.files import write_bytes, write_text
 from lookalike.project.records import Bundle
@@ -21,6 +22,7 @@ from lookalike.settings.fields import Section, Settings
 PAGE = Path(__file__).parents[1] / "web" / "page"
 MODULES = ("assets.js", "pixels.js", "faces.js", "local.js", "words.js", "camera.js", "app.js")
 MOVED = 1e-3  # by how much probabilities and similarities may differ for that, at most
+SHOWN_LABELS = 20
 SHOWN = ("name", "labels", "input", "temperature", "threshold", "min_similarity", "metrics", "created")
 
 
@@ -62,19 +64,11 @@ def write(part: Path, model: Path, bundle: Bundle, *, single: bool = False) -> N
         assets["face.onnx.gz"] = packed((model / "face.onnx").read_bytes())
     if single:
         name = f"{bundle.name}.html"
-        write_text(part / name, single_file(assets))
+        write_text(part / name, _titled(single_file(assets), bundle))
         write_text(part / "README.md", SINGLE_README.format(name=bundle.name, file=name))
     else:
-        for name in (
-            "index.html",
-            "style.css",
-            "app.js",
-            "words.js",
-            "camera.js",
-            "assets.js",
-            "pixels.js",
-            "faces.js",
-        ):
+        write_text(part / "index.html", _titled((PAGE / "index.html").read_text(encoding="utf-8"), bundle))
+        for name in ("style.css", *(name for name in MODULES if name != "local.js")):
             write_bytes(part / name, (PAGE / name).read_bytes())
         write_bytes(part / "engine.js", (PAGE / "local.js").read_bytes())
         for name, content in assets.items():
@@ -82,6 +76,15 @@ def write(part: Path, model: Path, bundle: Bundle, *, single: bool = False) -> N
         write_text(part / ".nojekyll", "")
         write_text(part / "README.md", README.format(name=bundle.name))
     write_text(part / "THIRD-PARTY.txt", runtime.NOTICE)
+
+
+def _titled(html: str, bundle: Bundle) -> str:
+    """The page with its title, and with what a messenger shows of a link to it."""
+    title, shown = text.markup(bundle.name), ", ".join(bundle.labels[:SHOWN_LABELS])
+    told = text.markup(f"Tells photos apart in your browser: {shown}".replace("_", " "))
+    tags = f'<meta property="og:title" content="{title}"><meta property="og:description" content="{told}">'
+    head = f'<title>{title}</title>\n<meta name="description" content="{told}">\n{tags}'
+    return html.replace("<title>lookalike</title>", head)
 
 
 def _weights(model: Path, bundle: Bundle) -> bytes:
