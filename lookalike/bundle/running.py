@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 from lookalike.bundle import onnxfile
 from lookalike.errors import NotReadyError, in_words
+from lookalike.files import write_bytes
 from lookalike.photos.decode import Pool
 
 if TYPE_CHECKING:
@@ -42,12 +44,17 @@ class Port:
 class Session:
     """A model in a limited process; it is being opened when this returns. Speaks like onnxruntime's InferenceSession.
 
-    `sha256` of the opened bytes lets the caller see that they are those it has checked. `pool` is the process, for
-    whoever has little else to do in one.
+    `model` is a file or the bytes of one. `sha256` of the opened bytes lets the caller see that they are those it has
+    checked. `pool` is the process, for whoever has little else to do in one.
     """
 
-    def __init__(self, model: Path, *, threads: int = 0) -> None:
+    def __init__(self, model: Path | bytes, *, threads: int = 0) -> None:
         onnxfile.require_packages()
+        if isinstance(model, bytes):
+            self._own = TemporaryDirectory(prefix="lookalike-")  # goes with the session; a second child reads it again
+            kept = Path(self._own.name) / "model.onnx"
+            write_bytes(kept, model)
+            model = kept
         self._model, self._threads = model.absolute(), threads
         size = model.stat().st_size if model.is_file() else 0
         self._seconds = OPENING_SECONDS + size / BYTES_A_SECOND

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from lookalike.bundle import bundle
-from lookalike.bundle.running import FACE, open_session
+from lookalike.bundle.running import FACE, Session
 from lookalike.errors import NotReadyError, QualityError, UnusablePhoto
 from lookalike.export import small
 from lookalike.export.formats.base import Format, Sample, Told
@@ -164,8 +164,9 @@ def _encoded(image: Image.Image, kind: str, **how: object) -> bytes:
 def ask_onnx(model: bytes, pixels: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Probabilities (n, labels) of an ONNX model and, when it tells them, similarities (n,); one photo at a time, as
     most will ask it."""
-    session = open_session(model)
-    rows = [session.run(None, {session.get_inputs()[0].name: one[None]}) for one in pixels]
+    with Session(model) as session:
+        name = session.get_inputs()[0].name
+        rows = [session.run(None, {name: one[None]}) for one in pixels]
     return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
 

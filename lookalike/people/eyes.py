@@ -66,12 +66,12 @@ class Eyes:
     """The network that knows faces: `model` as `graph.features` makes it, `name` for what is kept."""
 
     def __init__(self, published: bytes, name: str) -> None:
-        from lookalike.bundle.running import open_session
+        from lookalike.bundle.running import Session
 
         self.model = graph.features(published, name)
         self.size = self.model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
         self.name = f"{VERSION}-{hashlib.sha256(published).hexdigest()[:16]}"
-        self._session = open_session(self.model.SerializeToString())
+        self._session = Session(self.model.SerializeToString())
 
     def features(self, aligned: Sequence[np.ndarray]) -> np.ndarray:
         """Features (n, d) of aligned faces (112, 112, 3)."""

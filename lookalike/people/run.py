@@ -17,11 +17,11 @@ class Reference:
     """The run's own answers: features as the network in its model.onnx sees them, and the head from its weights."""
 
     def __init__(self, folder: Path) -> None:
-        from lookalike.bundle.running import open_session
+        from lookalike.bundle.running import Session
         from lookalike.people import graph
 
         self.head = load_head(folder)
-        self._session = open_session(graph.backbone((folder / "model" / "model.onnx").read_bytes()))
+        self._session = Session(graph.backbone((folder / "model" / "model.onnx").read_bytes()))
 
     def ask(self, aligned: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (n, labels) and similarities (n,) of aligned faces (112, 112, 3)."""
