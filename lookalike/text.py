@@ -18,6 +18,7 @@ them in Persian and Hindi."""
 
 _FORMULA = re.compile("(^|[;\\t\\r\\n])(?='*[-=+@＝＋－＠])")
 _APOSTROPHE = re.compile("(^|[;\\t\\r\\n])'(?='*[-=+@＝＋－＠])")
+LONGEST_NUMBER = 1000
 _MARKDOWN = re.compile(r"([\\`*\[\]<>#|~&$]|(?<!\w)_|_(?!\w))")
 
 
@@ -35,6 +36,14 @@ def json_text(data: object) -> str:
     """JSON on one line in the letters it is about, printable as it is."""
     text = json.dumps(data, ensure_ascii=False)
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def json_value(text: str | bytes) -> Any:
+    """A JSON document, with None for whole numbers longer than anybody means, which Python refuses to read.
+
+    Raises ValueError, and RecursionError when it is nested too deeply.
+    """
+    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= LONGEST_NUMBER else None)
 
 
 def markdown(text: str) -> str:

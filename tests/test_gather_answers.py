@@ -103,7 +103,7 @@ ODD = {
     "letter": '{"contentUrl": "@/photo/circles/91", "name": "x \\ud83d"}',
     "null": "null", "number": "7", "list": "[]", "address": '{"contentUrl": 5}',
     "alternative": '{"contentUrl": "@/photo/circles/92", "thumbnailUrl": [1]}',
-    "huge": '{"contentUrl": "@/photo/circles/93", "width": 1' + "0" * 4000 + "}",
+    "huge": '{"contentUrl": "@/photo/circles/93", "width": 1' + "0" * 5000 + "}",
 }  # fmt: skip
 
 

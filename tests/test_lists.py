@@ -48,8 +48,13 @@ LISTS = {
     "commas inside": ("@1?a,b.jpg\n@2?c d\n@3?crop=1,2&amp;width=80\n", "utf-8"),
     "array": ('["@1", "@2", "@3"]', "utf-8"),
     "objects": ('[{"url": "@1"}, {"contentUrl": "@2"}, {"Image_URL": "@3"}]', "utf-8"),
+    "long numbers": ('[{"url": "@1", "id": 1%s}, {"url": "@2"}, {"url": "@3"}]' % ("0" * 5000), "utf-8"),
     "wrapped": ('{"images": [{"coco_url": "@1"}, {"coco_url": "@2"}, {"coco_url": "@3"}], "info": {}}', "utf-8"),
     "named": ('{"urls": ["@1", "@2", "@3"]}', "utf-8"),
+    "told tab": ("sep=\t\nurl\ttitle\n@1\tx\n@2\ty\n@3\tz\n", "utf-8"),
+    "a photo in a cell": (f"thumbnail,url\n{'9' * 140_000},@1\nx,@2\ny,@3\n", "utf-8"),
+    "by number": ('{"7": {"url": "@1"}, "8": {"url": "@2"}, "9": {"url": "@3"}}', "utf-8"),
+    "wrapped twice": ('{"response": {"photos": [{"url": "@1"}, {"url": "@2"}, {"url": "@3"}]}}', "utf-8"),
     "by label": ('{"cat": ["@1", "@2"], "kitten": ["@3"]}', "utf-8"),
     "json lines": ('{"url": "@1"}\n\n{"url": "@2"}\n{"url": "@3"}\n', "utf-8"),
 }  # fmt: skip
@@ -69,7 +74,7 @@ def test_each_way_of_writing_a_list_gives_its_photos(cli: Cli, faults: FaultServ
     "text",
     [
         "label,url\ncat,@1\ncat,\ncat,@2\n", "url,label\n@1,cat\n,cat\n@2\n", '["@1", null, 5, "@2"]',
-        '["@1", "", "@2"]',
+        '["@1", "", "@2"]', "cat;@1\ncat;\ncat;@2\n", '{"1": {"url": "@1"}, "2": {"url": ""}, "3": {"url": "@2"}}',
         '[{"url": "@1"}, {"url": null}, {"title": "x"}, {"url": "@2"}]',
         '{"url": "@1"}\nnonsense\n{"url": "@2"}\n{"url": ""}',
         "title\turl\nx\t@1\ny\t\nx\t@2\n;;\n", '{"url": "@1"}\n{"url": "@2", "url": \n{"url": "@2"}\n',
@@ -95,7 +100,8 @@ def test_a_bad_row_costs_itself_and_is_counted(cli: Cli, faults: FaultServer, te
         (b"once upon a time\nthere was a cat\n", "it begins with 'once upon a time'"), (b'{"a": 1}', "without a list"),
         (b"title,size\ncat,3\n", "it begins with 'title,size'"), (b"[1, 2]", "nothing in it looks like an address"),
         (b"page,picture\nhttp://a.example/,http://b.example/\n", "the columns 'page', 'picture' all hold addresses"),
-        (b"[" * 100_000, "nothing in it looks like an address"), (b"%PDF-1.7", "a PDF"),
+        (b"x" * 140_000, "it begins with 'xxx"), (b"%PDF-1.7", "a PDF"),
+        (b"[" * 100_000, "nothing in it looks like an address"),
     ],
 )  # fmt: skip
 def test_a_list_that_is_none_is_named_with_what_was_expected(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import codecs
 import csv
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lookalike.project.kinds import HEAD, sniff
+from lookalike.text import json_value
 
 PAGE = re.compile(rb"<(?:html|!doctype|svg|\?xml)", re.IGNORECASE)
 WRAPPERS = ("data", "item", "image", "photo", "result", "value")
@@ -27,11 +27,13 @@ ADDRESSES = (
 
 FILES = ("file", "filename", "filepath", "path", "photo", "image")
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|data:|//[^/\s]|[\w.-]+(?:\.[a-z]{2,}|:\d+)/", re.IGNORECASE)
+LONGEST = 2**31 - 1
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 CODE_PAGES = ["cp1252", "cp1251", "cp1250", "cp1253", "cp1254", "gb18030", "big5", "cp932", "cp949"]
+csv.field_size_limit(LONGEST)  # a photo may stand in the list itself, as data:; the whole of it is in memory anyway
 _NO_LISTS = {"ZIP": "an archive or a spreadsheet; save it as CSV", "HTML": "a web page", "PDF": "a PDF"}
 
 
@@ -135,7 +137,7 @@ class _Reader:
         """The rows of a JSON document or of JSON lines; None when it is neither."""
         items: list[object] | None
         try:
-            items = self._items(json.loads(text))
+            items = self._items(json_value(text))
         except (ValueError, RecursionError) as error:
             if isinstance(error, ListError):
                 raise
@@ -151,6 +153,11 @@ class _Reader:
         if not isinstance(data, dict) or self._named(data):
             return [data]
         lists = {key: value for key, value in data.items() if isinstance(value, list)}
+        inner = [value for value in data.values() if isinstance(value, dict)]
+        if not lists and any(map(self._named, inner)):
+            return list(data.values())  # by numbers or names of their own
+        if not lists and len(inner) == 1:
+            return self._items(inner[0])
         if not lists:
             raise ListError("a JSON object without a list in it")
         fullest = max(
@@ -178,7 +185,7 @@ class _Reader:
         """The rows of a table with a header, or of two columns without one; None when the lines are no table."""
         if not lines:
             return None
-        told = re.fullmatch(r"sep=(.)", lines[0].strip(), re.IGNORECASE)
+        told = re.fullmatch(r"\s*sep=([^\w\"])\s*", lines[0], re.IGNORECASE)
         lines, delimiters = (lines[1:], told[1]) if told and len(lines) > 1 else (lines, DELIMITERS)
         heads = {mark: next(csv.reader([lines[0]], delimiter=mark)) for mark in delimiters}
         known = [mark for mark in delimiters if any(plain(cell) in self.columns for cell in heads[mark])]
@@ -221,11 +228,13 @@ class _Reader:
         return None
 
     def _without_header(self, lines: Sequence[str]) -> list[Row] | None:
-        """Addresses with a label before or after them; None unless every line is such a pair."""
+        """Addresses with a label before or after them; None unless most lines are such pairs, the others halves."""
         for mark in "\t;|,":
             table = _cells(lines, mark, 2)
             for place in (0, 1):
-                if all(len(row) == 2 and _is_pair(row[place], row[1 - place], mark) for row in table):
+                whole = [row for row in table if len(row) != 2 or all(map(str.strip, row))]
+                pairs = all(len(row) == 2 and _is_pair(row[place], row[1 - place], mark) for row in whole)
+                if pairs and len(whole) * 2 > len(table):
                     names = ("url", "label") if place == 0 else ("label", "url")
                     return self._rows(table, names, place, mark, first=1)
         return None
@@ -241,7 +250,7 @@ def _from_lines(text: str) -> list[object] | None:
     items: list[object] = []
     for line in filter(str.strip, re.split(r"\r\n|\n|\r", text)):
         try:
-            items.append(json.loads(line))
+            items.append(json_value(line))
         except (ValueError, RecursionError):
             items.append(ListError("not JSON"))
     wrong = sum(isinstance(item, ListError) for item in items)

@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from lookalike.text import json_value
+
 UNKNOWN_SHAPE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError)
 
 
@@ -17,7 +19,7 @@ def decoded(text: str | bytes) -> Any:
     Raises ValueError when it is no JSON, or nested deeper than anybody means.
     """
     try:
-        return _sound(json.loads(text))
+        return _sound(json_value(text))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
