@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,30 @@ def test_a_decoder_that_ended_while_it_waited_costs_nothing(
         time.sleep(0.2)
         answers = pool.map("operator:neg", range(6))
         assert [answer for _, answer in answers] == [0, -1, -2, -3, -4, -5]
+
+
+PAUSED = """
+from lookalike.photos import decode
+decode.GRACE, decode.WATCHED = {}, 0.1
+with decode.Pool(1, seconds=1) as pool:
+    pool.call("operator:neg", 1)
+    print("ready", flush=True)
+    print(pool.call("time:sleep", {}, again=False))
+"""
+
+
+@pytest.mark.parametrize(("stop", "grace", "work"), [(os.killpg, 0.1, 0.6), (os.kill, 9, 2.5)])
+def test_time_in_which_the_command_was_stopped_counts_for_nobody(
+    stop: Callable[[int, int], None], grace: float, work: float
+) -> None:
+    program = [sys.executable, "-c", PAUSED.format(grace, work)]
+    command = subprocess.Popen(program, stdout=subprocess.PIPE, text=True, process_group=0)
+    assert command.stdout and command.stdout.readline() == "ready\n"
+    time.sleep(0.2)
+    stop(command.pid, signal.SIGSTOP)
+    time.sleep(2)
+    stop(command.pid, signal.SIGCONT)
+    assert command.communicate(timeout=30) == ("None\n", None)
 
 
 @pytest.mark.parametrize("what", ["die", "hang", "grow"])

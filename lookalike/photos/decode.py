@@ -11,7 +11,7 @@ back as that value. `pool.call(function, item)` asks for one answer and may be u
 
 A child may also end for a reason of its own: a signal from outside, a laptop that slept, a machine short of memory. So
 one found dead costs nothing, and an item is blamed (`decoder-died`, `too-slow`, `too-large`) only after a second child,
-started for it, has failed on it too.
+started for it, has failed on it too. Time in which this process itself was stopped (Ctrl-Z) counts for nobody.
 
 Children also swallow what the C libraries write to the terminal.
 """
@@ -23,6 +23,7 @@ import importlib
 import os
 import pickle
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -46,6 +47,10 @@ STARTS, STARTING = 3, 60.0
 GRACE = 2.0
 """How much longer than its parent allows a child works on an item: it then ends itself, as its parent must be gone."""
 
+TIMED_OUT = f"signal {getattr(signal, 'SIGALRM', 0):d}"
+WATCHED, STOPPED = 0.2, 1.0
+"""Every how many seconds children are looked after, and after how many without that this process must have stopped."""
+
 AHEAD = 16
 
 Item = TypeVar("Item")
@@ -54,9 +59,11 @@ Started = tuple[Item, "Future[Any]"]
 
 @dataclass(frozen=True)
 class _Failed:
-    """A try that ended with the child, and the reason if the next one ends so, too."""
+    """A try that ended with the child, and the reason if the next one ends so, too; `paused` when time ran out while
+    this process was stopped."""
 
     fault: UnusablePhoto
+    paused: bool = False
 
 
 class Pool:
@@ -128,6 +135,7 @@ class Pool:
         child = self._free.get()
         try:
             answer = self._try(child, function, item, seconds)
+            again = again or (isinstance(answer, _Failed) and answer.paused)
             if again and isinstance(answer, _Failed | OutOfMemory) and not self._closed.is_set():
                 child.end()
                 answer = self._try(child, function, item, seconds)
@@ -144,12 +152,17 @@ class Pool:
             how = child.end(wait=1)
             if child.late:
                 return _Failed(UnusablePhoto("too-slow", f"decoding took more than {seconds:g} seconds, twice"))
-            return _Failed(UnusablePhoto("decoder-died", f"the decoder ended with {how}, twice"))
+            # a child's own timer comes after ours, so that it was the first means that ours stood still
+            paused = how == TIMED_OUT
+            return _Failed(UnusablePhoto("decoder-died", f"the decoder ended with {how}, twice"), paused)
 
     def _kill_late(self) -> None:
-        while not self._closed.wait(min(0.2, self.seconds / 4)):
+        looked = time.monotonic()
+        while not self._closed.wait(min(WATCHED, self.seconds / 4)):
+            now = time.monotonic()
+            stopped, looked = now - looked, now
             for child in self._children:
-                child.kill_if_late()
+                child.kill_if_late(stopped if stopped > STOPPED else 0)
 
 
 class _Child:
@@ -222,9 +235,11 @@ class _Child:
         self._ready = True
         return True
 
-    def kill_if_late(self) -> None:
-        """Kill the process when its item is overdue."""
+    def kill_if_late(self, more: float) -> None:
+        """Kill the process when its item is overdue, `more` seconds after what was agreed."""
         with self._guard:
+            if self._due is not None:
+                self._due += more
             if self._due is not None and time.monotonic() > self._due and self._process:
                 self.late, self._due = True, None
                 self._process.kill()
