@@ -46,6 +46,8 @@ def main() -> None:
         sets = {"drawn": _drawn(root / "drawn")}
         if folder := os.environ.get("LOOKALIKE_BENCH_PHOTOS"):
             sets["real"] = _real(Path(folder), root / "real")
+        else:
+            print("drawn photos; LOOKALIKE_BENCH_PHOTOS=FOLDER names a folder of label folders with real ones")
         for title, photos in sets.items():
             copies(title, photos, root / f"copies-{title}")
             swaps(title, photos, root / f"swaps-{title}")
