@@ -77,7 +77,8 @@ def run(project: Project, names: tuple[str, str], *, report: Reporter = SILENT) 
     if runs[0].labels != runs[1].labels:
         raise ConfigError("the two runs tell different labels apart", "compare runs on the same labels")
     held = [
-        {e.sha256: e for e in datasets.read_examples(folder / "split.csv") if e.part != "train"} for folder in folders
+        {e.sha256: e for e in datasets.examples_of(folder, trained) if e.part != "train"}
+        for folder, trained in zip(folders, runs, strict=True)
     ]
     shared = [held[0][sha256] for sha256 in sorted(held[0].keys() & held[1].keys())]
     cache = PixelCache(project)
@@ -85,7 +86,7 @@ def run(project: Project, names: tuple[str, str], *, report: Reporter = SILENT) 
     usable = np.ones(len(shared), dtype=bool)
     for folder, trained in zip(folders, runs, strict=True):
         places = [(project.locate(trained.images) / e.file, e.sha256) for e in shared]
-        model = bundle.load(folder / "model")
+        model = bundle.of_run(folder, trained)
         model.reader.prepare()
         pixels, _ = cache.get(places, exact(trained.input), report=report)
         usable &= np.array([seen is not None for seen in pixels], dtype=bool)

@@ -137,6 +137,8 @@ def explained(error: Exception) -> LookalikeError:
         return missing
     if isinstance(error, MemoryError):
         return NotReadyError("there is not enough memory", _MEMORY)
+    if "disk image is malformed" in str(error):
+        return NotReadyError("what .cache/ keeps is damaged", "remove it and run the same command again")
     if (refusal := _refusal(error)) and refusal.errno:
         return refused(refusal)
     return _fault_of_ours(error)

@@ -26,7 +26,7 @@ from lookalike.bundle.running import FACE, Session
 from lookalike.errors import NotReadyError, UnusablePhoto
 from lookalike.files import JsonObject, sha256_file, write_text
 from lookalike.project.paths import load_bundle
-from lookalike.project.records import Bundle, InputSpec, Prediction
+from lookalike.project.records import Bundle, InputSpec, Prediction, TrainedRun
 
 if TYPE_CHECKING:
     from lookalike.photos.crowd import Crowd
@@ -215,6 +215,15 @@ def load(folder: Path, *, threads: int = 0, threshold: float | None = None) -> O
     `threads` limits onnxruntime (0: its own choice); `threshold` replaces the model's own.
     """
     return opened(folder, check(folder, threshold), threads=threads)
+
+
+def of_run(folder: Path, run: TrainedRun) -> OnnxModel:
+    """Open the model of the run in `folder`. Raises NotReadyError, also when it tells other labels apart."""
+    model = load(folder / "model")
+    if model.description.labels != run.labels:
+        told = f"{folder / 'model'} does not belong to run.json, which has other labels"
+        raise NotReadyError(told, AGAIN_OLD)
+    return model
 
 
 def opened(folder: Path, description: Bundle, *, threads: int = 0, session: Session | None = None) -> OnnxModel:

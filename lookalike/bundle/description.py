@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lookalike.errors import NotReadyError
 from lookalike.project.names import NEITHER, NOT_A_LABEL
-from lookalike.project.records import Bundle, InputSpec
+from lookalike.project.records import Bundle
 
 AGAIN = "run `lookalike export` again, or copy the model again"
 VERSION = 1
@@ -50,21 +50,13 @@ _KEYS = {item.name for item in dataclasses.fields(Bundle)}
 
 def fault(description: Bundle) -> str:
     """What makes a description unusable, or "" when nothing does."""
-    labels, spec = description.labels, description.input
-    if (
-        not isinstance(labels, tuple)
-        or len(labels) < 2
-        or not all(isinstance(label, str) and label for label in labels)
-    ):
+    labels = description.labels
+    if len(labels) < 2 or not all(labels):
         return "labels must be two names or more"
     if len(set(labels)) != len(labels):
         return "two labels are the same"
     if NEITHER in labels:
         return NOT_A_LABEL
-    if not isinstance(spec, InputSpec) or not isinstance(spec.size, int) or not 8 <= spec.size <= 2048:
-        return "input.size must be a number of pixels between 8 and 2048"
-    if spec.resize not in ("crop", "squish", "pad") or spec.crop not in ("none", "face", "aligned"):
-        return f"input asks for {spec.resize!r} and {spec.crop!r}, which this lookalike does not know"
     if not _number(description.temperature, 1e-3, 1e3):
         return "temperature must be a number above 0"
     if description.threshold is not None and not _number(description.threshold, 0, 1):
@@ -73,8 +65,6 @@ def fault(description: Bundle) -> str:
     each = limits if isinstance(limits, tuple) else (limits,) * len(labels)
     if len(each) != len(labels) or (limits is not None and not all(_number(limit, -1, 1) for limit in each)):
         return "min_similarity must be between -1 and 1, once or for each label"
-    if not isinstance(description.files, dict):
-        return "files must map names to sha256"
     return ""
 
 

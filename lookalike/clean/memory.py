@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -72,11 +72,7 @@ class Memory:
         row = self._store.execute("SELECT size, changed, facts FROM photos WHERE path = ?", (_key(path),)).fetchone()
         if not row or stamp != (row[0], row[1]):
             return stamp, None
-        values = json.loads(row[2])
-        if "reason" in values:
-            return stamp, UnusablePhoto(values["reason"], values["detail"])
-        known = set(values) == {field.name for field in fields(Facts)}
-        return stamp, Facts(**values) if known else None
+        return stamp, _told(row[2])
 
     def keep(self, path: Path, stamp: Stamp, facts: Facts | UnusablePhoto, views: Sequence[View] = ()) -> None:
         """Remember one photo with its views; a fault that may pass is not remembered."""
@@ -99,7 +95,7 @@ class Memory:
         found = np.zeros((len(views), PICTURE, PICTURE), np.uint8)
         for place, view in enumerate(views):
             row = self._store.execute("SELECT grey FROM views WHERE sha256 = ? AND number = ?", view).fetchone()
-            if row:
+            if row and len(row[0]) == PICTURE * PICTURE:
                 found[place] = np.frombuffer(row[0], np.uint8).reshape(PICTURE, PICTURE)
         return found
 
@@ -133,6 +129,17 @@ class Memory:
         self._new += 1
         if self._new % _COMMIT_EVERY == 0:
             self._store.commit()
+
+
+def _told(text: Any) -> Facts | UnusablePhoto | None:
+    """What a row says of a photo; None when it is damaged or of another version."""
+    with contextlib.suppress(ValueError, TypeError, RecursionError):
+        values = json.loads(text)
+        if isinstance(values, dict) and {*values} == {"reason", "detail"} and {*map(type, values.values())} == {str}:
+            return UnusablePhoto(values["reason"], values["detail"])
+        if isinstance(values, dict) and {*values} == {field.name for field in fields(Facts)}:
+            return Facts.from_json(values)
+    return None
 
 
 def _open(path: Path) -> sqlite3.Connection:

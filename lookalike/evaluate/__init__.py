@@ -31,7 +31,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     wanted = settings.evaluate
     folder = project.run_dir(wanted.run)
     trained = load_run(folder)
-    model = bundle.load(folder / "model")
+    model = bundle.of_run(folder, trained)
     model.reader.prepare()
     as_trained = dataclasses.replace(model.description, temperature=1.0)
     plain = bundle.OnnxModel(as_trained, model.session, model.reader)

@@ -56,7 +56,7 @@ def collect(project: Project, folder: Path, trained: TrainedRun, model: OnnxMode
     Raises NotReadyError when none of the photos is there any more.
     """
     root, cache = project.locate(trained.images), PixelCache(project)
-    examples = datasets.read_examples(folder / "split.csv")
+    examples = datasets.examples_of(folder, trained)
     part = "test" if any(example.part == "test" for example in examples) else "valid"
     held = [example for example in examples if example.part == part]
     if not held:

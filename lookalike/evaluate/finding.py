@@ -51,7 +51,7 @@ class Measured:
     @cached_property
     def examples(self) -> tuple[Example, ...]:
         """All photos of the run, on whichever side."""
-        return datasets.read_examples(self.folder / "split.csv")
+        return datasets.examples_of(self.folder, self.trained)
 
     @cached_property
     def photos(self) -> Probed:

@@ -84,7 +84,7 @@ def _photos(
 ) -> tuple[list[Example], dict[str, Pixels], dict[str, Pixels]]:
     """The run's photos but those kept for testing, with pixels by file to train on and to measure on; readable ones
     only."""
-    split = datasets.read_examples(project.run_dir(trained.id) / "split.csv")
+    split = datasets.examples_of(project.run_dir(trained.id), trained)
     examples = [example for example in split if example.part != "test"]
     cache = PixelCache(project)
     places = [(root / example.file, example.sha256) for example in examples]

@@ -35,7 +35,7 @@ CANNOT = (
 
 def seen_by(project: Project, settings: Settings, trained: TrainedRun, report: Reporter) -> list[Row]:
     """The run's photos with what they show, but those kept for testing; readable ones only."""
-    split = datasets.read_examples(project.run_dir(trained.id) / "split.csv")
+    split = datasets.examples_of(project.run_dir(trained.id), trained)
     examples = [example for example in split if example.part != "test"]
     used = settings.model_copy(update={"train": TrainSettings.model_validate(trained.settings)})
     root = project.locate(trained.images)

@@ -75,7 +75,7 @@ class Probed:
 
 def probe_photos(project: Project, trained: TrainedRun, *, report: Reporter) -> Probed:
     """The photos of a run, or a sample of them, with whole groups of copies; those that can't be read are left out."""
-    split = datasets.read_examples(project.run_dir(trained.id) / "split.csv")
+    split = datasets.examples_of(project.run_dir(trained.id), trained)
     examples = sample(split, MOST // len(trained.labels))
     root, cache = project.locate(trained.images), PixelCache(project)
     places = [(root / example.file, example.sha256) for example in examples]

@@ -52,7 +52,7 @@ def open_run(project: Project, name: str | None) -> OpenedRun:
         from lookalike.vision.model import load_run
 
         run, network = load_run(folder)
-    examples, photos = dataset.read_examples(folder / "split.csv"), project.locate(run.images)
+    examples, photos = dataset.examples_of(folder, run), project.locate(run.images)
     held = [example for example in examples if example.part != "train"] or examples
     return OpenedRun(folder, run, network, tuple(photos / example.file for example in held))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from lookalike.bundle.locate import heal
 from lookalike.errors import NotReadyError
+from lookalike.project.paths import load_bundle
 
 MARKER = ".lookalike"
 
@@ -61,8 +61,8 @@ def _keep_others(old: Path, folder: Path) -> None:
     if not old.is_dir():
         return
     try:
-        ours = set(json.loads((old / "model.json").read_text(encoding="utf-8")).get("files", ()))
-    except (OSError, ValueError):
+        ours = set(load_bundle(old).files)
+    except NotReadyError:
         ours = set()
     for entry in old.iterdir():
         if entry.name not in ours and not (folder / entry.name).exists():

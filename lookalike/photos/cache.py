@@ -10,6 +10,7 @@ book's loader decodes them anew in each epoch, 2.8 to 4.7 s for 157 such photos.
 from __future__ import annotations
 
 import json
+import operator
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -142,11 +143,12 @@ def _read_index(index: Path, blob: Path) -> dict[str, tuple[int, int, int]]:
     size = blob.stat().st_size
     for line in index.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            sha256, offset, height, width = json.loads(line)
-        except ValueError:
+            sha256, *place = json.loads(line)
+            offset, height, width = map(operator.index, place)
+        except (ValueError, TypeError, RecursionError):
             continue
-        if offset + height * width * 3 <= size:
-            places[sha256] = (offset, height, width)
+        if min(offset, height, width) >= 0 and offset + height * width * 3 <= size:
+            places[str(sha256)] = (offset, height, width)
     return places
 
 

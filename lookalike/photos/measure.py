@@ -18,6 +18,7 @@ from PIL import Image
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import borders, images
 from lookalike.project.records import InputSpec
+from lookalike.project.typed import Record
 
 SIDE = 256
 PICTURE, SMALL = 64, 128
@@ -30,7 +31,7 @@ _DAMAGE = ("Corrupt JPEG data", "Premature end", "Invalid JPEG file structure", 
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Record):
     """One decoded photo. Width and height are upright; the rest is taken from its picture at 256 pixels.
 
     `mean`, `low` and `high` are brightness and its 1st and 99th percentile (0..255); `spread` its standard

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lookalike.errors import NotReadyError
 from lookalike.files import read_rows, write_rows
-from lookalike.project.records import Dataset, Example, Part
+from lookalike.project.records import Dataset, Example, Part, TrainedRun
 
 SIMILARITIES = "similarities.csv"
 
@@ -79,6 +79,15 @@ def read_examples(path: Path) -> tuple[Example, ...]:
         return tuple(map(Example.from_json, read_rows(path, ("file", "label", "sha256"))))
     except (OSError, ValueError, TypeError) as error:
         raise NotReadyError(f"{path} is missing or damaged: {error}", "run `lookalike train` again") from None
+
+
+def examples_of(folder: Path, run: TrainedRun) -> tuple[Example, ...]:
+    """The examples of the run in `folder`. Raises NotReadyError also when they have labels that the run does not."""
+    examples = read_examples(folder / "split.csv")
+    if strange := {example.label for example in examples} - set(run.labels):
+        told = f"{folder / 'split.csv'} does not belong to run.json, which has no label {min(strange)!r}"
+        raise NotReadyError(told, "run `lookalike train` again")
+    return examples
 
 
 def write_similarities(folder: Path, examples: Sequence[Example], values: Sequence[float]) -> None:

@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -136,8 +136,9 @@ def _made(marker: Path) -> datetime:
 
 
 def load_run(folder: Path) -> TrainedRun:
-    """The run kept in `folder`. Raises NotReadyError when run.json is damaged."""
-    return _load(folder / "run.json", TrainedRun.from_json, "run `lookalike train` again")
+    """The run kept in `folder`, called as that is. Raises NotReadyError when run.json is damaged."""
+    run = _load(folder / "run.json", TrainedRun.from_json, "run `lookalike train` again")
+    return replace(run, id=folder.name)
 
 
 def load_evaluation(folder: Path) -> Evaluation | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from lookalike.files import JsonObject
 from lookalike.project.names import name_in_folder, photo_name, photos_folder
-from lookalike.project.typed import Record
+from lookalike.project.typed import Record, between, one_of
 
 PhotoName = Annotated[str, photo_name]
 FileName = Annotated[str, name_in_folder]
@@ -62,11 +62,11 @@ class InputSpec(Record):
     `face` (the main face with some room, when there is one) or `aligned` (every face, each by its landmarks).
     """
 
-    size: int
-    resize: str = "crop"
+    size: Annotated[int, between(8, 2048)]
+    resize: Annotated[str, one_of("crop", "squish", "pad")] = "crop"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    crop: str = "none"
+    crop: Annotated[str, one_of("none", "face", "aligned")] = "none"
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,23 @@ def _fit(hint: Any) -> Fit:
         return hint.from_json
     if hint in (Any, object):
         return lambda value: value
-    return {str: _text, int: _whole, float: _real}[hint]
+    return {str: _text, int: _whole, float: _real, bool: _truth}[hint]
+
+
+def one_of(*known: str) -> Fit:
+    """A check for Annotated: one of these words."""
+    return partial(_one_of, list(known))
+
+
+def between(least: int, most: int) -> Fit:
+    """A check for Annotated: a whole number within these bounds."""
+
+    def fit(value: object) -> int:
+        if not least <= _whole(value) <= most:
+            raise ValueError(f"not from {least} to {most}")
+        return _whole(value)
+
+    return fit
 
 
 def _optional(fits: list[Fit], value: object) -> object:
@@ -108,6 +124,12 @@ def _text(value: object) -> str:
 def _whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 63:
         raise TypeError("not a whole number")
+    return value
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("neither true nor false")
     return value
 
 

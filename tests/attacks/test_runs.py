@@ -1,0 +1,103 @@
+"""Runs, models and stores come with projects of others: whatever is in them is explained or looked at again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Cli
+from tests.support import draw, models, runs
+
+Change = Callable[[Path], object]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"labels": ["../x", "b"]}, "split.csv does not belong to run.json"),
+        ({"input": {"size": 10**9}}, "input: size: not from 8 to 2048"),
+        ({"input": {"size": 64, "resize": "melt"}}, "input: resize: not one of"), ({"id": ["x"]}, "id: not text"),
+    ],
+)  # fmt: skip
+def test_a_run_that_makes_no_sense_is_explained(
+    cli: Cli, tmp_path: Path, change: dict[str, object], words: str
+) -> None:
+    run = runs.untrained(tmp_path) / "run.json"
+    run.write_text(json.dumps({**json.loads(run.read_text()), **change}))
+    answer = cli("export")
+    assert answer.code == 3 and words in answer.err
+
+
+def test_a_run_whose_model_tells_other_labels_apart_is_explained(cli: Cli, tmp_path: Path) -> None:
+    models.bundle(runs.untrained(tmp_path) / "model", labels=("x", "circles", "stripes"))
+    for command in (("evaluate",), ("compare", "r1", "r1")):
+        answer = cli(*command)
+        assert answer.code == 3 and "does not belong to run.json" in answer.err
+
+
+def test_a_run_is_called_what_its_folder_is_called(cli: Cli, tmp_path: Path) -> None:
+    folder = runs.untrained(tmp_path)
+    models.bundle(folder / "model")
+    run = folder / "run.json"
+    run.write_text(json.dumps({**json.loads(run.read_text()), "id": "../../victim"}))
+    assert cli("compare", "r1", "r1", "--json").data["runs"] == ["r1", "r1"]
+
+
+@pytest.mark.parametrize("kept", ["[1]", '{"files": [{}]}'])
+def test_a_model_that_is_replaced_may_be_no_model(cli: Cli, tmp_path: Path, kept: str) -> None:
+    runs.untrained(tmp_path)
+    (tmp_path / "models" / "m").mkdir(parents=True)
+    (tmp_path / "models" / "m" / "model.json").write_text(kept)
+    (tmp_path / "models" / "m" / "notes").write_text("mine")
+    answer = cli("export", "--name", "m")
+    assert answer.code == 0, answer.err
+    assert (tmp_path / "models" / "m" / "notes").read_text() == "mine"
+
+
+def rows(name: str, value: Any) -> Change:
+    """Put a value into a column of the store of photos, in every row."""
+
+    def change(cache: Path) -> None:
+        (store,) = cache.glob("photos-*.sqlite")
+        with sqlite3.connect(store) as opened:
+            opened.execute(f"UPDATE {name} = ?", (value,))
+        opened.close()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(rows("photos SET facts", text) for text in ("[1]", "x", "7", '{"reason": 5, "detail": []}', b"\xff", None)),
+        rows("photos SET facts", '{"reason": "too-small", "details": ""}'), rows("views SET grey", b"short"),
+    ],
+)  # fmt: skip
+def test_what_clean_kept_and_is_damaged_is_looked_at_again(cli: Cli, tmp_path: Path, change: Change) -> None:
+    draw.folder(tmp_path / "images", {"circles": 3, "stripes": 3})
+    before = cli("clean", "--dry-run", "--suspects", 0, "--json").data
+    change(tmp_path / ".cache")
+    again = cli("clean", "--dry-run", "--suspects", 0, "--json")
+    assert again.code == 0, again.err
+    assert {**again.data, "run": ""} == {**before, "run": ""}
+
+
+@pytest.mark.parametrize("place", [[-5, 10, -10], ["a", None, 3], [0, 0.5, 1], [], [0, 10**9, 10**9]])
+def test_kept_pixels_whose_place_makes_no_sense_are_read_again(tmp_path: Path, place: list[Any]) -> None:
+    from lookalike.photos.cache import PixelCache, exact
+    from lookalike.project.paths import Project
+    from lookalike.project.records import InputSpec
+    from lookalike.report import SILENT
+
+    (photo,) = (draw.folder(tmp_path / "images", {"circles": 1}) / "circles").iterdir()
+    cache, reading = PixelCache(Project(tmp_path)), exact(InputSpec(64))
+    ((first,), _) = cache.get([(photo, "of it")], reading, report=SILENT)
+    (index,) = (tmp_path / ".cache").rglob("*.index")
+    index.write_text(json.dumps(["of it", *place]) + "\n7\n[]\n")
+    ((again,), faults) = cache.get([(photo, "of it")], reading, report=SILENT)
+    assert first is not None and again is not None and (first == again).all() and not faults
