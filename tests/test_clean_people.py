@@ -47,6 +47,7 @@ def test_photos_of_other_people_are_shown_and_ranked_but_not_moved(cli: Cli, mix
     assert [row["score"] > 0.5 for row in data["suspects"][:6]] == [True] * 4 + [False] * 2
     (swapped,) = [row for row in data["suspects"] if row["file"] == "bea/swapped.jpg"]
     assert (swapped["predicted"], swapped["why"]) == ("ann", "looks like ann")
+    assert {row["predicted"] for row in data["suspects"][:4]} == {"ann", ""}  # Cas is like nobody, and a speck neither
     assert data["purity"] == {"ann": pytest.approx(10 / 13, abs=1e-3), "bea": pytest.approx(11 / 13, abs=1e-3)}
 
 

@@ -143,7 +143,8 @@ def _ranked(rows: Sequence[Row], alike: np.ndarray, labels: Sequence[str]) -> It
         if not shown.faces:
             continue
         best, score = int(alike[number].argmax()), 1 / (1 + np.exp(STEEP * (own[number] - SAME)))
-        other = labels[best] if own[number] < SAME <= alike[number, best] else ""
-        why = f"looks like {other}" if other else f"similarity {own[number]:.2f} to {photo.label}"
+        seen = photo.label if own[number] >= SAME else labels[best] if alike[number, best] >= SAME else ""
+        other = seen not in ("", photo.label)
+        why = f"looks like {seen}" if other else f"similarity {own[number]:.2f} to {photo.label}"
         likeness = round(float(alike[number, best]), 3)
-        yield Suspicion(photo.file, photo.label, other or photo.label, likeness, round(float(score), 3), why)
+        yield Suspicion(photo.file, photo.label, seen, likeness, round(float(score), 3), why)

@@ -123,7 +123,7 @@ class Cleaning:
 
     def _suspects(self) -> Table:
         rows = tuple(
-            (item["file"], item["label"], item["predicted"], f"{item['score']:.2f}", item["why"])
+            (item["file"], item["label"], item["predicted"] or "nobody", f"{item['score']:.2f}", item["why"])
             for item in self.likely_wrong[:10]
         )
         return Table(

@@ -24,7 +24,7 @@ _ODD = 0.5
 
 @dataclass(frozen=True)
 class Suspicion:
-    """How suspect one photo is (0..1), what it looks like, and why."""
+    """How suspect one photo is (0..1), what label it looks like ("": like none), and why."""
 
     file: str
     label: str
