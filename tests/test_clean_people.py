@@ -64,7 +64,7 @@ def test_one_person_under_two_labels_is_a_warning_with_names(cli: Cli, tmp_path:
     (images / "anna").mkdir()
     for number in range(8):
         portraits.scene(700 + number, "ann").save(images / "anna" / f"{number}.jpg", quality=92)
-    answer = cli("clean")
+    answer = cli("clean", "--suspects", "0", "--aside", "no-face")
     assert answer.code == 0 and "'ann' and 'anna' show the same person" in answer.err
     assert "'bea'" not in answer.err
 
@@ -77,3 +77,11 @@ def test_sets_of_no_persons_are_judged_as_before(cli: Cli, tmp_path: Path) -> No
         portraits.scene(number, names).save(tmp_path / "images" / label / f"{number}.jpg")
     data = cli("clean", "--json").data
     assert not {row["reason"] for row in data["notes"]} & {"another-person", "unclear-face"}
+
+
+def test_a_few_photos_of_each_are_enough_to_see_somebody_else_among_them(cli: Cli, tmp_path: Path) -> None:
+    images = portraits.people_folder(tmp_path / "images", {"ann": 4, "bea": 1})
+    portraits.scene(620, "cas").save(images / "ann" / "cas.jpg", quality=92)
+    data = cli("clean", "--json").data
+    assert [(row["file"], row["reason"]) for row in data["notes"]] == [("ann/cas.jpg", "another-person")]
+    assert [row["file"] for row in data["suspects"] if row["score"] > 0.5] == ["ann/cas.jpg"]

@@ -11,6 +11,9 @@ from lookalike.clean.photoset import PhotoSet
 from lookalike.clean.result import Finding
 from lookalike.clean.suspects import LEAST, Suspects, rank
 
+ABOUT_PEOPLE = {"another-person", "unclear-face", "no-face", "several-faces"}
+FEWEST = 4  # photos: of two labels with one each nothing can be said
+
 
 def copies(photos: PhotoSet) -> list[Finding]:
     """Copies of one photo (`duplicate`, `near-copy`), one photo under two labels, and what only looks much alike."""
@@ -27,7 +30,8 @@ def people(photos: PhotoSet) -> Iterable[Finding]:
     persons, the suspects are ranked by that."""
     settings = photos.settings.clean
     good = photos.good
-    if not (settings.faces and settings.suspects and len(good) >= 2 * LEAST):
+    wanted = settings.faces and (settings.suspects or ABOUT_PEOPLE & set(settings.aside))
+    if not (wanted and len(good) >= FEWEST):
         return ()
     from lookalike.clean import people
 
