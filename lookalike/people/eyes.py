@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lookalike.errors import UnusablePhoto
+from lookalike.errors import ConfigError, UnusablePhoto
 from lookalike.net import weights
 from lookalike.people import graph
 from lookalike.photos import align, faces, images
@@ -88,10 +88,12 @@ def open_eyes(settings: Settings, report: Reporter) -> Eyes:
     """
     faces.require(settings.network, report)
     given = Path(settings.train.weights)
-    if settings.train.weights not in ("auto", "none") and given.is_file():
-        return Eyes(given.read_bytes(), str(given))
     network = settings.network
     if settings.train.weights not in ("auto", "none"):
+        if given.is_file():
+            return Eyes(given.read_bytes(), str(given))
+        if not given.is_dir():
+            raise ConfigError(f"--weights: there is no file or folder {given}", graph.HINT)
         network = network.model_copy(update={"weights": given})
     path = weights.get("sface", network, without=WITHOUT, report=report)
     return Eyes(path.read_bytes(), str(path))
