@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from lookalike.report import Table
 from lookalike.text import markup
@@ -18,7 +18,8 @@ h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}.big{font-size:2.4rem;fo
 .wide{overflow-x:auto}table{border-collapse:collapse;margin:.5rem 0}
 td,th{padding:.2rem .7rem;border-bottom:1px solid #8884;text-align:left}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-.plots img{max-width:100%;vertical-align:top;background:#fff;border-radius:6px}
+.plots{display:flex;flex-wrap:wrap;gap:1.5rem}.plots figure{width:auto;max-width:30rem;flex:0 1 30rem}
+.plots img{max-width:100%!important;max-height:none;vertical-align:top;background:#fff;border-radius:6px}
 .photos{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;width:13rem;max-width:100%;font-size:.85rem}
 figure img,.none{max-width:49%;max-height:10rem;object-fit:contain;background:#8882;border-radius:6px}
 figure img:only-of-type{max-width:100%}.none{display:grid;place-items:center;height:7rem;opacity:.6}
@@ -75,9 +76,13 @@ def _cell(kind: str, shown: Table, column: str, text: str) -> str:
     return f"<{kind}{' class=n' if column in shown.right else ''}>{markup(text)}</{kind}>"
 
 
-def plots(pictures: Iterable[tuple[str, bytes]]) -> str:
-    """PNG pictures by name, side by side where there is room; "" for none."""
-    shown = "".join(f'<img alt="{markup(name)}" src="{address(data, "png")}">' for name, data in pictures)
+def plots(pictures: Iterable[tuple[str, bytes]], captions: Mapping[str, str]) -> str:
+    """PNG pictures by name over the captions of these names, side by side where there is room; "" for none."""
+    shown = "".join(
+        f'<figure><img alt="{markup(name)}" src="{address(data, "png")}">'
+        f"<figcaption>{markup(captions.get(name, ''))}</figcaption></figure>"
+        for name, data in pictures
+    )
     return f"<div class=plots>{shown}</div>" if shown else ""
 
 

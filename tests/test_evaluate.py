@@ -32,6 +32,17 @@ def test_the_confusion_matrix_counts_every_held_back_photo(cli: Cli, trained: Pa
     assert sum(data["confusion"][i][i] for i in range(2)) == data["accuracy"]["right"]
 
 
+def test_the_report_shows_photos_only_where_there_is_something_to_see_and_says_what_pictures_mean(
+    cli: Cli, trained: Path
+):
+    rows = cli("evaluate", "--json", "--no-heat").data["top_losses"]
+    page = next(trained.glob("runs/*/report/index.html")).read_text()
+    shown = page.split("<h2>Worst photos</h2>")[1].split("<h2>")[0]
+    seen = [row["file"] for row in rows if row["predicted"] != row["actual"] or row["probability"] < 0.8]
+    assert len(seen) < len(rows) and shown.count("<figure>") == len(seen) and all(file in shown for file in seen)
+    assert "off the diagonal are mistakes" in page and "the epoch of the bar was kept" in page
+
+
 def test_top_losses_name_files_worst_first(cli: Cli, trained: Path):
     rows = cli("evaluate", "--json", "--no-heat", "--top", 5).data["top_losses"]
     assert len(rows) == 5

@@ -23,6 +23,7 @@ from lookalike.evaluate.result import (
     losses_table,
     review_command,
     warnings,
+    worth_seeing,
 )
 from lookalike.files import JsonObject, write_bytes, write_text
 from lookalike.project.records import Evaluation, TrainedRun
@@ -94,10 +95,10 @@ def _html(
     ]
     for section in sections:
         parts += [html.heading(section.title), *(html.paragraph(line) for line in section.lines)]
-        parts += [html.plots(section.pictures)]
+        parts += [html.plots(section.pictures, plots.CAPTIONS)]
         if section.title == WORST:
             command = review_command(trained.images)
-            parts += [html.figures(_figure(row, answers, heats, command) for row in evaluation.top_losses)]
+            parts += [html.figures(_figure(row, answers, heats, command) for row in worth_seeing(evaluation))]
         else:
             parts += [html.table(table) for table in section.tables]
     parts += [html.heading("How it was made"), html.table(_facts(trained, evaluation))]
@@ -117,7 +118,8 @@ def _sentence(text: str) -> str:
 
 def _about_mistakes(trained: TrainedRun, evaluation: Evaluation) -> str:
     if not evaluation.mistakes:
-        return "No mistakes; these are the photos it was least sure of."
+        sure = "these are those it was not sure of" if worth_seeing(evaluation) else "and it was sure of every photo"
+        return f"No mistakes; {sure}."
     command = review_command(trained.images)
     boxed = trained.input.crop == "aligned"
     shown = "the boxes of all faces" if boxed else "what the network looked at, brightest where it counted most"
@@ -134,7 +136,7 @@ def _figure(row: JsonObject, answers: Answers, heats: dict[str, bytes], command:
     if row["file"] in heats:
         pictures.append(heats[row["file"]])
     wrong = row["predicted"] != row["actual"]
-    said = f"taken for {row['predicted']}" if wrong else "right, but unsure"
+    said = f"taken for {row['predicted']}" if wrong else "right, but not sure"
     advised = advice(row)
     todo = f"<br>{markup(advised[:1].upper() + advised[1:])} <code>{markup(command)}</code>" if wrong else ""
     caption = (

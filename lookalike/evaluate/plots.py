@@ -8,6 +8,15 @@ from typing import Any
 from lookalike.project.records import Evaluation, TrainedRun
 
 INK, SOFT = "#1f4e79", "#c9d6e2"
+CAPTIONS = {
+    "confusion": "Each row is what the photos show, each column what they were taken for: "
+    "off the diagonal are mistakes.",
+    "curve": "Loss is low where it is surely right. When it rises on photos held back, the network begins to learn the "
+    "others by heart; the epoch of the bar was kept. Epoch 0 is the linear probe.",
+    "calibration": "On the line, it is right about 8 in 10 of the photos it is 80 % sure of; below, it is too sure.",
+    "learning-curve": "How well it would know new photos with fewer photos to learn from, and with more.",
+}
+"""What to see in a picture of the report, by its name."""
 MANY = 20  # labels; of more, single counts are not read but the pairs confused most
 
 

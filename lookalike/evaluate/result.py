@@ -41,7 +41,7 @@ class EvaluateResult:
         yield from (f"warning: {line}" for line in warnings(evaluation))
         yield confusion_table(evaluation, SHOWN)
         yield _shortened(label_table(evaluation))
-        if evaluation.top_losses:
+        if worth_seeing(evaluation):
             yield losses_table(evaluation)
         for _, finding, found in told(evaluation):
             yield from finding.sentences(found)
@@ -125,10 +125,15 @@ def _shortened(labels: Table) -> Table:
     return Table(title, labels.columns, tuple(worst), labels.right)
 
 
+def worth_seeing(evaluation: Evaluation) -> list[JsonObject]:
+    """The worst photos in which there is something to see: mistakes, and those it was not sure of."""
+    return [row for row in evaluation.top_losses if row["predicted"] != row["actual"] or row["probability"] < SURE]
+
+
 def losses_table(evaluation: Evaluation) -> Table:
     """The photos the network names worst, mistakes and shaky hits alike."""
     rows = tuple(
         (row["file"], row["actual"], row["predicted"], f"{row['loss']:.2f}", f"{row['probability']:.2f}")
-        for row in evaluation.top_losses
+        for row in worth_seeing(evaluation)
     )
     return Table("top losses", ("file", "actual", "predicted", "loss", "probability"), rows, ("loss", "probability"))

@@ -39,7 +39,7 @@ class Shortcuts(EvaluationFinding):
     def facts(self, found: JsonObject) -> list[tuple[str, str]]:
         """How well each trait alone (size, shape, brightness, colour, format) tells the labels apart."""
         return [
-            (f"guessing by {name}" if name != "chance" else "always the same label", f"{score:.2f}")
+            (f"right by its {name} alone" if name != "chance" else "right by always saying one label", f"{score:.2f}")
             for name, score in found.items()
         ]
 
