@@ -110,6 +110,7 @@ def test_balanced_accuracy_and_the_scarcest_label_stand_beside_every_accuracy(cl
 def test_training_ends_with_it_too(cli: Cli, trained: Path):
     answer = cli("train", "--size", 64, "--recipe", "probe")
     assert re.search(r"95 % interval [\d.]+ to [\d.]+; balanced [\d.]+, circles on 4 photos\)", answer.out)
+    assert "warning: of circles only 4 photos measured, too few to tell; balanced accuracy" in answer.out
 
 
 def test_a_photo_that_changed_since_the_training_does_not_count(cli: Cli, trained: Path):

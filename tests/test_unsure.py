@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lookalike import metrics
 from lookalike.bundle import bundle
 from lookalike.bundle.answer import document
 from lookalike.export import STANDALONE
@@ -182,10 +183,14 @@ def test_the_page_shows_words_and_no_bar(here: Path, chromium: Any) -> None:
 @browser.needs_browser
 @pytest.mark.browser
 def test_labels_that_are_numbers_come_best_first_on_the_page(tmp_path: Path, chromium: Any) -> None:
-    models.bundle(tmp_path / "m", labels=tuple(str(number) for number in range(11)))
+    measured = metrics.accuracy(np.ones(27), np.repeat(np.arange(11), [7, *[2] * 10]), [str(n) for n in range(11)])
+    told = {"metrics": {"accuracy": measured.to_json()}}
+    models.bundle(tmp_path / "m", labels=tuple(str(number) for number in range(11)), **told)
     Image.new("RGB", (64, 64), (0, 0, 255)).save(tmp_path / "blue.png")
     with servers.serving(tmp_path / "m") as server:
-        answer = browser.ask(browser.opened(chromium, server.address), tmp_path / "blue.png")
+        page = browser.opened(chromium, server.address)
+        answer = browser.ask(page, tmp_path / "blue.png")
+        assert page.inner_text("#about") == "Right for 27 of 27 photos it had not seen before, only 2 of them of 1."
     assert answer["label"] == next(iter(answer["probabilities"])) == "10"
 
 

@@ -17,7 +17,6 @@ from lookalike.text import counted
 
 SURE = 0.8
 SHOWN = 20  # rows on a terminal of what concerns many labels
-FEW = 10  # photos of a label below which its number means little
 
 
 @dataclass(frozen=True)
@@ -62,13 +61,7 @@ def headline(evaluation: Evaluation) -> str:
 
 def warnings(evaluation: Evaluation) -> list[str]:
     """What to know before believing the number."""
-    lines = []
-    accuracy = evaluation.accuracy
-    if accuracy.scarcest and accuracy.fewest < FEW:
-        lines.append(
-            f"of {accuracy.scarcest} only {counted(accuracy.fewest, 'photo')} measured, too few to tell;"
-            f" balanced accuracy {accuracy.balanced:.3f}"
-        )
+    lines = [doubt] if (doubt := evaluation.accuracy.doubt()) else []
     for _, finding, found in told(evaluation):
         lines += finding.warnings(found, evaluation)
     if evaluation.unreadable:

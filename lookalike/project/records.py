@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from lookalike.files import JsonObject
 from lookalike.project.names import name_in_folder, photo_name, photos_folder
 from lookalike.project.typed import Record, between, one_of
+from lookalike.text import counted
 
 PhotoName = Annotated[str, photo_name]
 FileName = Annotated[str, name_in_folder]
@@ -131,6 +132,9 @@ class Rate(Record):
     total: int
 
 
+FEW_MEASURED = 10  # photos of a label below which its number means little
+
+
 @dataclass(frozen=True)
 class Accuracy(Rate):
     """The share of photos named rightly; `balanced` is the mean of that over the labels, and `fewest` the number of
@@ -144,8 +148,14 @@ class Accuracy(Rate):
         """`balanced 0.703, bees on 2 photos`; "" where that was not measured."""
         if not self.scarcest:
             return ""
-        photos = "photo" if self.fewest == 1 else "photos"
-        return f"balanced {self.balanced:.3f}, {self.scarcest} on {self.fewest} {photos}"
+        return f"balanced {self.balanced:.3f}, {self.scarcest} on {counted(self.fewest, 'photo')}"
+
+    def doubt(self) -> str:
+        """Why the number means little; "" where FEW_MEASURED photos or more of each label were measured."""
+        if not self.scarcest or self.fewest >= FEW_MEASURED:
+            return ""
+        few = f"of {self.scarcest} only {counted(self.fewest, 'photo')} measured, too few to tell"
+        return f"{few}; balanced accuracy {self.balanced:.3f}"
 
 
 @dataclass(frozen=True)

@@ -63,4 +63,6 @@ class TrainResult:
             f"accuracy {a.value:.3f} on {counted(a.total, 'photo')} held back"
             f" (95 % interval {a.low:.3f} to {a.high:.3f}; {a.balance()}), in {self.run.seconds['total']:.0f} s"
         )
+        if doubt := a.doubt():
+            yield f"warning: {doubt}"
         yield "next: lookalike evaluate, or lookalike predict PHOTO"

@@ -77,7 +77,8 @@ def choose(network: nn.Sequential, material: Material, epochs: int, seconds: flo
     size = training_size(material.spec.size, lambda smaller: trial.takes(network, smaller))
     precision, on_gpu = fitting_precision(network, material.device), material.device.type == "cuda"
     count = batch if on_gpu else min(batch, TRIAL_BATCH)  # on a GPU a photo's share depends on how many there are
-    step = min(_time_within_memory(network, frozen, size, precision, count) for _ in range(2))
+    tries = 1 if seconds is None else 2  # a process's first steps are slow: without a limit only a line tells of it
+    step = min(_time_within_memory(network, frozen, size, precision, count) for _ in range(tries))
     chosen = Plan(size, precision, batch, step, epochs)
     if seconds is None:
         return chosen

@@ -36,7 +36,9 @@ export function question({ name, labels }) {
 export function record({ labels, metrics }) {
   const accuracy = metrics && metrics.accuracy;
   if (!accuracy) return `Tells ${labels.length} things apart.`;
-  return `Right for ${accuracy.right} of ${accuracy.total} photos it had not seen before.`;
+  const { right, total, scarcest, fewest } = accuracy;
+  const few = scarcest && fewest < 10 ? `, only ${fewest} of them of ${scarcest}` : ''; // as records.py has it
+  return `Right for ${right} of ${total} photos it had not seen before${few}.`;
 }
 
 // The answers as a spreadsheet reads them; a cell that would be taken for a formula gets an apostrophe.
