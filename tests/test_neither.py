@@ -103,7 +103,7 @@ def test_known_photos_are_judged_by_limits_set_without_them(tmp_path: Path) -> N
 @pytest.mark.parametrize(("count", "most"), [(60, 0.015), (250, 0.015), (2000, 0.015)])
 def test_new_photos_of_the_labels_are_seldom_turned_away(count: int, most: float) -> None:
     new, lost = known(20_000, seed=1), []
-    for seed in range(20):
+    for seed in range(200):
         limit = neither.limits(held(known(count, seed)), 1.0)["min_similarity"][0]
         lost.append((new < limit).mean())
     assert np.mean(lost) <= most
@@ -222,7 +222,7 @@ def test_both_limits_apply(cli: Cli, tmp_path: Path) -> None:
     assert (always["label"], always["known"]) == ("circles", True)
 
 
-def test_what_is_unlike_all_else_of_its_label_makes_no_mean() -> None:
+def test_what_is_unlike_all_else_of_its_label_counts_by_its_number() -> None:
     import torch
     from torch import nn
 
@@ -233,10 +233,10 @@ def test_what_is_unlike_all_else_of_its_label_makes_no_mean() -> None:
         seen = random.random((80, 16), dtype=np.float32) + np.eye(16, dtype=np.float32)[np.arange(80) // 40] * 6
         seen[:odd] = -np.eye(16)[2]
         means.fill(network, seen, [0] * 40 + [1] * 40)
-        assert model.means_each(2) == 16 and network.means.shape == (32, 16)
+        assert model.means_each(2) == 4 and network.means.shape == (8, 16)
         return float(means.similarity(torch.from_numpy(-np.eye(16, dtype=np.float32)[2:3]), network.means))
 
-    assert similar(1) < 0.5 < 0.99 < similar(6)
+    assert similar(1) < 0.3 < 0.7 < similar(6) < 0.9 < similar(20)
 
 
 @pytest.mark.parametrize(("recipe", "told"), [(("probe",), True), (("auto", "--weights", "none"), False)])

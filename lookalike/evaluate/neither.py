@@ -19,11 +19,11 @@ from lookalike.project.walk import below
 ENOUGH = 50  # photos that tell where the limit lies; held back ones alone where there is no similarity: 20
 ENOUGH_HELD = 20
 FOLDS = 5
-LOST = 0.01  # share of photos that the limit may turn away to begin with
-SPARED = 0.02  # share of one label's photos, however unlike the rest it is
-NEAREST, FARTHEST = 2.0, 3.0  # the limit's distance from the median, in distances of the lowest tenth from it
-FEW = 15  # with so many photos it lies twice as far as with endlessly many
-FURTHER = 1.2  # for probabilities: how much farther than the share LOST
+LOST = 0.008  # share of new photos that the limit shall turn away
+SPARED = 0.02  # share of one label's new photos, however unlike the rest it is
+TAIL = 0.1  # share of photos, the lowest ones, that tell how far down new ones lie
+ODD = 6.0  # medians of the distances below the others, as far as one photo counts: it may be a mistake
+OWN = 10  # photos of a label from which it may have a limit of its own
 CANNOT = (
     "Only what looks unlike all the photos learnt from is told apart this way. What looks like them gets a label, and "
     "often a sure one: to a network of two people, a third person's face is still a face."
@@ -115,42 +115,29 @@ def _limits(answers: Answers, temperature: float, counted: np.ndarray) -> tuple[
     values, labels = _values(answers, temperature)[counted], answers.actual[counted]
     number = answers.probabilities.shape[1]
     if answers.similarities is None:
-        median, low = np.median(values), _lowest(values, LOST)
-        return (float(median - FURTHER * (median - low)),) * number
+        return (limit(values, LOST),) * number
     values = np.concatenate([values, answers.learnt[0]]).astype(float)
     labels = np.concatenate([labels, answers.learnt[1]])
-    every = limit(values)
-    own = [_spared(values[labels == label], every) for label in range(number)]
+    every = limit(values, LOST)
+    of_each = (values[labels == label] for label in range(number))
+    own = [min(every, limit(some, SPARED)) if len(some) >= OWN else every for some in of_each]
     return tuple(math.floor(max(-1.0, low) * 1e6) / 1e6 for low in own)
 
 
-def limit(values: np.ndarray) -> float:
-    """Where few known photos lie lower, from similarities (n,) of some.
+def limit(values: np.ndarray, lost: float) -> float:
+    """What the share `lost` of new photos will lie below, from similarities (n,) of known ones.
 
-    It gives up the share LOST of them, but lies at least NEAREST times as far from the median as the lowest tenth, and
-    farther when there are few photos; at most FARTHEST times, as a mistake among them may lie anywhere.
+    There are too few to count so small a share of them. But below the lowest tenth photos thin out about exponentially
+    (J. Pickands, "Statistical Inference Using Extreme Order Statistics", Annals of Statistics 3, 1975, in its simplest
+    form), and their mean distance says how fast. That of few photos says it roughly, so with `below` of them new ones
+    are spread as a Pareto distribution (the predictive one), and the limit lies farther down.
     """
-    median = float(np.median(values))
-    tenth = max(median - float(np.quantile(values, 0.1)), 1e-9)
-    nearest = min(FARTHEST, NEAREST * (1 + FEW / len(values)))
-    return median - tenth * float(np.clip((median - _lowest(values, LOST)) / tenth, nearest, FARTHEST))
-
-
-def _spared(own: np.ndarray, every: float) -> float:
-    """The limit of one label with similarities `own`: that of all, or lower where that would cost it more than SPARED.
-
-    A label without photos has that of all.
-    """
-    if not len(own):
-        return every
-    median = float(np.median(own))
-    farthest = median - FARTHEST * (median - float(np.quantile(own, 0.1)))
-    return min(every, max(_lowest(own, SPARED), farthest))
-
-
-def _lowest(values: np.ndarray, share: float) -> float:
-    """The value that the share of them lies below."""
-    return float(np.sort(values)[int(share * len(values))])
+    start = float(np.quantile(values, TAIL))
+    below = start - values[values < start]
+    if not len(below):
+        return start
+    mean = float(np.minimum(below, ODD * np.median(below)).mean())
+    return start - mean * len(below) * math.expm1(math.log(TAIL / lost) / len(below))
 
 
 def caught(folder: Path, model: OnnxModel) -> dict[str, float]:

@@ -5,8 +5,9 @@ Probabilities always add up to one, so a photo of something else also gets a lab
 lie far from the means of all labels all the same. Method: nearest class multiple centroids, T. Mensink et al.,
 "Distance-Based Image Classification: Generalizing to New Classes at Near-Zero Cost", IEEE TPAMI 35, 2013; here with
 the cosine, and only to tell what is known from what is not. The photos of a label show it in several ways, so one mean
-lies between them, where other things lie too: on ants and bees, at a limit that gives up 0.013 of new photos of them,
-one mean catches 0.70 of photos of athletes, eight catch 0.94.
+lies between them, where other things lie too; but a mean of a few odd photos, cut-outs on white among ants, lets in
+whatever looks like those. So each is drawn to the mean of its label, the more the fewer photos it stands on (shrinkage,
+as of C. Stein, 1956).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from lookalike.vision.model import backbone_and_head, means_each, normalise
 
 SMALLEST = 1e-12  # in place of the length of a mean or of features that are all zero, whose similarity is 0
 PHOTOS = 5  # of a label for each of its means
-FEW = 2  # a mean of fewer photos is left out: what is unlike all else of its label may well be a mistake
+DRAWN = 6  # with so many photos a mean lies half-way to that of its label
 MOST = 500  # photos of a label that are looked at
 
 
@@ -43,18 +44,19 @@ def fill(network: Any, seen: np.ndarray, targets: Sequence[int]) -> None:
 
 
 def _of_label(seen: np.ndarray, most: int) -> np.ndarray:
-    """Means (at most `most`, features) of a label's features, by k-means on their directions."""
+    """Means (at most `most`, features) of a label's features, by k-means on their directions, each drawn to the mean of
+    all of them."""
     from sklearn.cluster import KMeans
 
     seen = seen[:: -(-len(seen) // MOST)]
     units = seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), SMALLEST)
-    clusters = max(1, min(most, len(seen) // PHOTOS))
+    clusters, middle = max(1, min(most, len(seen) // PHOTOS)), units.mean(axis=0, keepdims=True)
     if clusters == 1:
-        return units.mean(axis=0, keepdims=True)
+        return middle
     with threadpool_limits(1):  # the same means on every number of cores
         fitted = KMeans(clusters, n_init=2, random_state=0).fit(units)
-    sizes = np.bincount(fitted.labels_, minlength=clusters)
-    return np.asarray(fitted.cluster_centers_[sizes >= min(FEW, sizes.max())], np.float32)
+    sizes = np.bincount(fitted.labels_, minlength=clusters)[:, None]
+    return np.asarray((sizes * fitted.cluster_centers_ + DRAWN * middle) / (sizes + DRAWN), np.float32)
 
 
 def held_out(seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int) -> np.ndarray:

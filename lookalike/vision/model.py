@@ -22,7 +22,7 @@ from lookalike.vision import architectures, states, weights
 
 WEIGHTS_FILE = "weights.safetensors"
 EARLY_SHARE = 0.10
-MEANS, MOST_MEANS = 16, 256  # of one label, and of all labels together: they are part of the model
+MEANS, MOST_MEANS = 4, 256  # of one label, and of all labels together: they are part of the model
 
 
 def linear_head(features: int, labels: int, *, average: bool = False) -> nn.Sequential:
