@@ -87,6 +87,19 @@ def test_what_clean_kept_and_is_damaged_is_looked_at_again(cli: Cli, tmp_path: P
     assert {**again.data, "run": ""} == {**before, "run": ""}
 
 
+def test_a_store_that_is_damaged_inside_is_named_with_the_way_on(cli: Cli, tmp_path: Path) -> None:
+    draw.folder(tmp_path / "images", {"circles": 3, "stripes": 3})
+    assert cli("clean", "--dry-run", "--suspects", 0).code == 0
+    (store,) = (tmp_path / ".cache").glob("photos-*.sqlite")
+    with sqlite3.connect(store) as opened:
+        size = opened.execute("PRAGMA page_size").fetchone()[0]
+    opened.close()
+    data = store.read_bytes()
+    store.write_bytes(data[:size] + b"\xff" * (len(data) - size))
+    answer = cli("clean", "--dry-run", "--suspects", 0)
+    assert answer.code == 3 and ".cache/ keeps is damaged\n  remove it" in answer.err
+
+
 @pytest.mark.parametrize("place", [[-5, 10, -10], ["a", None, 3], [0, 0.5, 1], [], [0, 10**9, 10**9]])
 def test_kept_pixels_whose_place_makes_no_sense_are_read_again(tmp_path: Path, place: list[Any]) -> None:
     from lookalike.photos.cache import PixelCache, exact
