@@ -1,7 +1,8 @@
 """predict, serve and the page: how long an answer takes, beside fastai's own ways, in one list of processes.
 
-Photos are drawn, or taken from the folder that LOOKALIKE_BENCH_PHOTOS names. The network is efficientnet_lite0 at
-224 px with random weights: the time does not depend on what it has learnt. Each pair is timed alternately.
+300 photos are drawn, or 1,000 taken from the folder that LOOKALIKE_BENCH_PHOTOS names. The network is
+efficientnet_lite0 at 224 px with random weights: the time does not depend on what it has learnt. Each pair is timed
+alternately.
 LOOKALIKE_BENCH_QUICK makes everything small.
 """
 
@@ -26,8 +27,9 @@ from lookalike.photos.decode import Pool
 from tests.bench import QUICK
 from tests.support import browser, draw, runs, servers
 
-PHOTOS = 40 if QUICK else 1000
-ASKED = 20 if QUICK else 200
+GIVEN = os.environ.get("LOOKALIKE_BENCH_PHOTOS")
+PHOTOS = 40 if QUICK else 1000 if GIVEN else 300
+ASKED = 20 if QUICK else 200 if GIVEN else 50
 ONE = """
 from fastai.vision.all import *
 l = load_learner(sys.argv[1])
@@ -42,28 +44,24 @@ print(time.perf_counter() - started)
 
 
 def main() -> None:
-    """Run every part and print one table."""
+    """Run every part and print what it measures, a line each."""
     with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        project, photos = prepare(root)
-        rows = [*one_photo(project, photos), *many_photos(project, photos), *requests(project, photos)]
-        rows += page(project, photos)
-    width = max(len(row[0]) for row in rows)
-    for what, figure in rows:
-        print(f"{what:<{width}}  {figure}")
+        project, photos = prepare(Path(name))
+        for part in (one_photo, many_photos, requests, page):
+            for what, figure in part(project, photos):
+                print(f"{what:<58}{figure}", flush=True)
 
 
 def prepare(root: Path) -> tuple[Path, Path]:
-    """A project with an exported model, and a folder of 1,000 photos."""
+    """A project with an exported model, and a folder of photos."""
     project, photos = root / "project", root / "photos"
     runs.untrained(project, arch="efficientnet_lite0", size=224)
     targets = [] if _faults(runtime.files) else ["--to", "web"]
     lookalike("export", "--project", project, "--name", "m", "--format", "learner", *targets)
     photos.mkdir()
-    given = os.environ.get("LOOKALIKE_BENCH_PHOTOS")
-    files = sorted(path for path in Path(given).rglob("*.jpg")) if given else []
+    files = sorted(Path(GIVEN).rglob("*.jpg")) if GIVEN else []
     if not files:
-        print("drawn photos; LOOKALIKE_BENCH_PHOTOS=FOLDER names a folder of real ones")
+        print("drawn photos; LOOKALIKE_BENCH_PHOTOS=FOLDER names a folder of real ones", flush=True)
     contents = [path.read_bytes() for path in files] or [draw.jpeg("circles", n, (500, 375)) for n in range(100)]
     for number, content in zip(range(PHOTOS), itertools.cycle(contents), strict=False):
         (photos / f"{number:04}.jpg").write_bytes(content)
@@ -84,7 +82,7 @@ def one_photo(project: Path, photos: Path) -> Iterable[tuple[str, str]]:
 
 
 def many_photos(project: Path, photos: Path) -> Iterable[tuple[str, str]]:
-    """1,000 photos from disk: our whole process; fastai's batches alone, without its start; the bare parts."""
+    """Many photos from disk: our whole process; fastai's batches alone, without its start; the bare parts."""
     learner = project / "models" / "m" / "learner.pkl"
     ours, theirs, bare = [], [], []
     for _ in range(2):
