@@ -50,9 +50,10 @@ def serving(model: Path, *flags: str) -> Iterator[Server]:
     ) as process:
         try:
             assert process.stderr
-            line = process.stderr.readline()
-            found = re.search(r"(http://[^/\s]+:(\d+))/(?:\?token=(\S+))?", line)
-            assert found, line + process.stderr.read()
+            said, found = "", None
+            while not found and (line := process.stderr.readline()):  # warnings may come first
+                said, found = said + line, re.search(r"(http://[^/\s]+:(\d+))/(?:\?token=(\S+))?", line)
+            assert found, said
             yield Server(found[1], int(found[2]), found[3] or "", process)
         finally:
             process.send_signal(signal.SIGINT)
