@@ -3,7 +3,7 @@
 import os
 import signal
 
-QUICK = bool(os.environ.get("LOOKALIKE_BENCH_QUICK"))
+QUICK = bool(os.environ.get("BENCH_QUICK"))
 """Each area at its smallest, to see that it runs to its end; the numbers then mean little."""
 
 signal.signal(signal.SIGINT, signal.default_int_handler)

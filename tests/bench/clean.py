@@ -1,8 +1,8 @@
 """Planted faults: how many are found, how many findings are wrong, and how long it takes, beside the alternatives.
 
-Drawn photos are always used. Real ones as well when LOOKALIKE_BENCH_PHOTOS names a folder of label folders, sets that
-are clean already when LOOKALIKE_BENCH_CLEAN names a folder of such folders (lookalikes.py), and a collection of odd
-files when LOOKALIKE_BENCH_ODD names a folder with images.tsv (file, verdict, upright size, pixels).
+Drawn photos are always used. Real ones as well when BENCH_PHOTOS names a folder of label folders, sets that
+are clean already when BENCH_CLEAN names a folder of such folders (lookalikes.py), and a collection of odd
+files when BENCH_ODD names a folder with images.tsv (file, verdict, upright size, pixels).
 
 imagededup's CNN method needs weights from the network; it is given the same packaged network as we use.
 """
@@ -44,16 +44,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         sets = {"drawn": _drawn(root / "drawn")}
-        if folder := os.environ.get("LOOKALIKE_BENCH_PHOTOS"):
+        if folder := os.environ.get("BENCH_PHOTOS"):
             sets["real"] = _real(Path(folder), root / "real")
         else:
-            print("drawn photos; LOOKALIKE_BENCH_PHOTOS=FOLDER names a folder of label folders with real ones")
+            print("drawn photos; BENCH_PHOTOS=FOLDER names a folder of label folders with real ones")
         for title, photos in sets.items():
             copies(title, photos, root / f"copies-{title}")
             swaps(title, photos, root / f"swaps-{title}")
         lookalikes.main(root)
         speed(sets.get("real", sets["drawn"]), root / "speed")
-    if folder := os.environ.get("LOOKALIKE_BENCH_ODD"):
+    if folder := os.environ.get("BENCH_ODD"):
         odd(Path(folder))
 
 

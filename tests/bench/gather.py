@@ -5,7 +5,7 @@ is shown. "Photos" is the time from the first request to the last answer as the 
 the bound: the least time in which 32 connections can sit through these waits. "In all" includes the start of the
 process. Memory is the largest sum over the process and its children. The alternatives live in an environment of their
 own, .cache/bench-gather, because they pin old versions of what we use; where they can't be fetched, fastai's and ours
-are measured. LOOKALIKE_BENCH_QUICK makes everything small, and leaves them out.
+are measured. BENCH_QUICK makes everything small, and leaves them out.
 """
 
 from __future__ import annotations

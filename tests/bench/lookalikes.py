@@ -1,7 +1,7 @@
 """Sets without copies: how many of their photos are set aside all the same, beside imagededup; and what looking alike
 costs.
 
-Drawn sets are always used (tests/support/crowds.py) and the product's own digits. LOOKALIKE_BENCH_CLEAN names a folder
+Drawn sets are always used (tests/support/crowds.py) and the product's own digits. BENCH_CLEAN names a folder
 of real sets that are clean already, each a folder of label folders; copies are planted into these as well. What has the
 very bytes of another photo is a true copy and not counted.
 """
@@ -29,7 +29,7 @@ def main(root: Path) -> None:
     """Print both tables, and copies planted into each real set."""
     sets = {kind: crowds.folder(root / kind, kind, count, 10) for kind, count in SETS.items()}
     sets["digits"] = _digits(root / "digits")
-    real = sorted(Path(os.environ.get("LOOKALIKE_BENCH_CLEAN") or root / "none").glob("*/"))
+    real = sorted(Path(os.environ.get("BENCH_CLEAN") or root / "none").glob("*/"))
     removals({**sets, **{folder.name: folder for folder in real}})
     for folder in real:
         clean.copies(folder.name, folder, root / f"planted-{folder.name}")

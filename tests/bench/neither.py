@@ -1,8 +1,8 @@
 """What "not sure" costs and catches: sets that a model has learnt a part of, asked about the rest and about each other.
 
-Drawn photos and digits of scikit-learn are always used. LOOKALIKE_BENCH_DATA names a folder of further data sets: label
+Drawn photos and digits of scikit-learn are always used. BENCH_DATA names a folder of further data sets: label
 folders, of which at most two thirds are learnt from and the rest is used for nothing but these numbers, or train/ and
-val/ with label folders, of which val/ is used for nothing else. LOOKALIKE_BENCH_RECIPE is the recipe to train with.
+val/ with label folders, of which val/ is used for nothing else. BENCH_RECIPE is the recipe to train with.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lookalike import metrics
 from tests.bench import QUICK
 from tests.support import draw
 
-RECIPE = os.environ.get("LOOKALIKE_BENCH_RECIPE", "probe" if QUICK else "auto")
+RECIPE = os.environ.get("BENCH_RECIPE", "probe" if QUICK else "auto")
 MOST = 20 if QUICK else 120  # photos of each label learnt from, and photos of another set asked about
 LEAST = 12  # photos of a label; one with fewer is left out
 
@@ -55,10 +55,10 @@ def main() -> None:
 
 def _folders(scratch: Path) -> list[Path]:
     given: list[Path] = []
-    if named := os.environ.get("LOOKALIKE_BENCH_DATA"):
+    if named := os.environ.get("BENCH_DATA"):
         given = sorted(path for path in Path(named).iterdir() if path.is_dir() and not path.name.startswith("."))
     else:
-        print("drawn photos and digits; LOOKALIKE_BENCH_DATA=FOLDER names a folder of real data sets")
+        print("drawn photos and digits; BENCH_DATA=FOLDER names a folder of real data sets")
     drawn = draw.folder(scratch / "sets" / "drawn", dict.fromkeys(("circles", "stripes"), 3 * MOST // 2))
     digits = scratch / "sets" / "digits"
     _lookalike("gather", "3", "8", "--provider", "digits", "--count", str(3 * MOST // 2), "--images", str(digits))

@@ -1,6 +1,6 @@
-"""People, measured on real photos: LOOKALIKE_BENCH_DATA names the folder with `athletes` (label folders of persons) and
+"""People, measured on real photos: BENCH_DATA names the folder with `athletes` (label folders of persons) and
 `strangers` (the same of others). Without it, photos are drawn around the few faces of the package that carries the
-networks; the numbers then mean little. LOOKALIKE_BENCH_QUICK makes everything small.
+networks; the numbers then mean little. BENCH_QUICK makes everything small.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.bench.predict import lookalike, timed
 from tests.bench.train import _book
 from tests.support import browser, portraits
 
-DATA = Path(os.environ.get("LOOKALIKE_BENCH_DATA", "data"))
+DATA = Path(os.environ.get("BENCH_DATA", "data"))
 PLANTED, MANY, FACES, DRAWS = (1, 20, 4, 1) if QUICK else (5, 1000, 100, 3)
 TORCH = "import sys; from lookalike.cli import main; main({!r}); print('torch' in sys.modules)"
 Row = tuple[str, str, str]
@@ -59,7 +59,7 @@ def main() -> None:
 def _data(root: Path) -> tuple[Path, Path]:
     if (DATA / "athletes").is_dir() and (DATA / "strangers").is_dir():
         return DATA / "athletes", DATA / "strangers"
-    print("drawn photos; LOOKALIKE_BENCH_DATA=FOLDER names the folder of `athletes` and `strangers`")
+    print("drawn photos; BENCH_DATA=FOLDER names the folder of `athletes` and `strangers`")
     portraits.people_folder(root / "own", {"ann": 24, "bea": 24})
     return root / "own", portraits.people_folder(root / "others", {"cas": 12})
 

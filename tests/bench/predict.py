@@ -1,9 +1,9 @@
 """predict, serve and the page: how long an answer takes, beside fastai's own ways, in one list of processes.
 
-300 photos are drawn, or 1,000 taken from the folder that LOOKALIKE_BENCH_PHOTOS names. The network is
+300 photos are drawn, or 1,000 taken from the folder that BENCH_PHOTOS names. The network is
 efficientnet_lite0 at 224 px with random weights: the time does not depend on what it has learnt. Each pair is timed
 alternately.
-LOOKALIKE_BENCH_QUICK makes everything small.
+BENCH_QUICK makes everything small.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from lookalike.photos.decode import Pool
 from tests.bench import QUICK
 from tests.support import browser, draw, runs, servers
 
-GIVEN = os.environ.get("LOOKALIKE_BENCH_PHOTOS")
+GIVEN = os.environ.get("BENCH_PHOTOS")
 PHOTOS = 40 if QUICK else 1000 if GIVEN else 300
 ASKED = 20 if QUICK else 200 if GIVEN else 50
 ONE = """
@@ -61,7 +61,7 @@ def prepare(root: Path) -> tuple[Path, Path]:
     photos.mkdir()
     files = sorted(Path(GIVEN).rglob("*.jpg")) if GIVEN else []
     if not files:
-        print("drawn photos; LOOKALIKE_BENCH_PHOTOS=FOLDER names a folder of real ones", flush=True)
+        print("drawn photos; BENCH_PHOTOS=FOLDER names a folder of real ones", flush=True)
     contents = [path.read_bytes() for path in files] or [draw.jpeg("circles", n, (500, 375)) for n in range(100)]
     for number, content in zip(range(PHOTOS), itertools.cycle(contents), strict=False):
         (photos / f"{number:04}.jpg").write_bytes(content)

@@ -1,8 +1,8 @@
 """The book's script and `lookalike train`, whole processes, on the same photos with the same network.
 
-LOOKALIKE_BENCH_DATA names a folder of data sets (each a folder of label folders, or of train/ and val/ with label
+BENCH_DATA names a folder of data sets (each a folder of label folders, or of train/ and val/ with label
 folders), measured with two networks and three seeds; without it, drawn photos are used, one network and one seed.
-LOOKALIKE_BENCH_SEEDS is how many seeds to take the median of.
+BENCH_SEEDS is how many seeds to take the median of.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from pathlib import Path
 from tests.bench import QUICK
 from tests.support import draw
 
-DATA = os.environ.get("LOOKALIKE_BENCH_DATA")
+DATA = os.environ.get("BENCH_DATA")
 NETWORKS = (("efficientnet_lite0", "auto"), ("resnet18", "none"))[: 2 if DATA and not QUICK else 1]
-SEEDS = int(os.environ.get("LOOKALIKE_BENCH_SEEDS", "3" if DATA and not QUICK else "1"))
+SEEDS = int(os.environ.get("BENCH_SEEDS", "3" if DATA and not QUICK else "1"))
 EPOCHS = 1 if QUICK else 5
 
 BOOK = """
@@ -99,7 +99,7 @@ def main() -> None:
 def _data_sets(scratch: Path) -> list[Path]:
     if not DATA:
         print("drawn photos, which any network tells apart, one network, one seed")
-        print("LOOKALIKE_BENCH_DATA=FOLDER names a folder of real data sets", flush=True)
+        print("BENCH_DATA=FOLDER names a folder of real data sets", flush=True)
         count, size = (12, (320, 240)) if QUICK else (60, (1600, 1200))
         return [draw.folder(scratch / "drawn", {"circles": count, "stripes": count}, size)]
     found = sorted(path for path in Path(DATA).iterdir() if path.is_dir() and not path.name.startswith("."))
