@@ -116,8 +116,7 @@ def _open_job(ctx: typer.Context, everywhere: JsonObject, typed: dict[str, dict[
     _apply_modes(console, everywhere)
     before = ctx.parent.params if ctx.parent else {}
     places = {name: everywhere[name] or before.get(name) for name in ("project", "images")}
-    if where := [f"--{name} {shlex.quote(str(place))}" for name, place in places.items() if place]:
-        console.repeat(" ".join(where), COMMANDS)
+    console.repeat({f"--{name}": shlex.quote(str(place)) for name, place in places.items() if place}, COMMANDS)
     root, images = (places["project"] or Path()).expanduser(), places["images"]
     settings = loading.load(root, os.environ, typed)
     for name, hint in loading.strays(os.environ).items():

@@ -15,7 +15,7 @@ import shutil
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from textwrap import TextWrapper
 from typing import TextIO
@@ -72,10 +72,16 @@ class Console:
         self._typed: Callable[[str], str] = str
         self.mute = os.environ.get("RANK", "0") != "0"  # of several processes that torchrun started, the first speaks
 
-    def repeat(self, where: str, commands: Iterable[str]) -> None:
-        """From now on, commands that are told to be typed next work in the same place: with the flags `where`."""
+    def repeat(self, where: Mapping[str, str], commands: Iterable[str]) -> None:
+        """From now on, commands that are told to be typed next work in the same place: with these flags and values,
+        unless they have them already."""
         pattern = re.compile(rf"\blookalike (?=({'|'.join(commands)})\b)")
-        self._typed = lambda text: pattern.sub(lambda _: f"lookalike {where} ", text)
+
+        def typed(text: str) -> str:
+            missing = "".join(f"{flag} {value} " for flag, value in where.items() if f"{flag} " not in text)
+            return pattern.sub(lambda _: f"lookalike {missing}", text)
+
+        self._typed = typed
 
     @contextmanager
     def _to_whoever_reads(self) -> Iterator[None]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from starlette.applications import Starlette
@@ -30,12 +29,9 @@ from lookalike.report import SILENT, Block, Reporter
 from lookalike.settings.fields import Settings
 from lookalike.text import counted
 from lookalike.web import server as web
+from lookalike.web.files import PAGE, SERVED
 
-PAGE = Path(__file__).parent / "web" / "page"
-FILES = {
-    "/": "index.html", "/engine.js": "remote.js",
-    **{f"/{name}": name for name in ("app.js", "words.js", "camera.js", "style.css")},
-}  # fmt: skip
+FILES = {"/" if name == "index.html" else f"/{name}": source for name, source in SERVED.items()}
 MAX_NAME = 200
 
 

@@ -110,7 +110,10 @@ def test_the_container_answers_as_the_model(tmp_path: Path, model: Path) -> None
         assert answer["label"] == "circles" and answer["probabilities"] == pytest.approx(expected, abs=1e-6)
         assert requests.post(f"{address}/api/predict", data=b"<html>", timeout=20).status_code == 422
         assert requests.post(f"{address}/api/predict", data=b"x" * 20_000_001, timeout=20).status_code == 413
-        assert "Classify" in requests.get(f"{address}/", timeout=20).text
+        page = requests.get(f"{address}/", timeout=20).text
+        assert "choose some" in page
+        for name in re.findall(r"from '\./([a-z]+\.js)'", requests.get(f"{address}/app.js", timeout=20).text):
+            assert requests.get(f"{address}/{name}", timeout=20).status_code == 200, name
         assert requests.get(f"{address}/predict.py", timeout=20).status_code == 404
 
 

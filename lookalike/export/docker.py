@@ -8,12 +8,10 @@ from typing import ClassVar
 
 from lookalike.export import requirements
 from lookalike.export.voila import STANDALONE, copy_model
-from lookalike.export.web import PAGE
 from lookalike.files import write_bytes, write_text
 from lookalike.project.records import Bundle
 from lookalike.settings.fields import Section, Settings
-
-FILES = {"index.html": "index.html", "style.css": "style.css", "app.js": "app.js", "engine.js": "remote.js"}
+from lookalike.web.files import PAGE, SERVED
 
 
 class Docker:
@@ -25,7 +23,7 @@ class Docker:
         """Fill `part` with what `docker build` needs."""
         copy_model(part, model)
         shutil.copyfile(STANDALONE / "docker_app.py", part / "app.py")
-        for name, source in FILES.items():
+        for name, source in SERVED.items():
             write_bytes(part / "page" / name, (PAGE / source).read_bytes())
         requirements.write(part, *requirements.SERVER)
         write_text(part / "Dockerfile", DOCKERFILE.format(python=requirements.PYTHON))

@@ -18,8 +18,8 @@ from lookalike.export import runtime, small
 from lookalike.files import write_bytes, write_text
 from lookalike.project.records import Bundle
 from lookalike.settings.fields import Section, Settings
+from lookalike.web.files import PAGE
 
-PAGE = Path(__file__).parents[1] / "web" / "page"
 MODULES = ("assets.js", "pixels.js", "faces.js", "local.js", "words.js", "camera.js", "app.js")
 MOVED = 1e-3  # by how much probabilities and similarities may differ for that, at most
 SHOWN_LABELS = 20

@@ -51,6 +51,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
     fit, NetworkError when pretrained weights would have to be fetched and can't.
     """
     started, entered = time.perf_counter(), time.monotonic()
+    _require_one_process(settings.train.recipe)
     with stopped.place(project, settings.train, report) as place:
         wanted = stopped.settings_of(place.start, settings.train) if place.start else settings.train
         if place.start:
@@ -66,14 +67,19 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
             from lookalike.vision import distributed, weights
             from lookalike.vision.device import choose
 
-            if wanted.recipe == "book" and distributed.size() > 1:
-                raise ConfigError("the book's recipe trains in one process", "leave out --recipe book, or torchrun")
+            _require_one_process(wanted.recipe)
             device = choose(wanted.device, report)
             weights.resolve(_arch(wanted))
             with distributed.joined(device):
                 usual = reading.spec.result()
                 spec = usual if place.start else _input_spec(wanted, usual, len(found.photos), device, report, entered)
                 return _train(project, wanted, spec, reading.prepared(spec), place, device, report, started, entered)
+
+
+def _require_one_process(recipe: str) -> None:
+    """Before anything is begun: of several processes, the first that refuses ends the others wherever they are."""
+    if recipe in ("book", "people") and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError(f"--recipe {recipe} trains in one process", f"leave out --recipe {recipe}, or torchrun")
 
 
 class _Reading:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike import metrics
-from lookalike.errors import ConfigError, NetworkError, NotReadyError, UnusablePhoto
+from lookalike.errors import NetworkError, NotReadyError, UnusablePhoto
 from lookalike.files import sha256_file
 from lookalike.people import boxes, graph, head
 from lookalike.people.eyes import Eyes, PhotoFaces, open_eyes, people_in
@@ -58,8 +58,6 @@ def train(project: Project, settings: Settings, found: Walk, report: Reporter, s
     """
     wanted = settings.train
     forced = wanted.recipe == "people"
-    if forced and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ConfigError("the recipe for people trains in one process", "leave out torchrun")
     photos = [project.images / item.file for item in found.photos]
     if not forced and not (_open_to_people(wanted) and _show_faces(photos)):
         return None

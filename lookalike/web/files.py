@@ -1,0 +1,10 @@
+"""The page that names photos, as files: a server shows it with engine.js asking it, an exported page answers itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PAGE = Path(__file__).parent / "page"
+COMMON = ("style.css", "words.js", "camera.js", "app.js")
+SERVED = {"index.html": "index.html", "engine.js": "remote.js", **{name: name for name in COMMON}}
+"""What a page that a server answers for asks for, by the file in PAGE that it gets."""
