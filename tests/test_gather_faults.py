@@ -263,7 +263,7 @@ def test_a_place_that_cannot_be_written_to_is_told_before_the_first_fetch(
         (tmp_path / "images").mkdir()
         (tmp_path / "images/cat").symlink_to(tmp_path / "elsewhere")
     else:
-        (tmp_path / "images").symlink_to("/proc/self")
+        (tmp_path / "images").symlink_to("/proc/self/attr")
     answer = fetch(cli, faults.url("/photo/circles/1"))
     assert (answer.code, not faults.hits) == (3, True)
 

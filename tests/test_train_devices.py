@@ -22,8 +22,11 @@ def precision(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     return str(request.param)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"], indirect=True)
-@pytest.mark.parametrize("event", ["before_batch", "after_pred", "after_backward"])
+@pytest.mark.parametrize(
+    ("event", "precision"),
+    [("before_batch", "fp32"), ("after_pred", "bf16"), ("after_backward", "fp32")],
+    indirect=["precision"],
+)
 def test_a_batch_too_large_for_memory_is_halved_and_leaves_nothing_behind(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: str, precision: str
 ):
