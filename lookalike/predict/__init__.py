@@ -7,7 +7,6 @@ it needs are imported inside `run`. One photo is decoded by the process that run
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from lookalike.bundle import locate
@@ -34,9 +33,8 @@ def run(project: Project, settings: Settings, names: list[str], *, report: Repor
     folder = locate.locate(project, wanted.model)
     total = photos.count(names)
     jobs = min(wanted.jobs or cores(), total or 1) if total is not None and not wanted.watch else wanted.jobs
-    alone = total == 1 and not wanted.watch
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy is to start no threads: 60 ms for what is not used here
-    with Session(folder / "model.onnx") as session, nullcontext(session.pool) if alone else Pool(jobs) as pool:
+    with Session(folder / "model.onnx") as session, Pool(jobs) as pool:
         from lookalike.predict.answers import AnswerStream
 
         answers = AnswerStream(folder, pool, session, settings, report)
