@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import timm
@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
 from lookalike.errors import ConfigError
+from lookalike.files import JsonObject
 from lookalike.plugins import nearest
 from lookalike.vision import states
 from lookalike.vision.packaged import DEFAULT, PACKAGED
@@ -82,7 +83,9 @@ def create(arch: str) -> nn.Module:
 class _Unmade(TorchFunctionMode):
     """While it is open, what layers would fill with weights takes no memory; what networks compute with does."""
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(
+        self, func: Callable[..., object], types: object, args: Sequence[object] = (), kwargs: JsonObject | None = None
+    ) -> object:
         kwargs = kwargs or {}
         return func(*args, **{**kwargs, "device": "meta"} if func is torch.empty else kwargs)
 

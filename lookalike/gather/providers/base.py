@@ -130,6 +130,9 @@ class ServiceAnswer:
     text: str = ""
 
 
+JsonAnswer = Mapping[str, Any]
+"""An object in the JSON of a service's answer: anything may stand in it, so each part is checked where it is read."""
+
 Ask = Callable[["WebProvider", Request], Any]
 
 

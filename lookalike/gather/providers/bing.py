@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ from pydantic import Field
 
 from lookalike.gather.providers.base import (
     Hit,
+    JsonAnswer,
     Page,
     Query,
     Request,
@@ -28,7 +28,7 @@ PAGE = 150
 MAX_WORDS = 1500
 
 
-def parse(payload: Mapping[str, Any]) -> Page:
+def parse(payload: JsonAnswer) -> Page:
     """The hits of an answer; `more` is the offset of the next page, when there is one."""
     hits = []
     for item in payload["value"]:

@@ -10,6 +10,7 @@ from pydantic import Field
 from lookalike.files import JsonObject
 from lookalike.gather.providers.base import (
     Hit,
+    JsonAnswer,
     Page,
     Query,
     Request,
@@ -27,7 +28,7 @@ PAGE = 200
 MAX_WORDS = 400
 
 
-def parse(payload: Mapping[str, Any]) -> Page:
+def parse(payload: JsonAnswer) -> Page:
     """The hits of an answer. `url` of a result is the page; the photo's address is in `properties`."""
     hits = []
     for item in payload["results"]:

@@ -13,6 +13,7 @@ from pydantic import Field
 from lookalike.gather.licences import allows
 from lookalike.gather.providers.base import (
     Hit,
+    JsonAnswer,
     Page,
     Query,
     Request,
@@ -33,7 +34,7 @@ METADATA = "LicenseShortName|LicenseUrl|Artist|Credit|AttributionRequired|UsageT
 ENDED = {"ratelimited": "rate-limited", "maxlag": "rate-limited", "blocked": "blocked", "readonly": "unreachable"}
 
 
-def parse(payload: Mapping[str, Any]) -> Page:
+def parse(payload: JsonAnswer) -> Page:
     """The hits of an answer in their order; `more` is everything that the service wants back for the next page."""
     if "query" not in payload and "batchcomplete" not in payload and "continue" not in payload:
         raise KeyError("query")
@@ -44,7 +45,7 @@ def parse(payload: Mapping[str, Any]) -> Page:
     return Page(tuple(hits), dict(payload.get("continue") or {}) or None)
 
 
-def _hit(page: Mapping[str, Any]) -> Hit:
+def _hit(page: JsonAnswer) -> Hit:
     info = page["imageinfo"][0]
     meta = {name: _plain(entry.get("value")) for name, entry in (info.get("extmetadata") or {}).items()}
     original = _address(info["url"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from pydantic import Field
 from lookalike.gather.licences import allows
 from lookalike.gather.providers.base import (
     Hit,
+    JsonAnswer,
     Page,
     Query,
     Request,
@@ -38,7 +39,7 @@ LICENSES = {
 CC0 = "https://creativecommons.org/publicdomain/zero/1.0/"
 
 
-def parse_taxa(payload: Mapping[str, Any], words: str) -> int | None:
+def parse_taxa(payload: JsonAnswer, words: str) -> int | None:
     """The species or group meant by some words: an exact name first, else the best known of those offered."""
     offered = payload["results"]
     sound = [item for item in offered if isinstance(item, dict) and whole_number(item.get("id"))]
@@ -49,7 +50,7 @@ def parse_taxa(payload: Mapping[str, Any], words: str) -> int | None:
     return int(names[0][2]) if names else None
 
 
-def parse(payload: Mapping[str, Any]) -> Page:
+def parse(payload: JsonAnswer) -> Page:
     """The photos of an answer, at most two of an observation; `more` is the number of the next page."""
     hits = []
     for item in payload["results"]:
@@ -61,7 +62,7 @@ def parse(payload: Mapping[str, Any]) -> Page:
     return Page(tuple(hits), page + 1 if more and payload["results"] else None)
 
 
-def _hit(item: Mapping[str, Any], photo: Mapping[str, Any]) -> Hit:
+def _hit(item: JsonAnswer, photo: JsonAnswer) -> Hit:
     license = text(photo["license_code"])
     size = photo.get("original_dimensions") or {}
     family = license.removeprefix("cc-")

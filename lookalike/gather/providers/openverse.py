@@ -11,6 +11,7 @@ from pydantic import Field
 
 from lookalike.gather.providers.base import (
     Hit,
+    JsonAnswer,
     Page,
     Query,
     Request,
@@ -34,7 +35,7 @@ MARGIN = 60.0
 """Seconds before its end that a token is no longer used."""
 
 
-def parse(payload: Mapping[str, Any]) -> Page:
+def parse(payload: JsonAnswer) -> Page:
     """The hits of an answer; `more` is the number of the next page, when there is one."""
     hits = []
     for item in payload["results"]:

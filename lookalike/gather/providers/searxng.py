@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from lookalike.gather.providers.base import (
     Hit,
+    JsonAnswer,
     Page,
     Query,
     Request,
@@ -24,7 +25,7 @@ from lookalike.settings.fields import Section
 LAST_PAGE = 30
 
 
-def parse(payload: Mapping[str, Any]) -> Page:
+def parse(payload: JsonAnswer) -> Page:
     """The hits of an answer; sizes come as text such as "800 x 600"."""
     hits = []
     for item in payload["results"]:

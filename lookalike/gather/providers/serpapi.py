@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -10,6 +9,7 @@ from pydantic import Field
 from lookalike.gather.hosts import host
 from lookalike.gather.providers.base import (
     Hit,
+    JsonAnswer,
     Page,
     Query,
     Request,
@@ -27,7 +27,7 @@ THUMBNAIL_HOST = ".gstatic.com"
 SPENT = ("run out of searches", "searches for the month are exhausted", "no searches left")
 
 
-def parse(payload: Mapping[str, Any]) -> Page:
+def parse(payload: JsonAnswer) -> Page:
     """The hits of an answer. What Google itself serves as the original is only a small picture."""
     if error := payload.get("error"):
         if "any results" in str(error):

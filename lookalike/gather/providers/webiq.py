@@ -10,6 +10,7 @@ from pydantic import Field
 
 from lookalike.gather.providers.base import (
     Hit,
+    JsonAnswer,
     Page,
     Query,
     Request,
@@ -34,7 +35,7 @@ VARIANTS: tuple[dict[str, str], ...] = (
 )  # fmt: skip
 
 
-def parse(payload: Mapping[str, Any]) -> Page:
+def parse(payload: JsonAnswer) -> Page:
     """The hits of an answer; any field of one may be null."""
     hits = [
         Hit(
