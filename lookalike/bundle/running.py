@@ -45,7 +45,7 @@ class Session:
     """A model in a limited process; it is being opened when this returns. Speaks like onnxruntime's InferenceSession.
 
     `model` is a file or the bytes of one. `sha256` of the opened bytes lets the caller see that they are those it has
-    checked. `pool` is the process, for whoever has little else to do in one.
+    checked.
     """
 
     def __init__(self, model: Path | bytes, *, threads: int = 0) -> None:
@@ -58,10 +58,10 @@ class Session:
         self._model, self._threads = model.absolute(), threads
         size = model.stat().st_size if model.is_file() else 0
         self._seconds = OPENING_SECONDS + size / BYTES_A_SECOND
-        self.pool = Pool(1, memory=MEMORY + COPIES * size, loads="onnxruntime").__enter__()
-        self._end = weakref.finalize(self, self.pool.__exit__, None, None, None)
+        self._pool = Pool(1, memory=MEMORY + COPIES * size, loads="onnxruntime").__enter__()
+        self._end = weakref.finalize(self, self._pool.__exit__, None, None, None)
         item = (self._model, threads)
-        self._opened = self.pool.submit("lookalike.bundle.running:describe", item, seconds=self._seconds, again=False)
+        self._opened = self._pool.submit("lookalike.bundle.running:describe", item, seconds=self._seconds, again=False)
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +94,7 @@ class Session:
         (batch,) = inputs.values()
         item = (self._model, self._threads, self.sha256, names, dict(inputs))
         seconds = self._seconds + PHOTO_SECONDS * len(batch)
-        return list(_sound(self.pool.call("lookalike.bundle.running:answer", item, seconds=seconds, again=False)))
+        return list(_sound(self._pool.call("lookalike.bundle.running:answer", item, seconds=seconds, again=False)))
 
 
 def _sound(answer: object) -> Any:
