@@ -24,11 +24,12 @@ demo: .venv/installed  ## handwriting from scikit-learn through every command, w
 	$(LOOKALIKE) export --name digits
 	$(LOOKALIKE) predict $$(ls demo/images/3/* | head -n 3) $$(ls demo/images/8/* | head -n 3)
 
+# As many processes as cores, each with one thread: trainings that share cores would wait for each other, spinning.
 test: .venv/installed  ## all tests that need no network
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 test-all: .venv/installed  ## the same with every network there is: half an hour more
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not network"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not network"
 
 check: .venv/installed  ## style, types and architecture
 	$(BIN)/ruff check .

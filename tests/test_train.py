@@ -256,8 +256,17 @@ def test_too_little_room_on_the_disk_is_told_before_photos_are_read(
 ):
     draw.folder(tmp_path / "images", {"circles": 4, "stripes": 4})
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=50_000_000))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=20_000_000))
     answer = train(cli)
     assert answer.code == 3
-    assert "has room for 50 MB" in answer.json["error"]["message"]
+    assert "has room for 20 MB" in answer.json["error"]["message"]
     assert "reading photos" not in answer.err and not list(tmp_path.glob("runs/*"))
+
+
+def test_a_training_is_refused_no_room_that_it_does_not_need(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    draw.folder(tmp_path / "images", {"circles": 4, "stripes": 4})
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=30_000_000))
+    assert train(cli, "--recipe", "probe").code == 0
+    written = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    assert 25_000_000 < written < 30_000_000

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lookalike.vision import distributed
 from tests.support import draw
 
 REPOSITORY = Path(__file__).parent.parent
@@ -70,3 +71,24 @@ def test_the_book_trains_in_one_process(tmp_path: Path):
     assert ended.returncode == 1  # torchrun's own, whatever its processes ended with
     assert "one process" in ended.stdout
     assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize(
+    ("said", "threads"),
+    [
+        ({"OMP_NUM_THREADS": "1"}, 1),
+        ({"OMP_NUM_THREADS": "3"}, 3),
+        ({"OMP_NUM_THREADS": "all"}, 8),
+        ({}, 8),
+        ({"LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}, 4),
+        ({"LOCAL_WORLD_SIZE": "20"}, 1),
+    ],
+)
+def test_a_training_takes_the_cores_it_is_given(said: dict[str, str], threads: int, monkeypatch: pytest.MonkeyPatch):
+    for name in ("OMP_NUM_THREADS", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+
+    assert distributed.threads() == threads

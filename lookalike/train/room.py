@@ -11,13 +11,16 @@ from lookalike.project.records import InputSpec
 from lookalike.settings.fields import TrainSettings
 from lookalike.vision import packaged
 
-PACKAGED_BYTES = 32_000_000  # the largest of the networks that come in packages
-WRITTEN = 2.2  # times the weights: those, the ONNX file, and what goes with them
+WRITTEN = 1.4  # times the weights as they are loaded: those and the ONNX file, both without the former classifier
 ASPECT = 1.2  # of the usual photo: its pixels are that much longer than they are wide
 
 
 def require(project: Project, wanted: TrainSettings, spec: InputSpec, photos: int) -> None:
-    """Raise NotReadyError unless what a training writes will fit: its model, and pixels that are not kept yet."""
+    """Raise NotReadyError where a training can't fit: its model, and pixels that are not kept yet.
+
+    What only some trainings write (checkpoints) is not asked for, and of rivals the smallest: a disk that fills up
+    later ends a training in a line as well, and this is to refuse none that would have gone through.
+    """
     side = round(spec.size * ROOM)
     known = project.cache / "pixels" / f"{roomy(spec, side).name}.rgb"
     pixels = 0 if known.is_file() else min(photos * side * side * 3 * ASPECT, project.cache_limit)
@@ -30,8 +33,9 @@ def require(project: Project, wanted: TrainSettings, spec: InputSpec, photos: in
 
 def _weights_bytes(wanted: TrainSettings) -> int:
     """How large the weights of a network are; torch is loaded for one that comes in no package."""
-    if wanted.arch in ("auto", *packaged.PACKAGED):
-        return PACKAGED_BYTES
+    arch = packaged.DEFAULT if wanted.arch == "auto" else wanted.arch
+    if arch in packaged.PACKAGED:
+        return packaged.weights_file(arch).stat().st_size
     from lookalike.vision import architectures
 
-    return 4 * architectures.parameters(wanted.arch)
+    return 4 * architectures.parameters(arch)

@@ -38,8 +38,14 @@ def local_rank() -> int:
 
 
 def threads() -> int:
-    """This process's share of the machine's cores."""
-    return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    """This process's share of the machine's cores: as many as OMP_NUM_THREADS says, as torch has it, or all.
+
+    torchrun says 1 to each of its processes, whatever there is, so there it is not asked.
+    """
+    together = os.environ.get("LOCAL_WORLD_SIZE")
+    if together is None and os.environ.get("OMP_NUM_THREADS", "").isdecimal():
+        return max(1, int(os.environ["OMP_NUM_THREADS"]))
+    return max(1, (os.cpu_count() or 1) // int(together or "1"))
 
 
 @contextmanager
