@@ -122,11 +122,14 @@ Cut = tuple[tuple[faces.Face, ...], list[np.ndarray], np.ndarray, tuple[int, int
 
 
 def _look(photos: Sequence[tuple[str, Path]], eyes: Eyes) -> Iterator[PhotoFaces | UnusablePhoto]:
-    """Photos are decoded and searched on all cores, a few ahead of the network that knows faces."""
+    """Photos are decoded and searched on all cores, some while the network looks at the faces of those before."""
     workers = os.cpu_count() or 1
+    step, paths = 8 * workers, [path for _, path in photos]
     with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(photos), 8 * workers):
-            cuts = list(pool.map(_cut, (path for _, path in photos[start : start + 8 * workers])))
+        ahead = pool.map(_cut, paths[:step])
+        for start in range(step, len(paths) + step, step):
+            cuts = list(ahead)
+            ahead = pool.map(_cut, paths[start : start + step])
             seen = eyes.features([face for cut in cuts if not isinstance(cut, UnusablePhoto) for face in cut[1]])
             for cut in cuts:
                 if isinstance(cut, UnusablePhoto):
