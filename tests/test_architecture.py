@@ -22,13 +22,14 @@ LAYERS = [
     {"photos", "net", "web", "metrics", "logistic"},
     {"bundle"},
     {"vision", "people"},
+    {"decisions"},
     {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare", "config"},
     {"flags"},
     {"cli", "library"},
     {"__init__", "__main__"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-STAGES = LAYERS[6]
+STAGES = LAYERS[7]
 HEAVY = ("torch", "torchvision", "fastai", "timm", "onnx", "onnxruntime", "rich", "matplotlib", "sklearn")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.clean import aside
+from lookalike.decisions import aside
 from tests.conftest import Cli
 from tests.support import draw
 from tests.support.cleaning import FAULTS, spoil, tree

@@ -3,7 +3,7 @@
 scan         decode and measure every file          checks      what can be wrong with one photo
 duplicates   copies of one photo (near: how)        suspects    labels that are probably wrong
 survey       all of these together                  questions   what a person must agree to
-aside        quarantine and undo                    ledger      what the manifest learns
+undo         bringing back                          ledger      what the manifest learns
 review       the page where a person decides        marks       decisions as a file
 sheet        the report                             memory      what was seen before
 """
@@ -14,12 +14,14 @@ from collections import Counter
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 
-from lookalike.clean import aside, ledger, sheet
+from lookalike.clean import ledger, sheet
 from lookalike.clean.checks import require_known
 from lookalike.clean.memory import Memory, Stamp, stamp_of
 from lookalike.clean.questions import questions
-from lookalike.clean.result import Cleaning, Restored
+from lookalike.clean.result import Cleaning, Finding, Restored
 from lookalike.clean.survey import survey
+from lookalike.clean.undo import undo
+from lookalike.decisions import aside
 from lookalike.errors import NotReadyError
 from lookalike.project.manifest import Manifest, State
 from lookalike.project.names import OutsideError
@@ -53,7 +55,7 @@ def _run(project: Project, manifest: Manifest, settings: Settings, report: Repor
     with nullcontext() if wishes.dry_run else manifest.lock():
         if wishes.undo or wishes.undo_run or wishes.undo_file:
             files, run, dry = wishes.undo_file, wishes.undo_run, wishes.dry_run
-            return aside.undo(project, manifest, files=files, run=run, dry_run=dry)
+            return undo(project, manifest, files=files, run=run, dry_run=dry)
         if wishes.apply or wishes.export_marks:
             from lookalike.clean.marks import apply, export
 
@@ -115,12 +117,17 @@ def _move(
             try:
                 if stamp_of(project.images / finding.file) != stamps[finding.file]:
                     report.warn(f"{finding.file} has changed meanwhile and stays")
-                elif aside.set_aside(project, manifest, state, finding, result.run):
+                elif _set_aside(project, manifest, state, finding, result.run):
                     moved.append(finding)
             except OutsideError as error:
                 report.warn(f"{finding.file} stays: {error}")
             task.advance()
     return replace(result, aside=tuple(moved))
+
+
+def _set_aside(project: Project, manifest: Manifest, state: State, finding: Finding, run: str) -> bool:
+    detail = " ".join(part for part in (finding.detail, finding.other) if part)
+    return aside.set_aside(project, manifest, state, finding.file, reason=finding.reason, detail=detail, by=run)
 
 
 __all__ = ["Cleaning", "Restored", "run"]

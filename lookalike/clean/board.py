@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from lookalike.clean import aside, decide, history
 from lookalike.clean.survey import Survey
+from lookalike.decisions import aside, decide, history
 from lookalike.errors import NotReadyError
 from lookalike.files import JsonObject, sha256_file
 from lookalike.people import boxes

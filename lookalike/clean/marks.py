@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from lookalike.clean import aside, decide
+from lookalike.decisions import aside, decide
 from lookalike.errors import ConfigError
 from lookalike.files import read_rows, write_rows
 from lookalike.project import lists

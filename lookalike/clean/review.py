@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from lookalike.clean import aside, ledger
+from lookalike.clean import ledger
 from lookalike.clean.board import Board
-from lookalike.clean.decide import Wish
 from lookalike.clean.memory import Memory, stamp_of
 from lookalike.clean.survey import survey
+from lookalike.decisions import aside
+from lookalike.decisions.decide import Wish
 from lookalike.errors import NotReadyError, UnusablePhoto
 from lookalike.files import write_bytes
 from lookalike.photos.decode import Pool

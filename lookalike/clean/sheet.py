@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lookalike import html
-from lookalike.clean.aside import REPORT
 from lookalike.clean.result import Cleaning, Finding
+from lookalike.clean.undo import REPORT
 from lookalike.errors import UnusablePhoto
 from lookalike.files import write_text
 from lookalike.photos.decode import Pool

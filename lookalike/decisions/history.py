@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from lookalike.clean import aside
-from lookalike.clean.result import Finding
+from lookalike.decisions import aside
 from lookalike.project.manifest import Manifest, State
 from lookalike.project.names import OutsideError, inside
 from lookalike.project.paths import Project
@@ -57,8 +56,7 @@ def _step_back(
     if after.status == "quarantined":
         return aside.restore(project, manifest, state, after.file, by=by, reason=before.reason)
     if before.status == "quarantined":
-        finding = Finding(after.file, after.label, before.reason, before.detail)
-        aside.set_aside(project, manifest, state, finding, by)
+        aside.set_aside(project, manifest, state, after.file, reason=before.reason, detail=before.detail, by=by)
         return after.file
     if before.label != after.label:
         return aside.relabel(

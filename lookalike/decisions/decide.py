@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from lookalike.clean import aside
-from lookalike.clean.result import Finding
+from lookalike.decisions import aside
 from lookalike.errors import LookalikeError
 from lookalike.people import boxes
 from lookalike.project.manifest import Manifest, State
@@ -90,8 +89,7 @@ def decide(project: Project, manifest: Manifest, state: State, wish: Wish, *, by
 def _aside(project: Project, manifest: Manifest, state: State, file: str, by: str, *, here: bool) -> Outcome:
     changed = False
     if here:
-        label = PurePosixPath(file).parts[-2]
-        changed = aside.set_aside(project, manifest, state, Finding(file, label, "review"), by)
+        changed = aside.set_aside(project, manifest, state, file, reason="review", by=by)
     record = state.files.get(file) or ImageRecord(PurePosixPath(file).parts[-2], "quarantined", file)
     return Outcome(file, record, "set aside", changed)
 
