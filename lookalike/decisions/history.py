@@ -11,7 +11,8 @@ from lookalike.project.names import OutsideError, inside
 from lookalike.project.paths import Project
 from lookalike.project.records import ImageRecord
 
-REVIEW, UNDO = "review-", "undo "
+REVIEW, CORRECTED, UNDO = "review-", "correction-", "undo "
+"""How the names of those begin that decided: on the review page, by a correction, and by taking back what follows."""
 
 
 @dataclass
@@ -22,18 +23,19 @@ class Batch:
     steps: list[tuple[ImageRecord | None, ImageRecord]] = field(default_factory=list)
 
 
-def batches(manifest: Manifest) -> list[Batch]:
-    """The decisions of the review page that stand, oldest first."""
+def batches(manifest: Manifest, of: str = REVIEW) -> list[Batch]:
+    """The decisions that stand, oldest first: of the review page, or corrections, as their names begin."""
     known: dict[str, ImageRecord] = {}
     stack: dict[str, Batch] = {}
     for record in manifest.records():
         if record.by.startswith(UNDO):
             stack.pop(record.by.removeprefix(UNDO), None)
+        moved = known.pop(record.moved_from, None)
         if not record.file or record.status not in ("ok", "quarantined"):
             continue
-        before = known.pop(record.moved_from, None) if record.moved_from else known.get(record.file)
+        before = moved if record.moved_from else known.get(record.file)
         known[record.file] = record
-        if record.by.startswith(REVIEW):
+        if record.by.startswith(of):
             stack.setdefault(record.by, Batch(record.by)).steps.append((before, record))
     return list(stack.values())
 

@@ -38,7 +38,9 @@ class Neither(EvaluationFinding):
     def find(self, run: Measured) -> dict[str, object]:
         """What `examine` tells, or of people what stands in its place."""
         measure = examine_people if run.of_people else examine
-        return measure(run.answers, run.model, run.settings.evaluate.others)
+        own = run.project.others
+        kept = own if any(not item.reason for item in below(own)) else None
+        return measure(run.answers, run.model, run.settings.evaluate.others or kept)
 
     def sentences(self, found: dict[str, object]) -> list[str]:
         """Both shares, or why they cannot be told."""

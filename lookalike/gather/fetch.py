@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from lookalike.errors import UnusablePhoto
-from lookalike.gather.decoding import Decoded
 from lookalike.gather.optout import reserved
 from lookalike.net.client import Body, Client, FetchError, First
+from lookalike.photos.whole import Decoded
 from lookalike.project.kinds import HEAD, refusal
 
 STAND_INS = frozenset(

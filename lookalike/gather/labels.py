@@ -11,7 +11,6 @@ from pathlib import Path
 from lookalike.errors import ConfigError, NotReadyError
 from lookalike.project.names import NEITHER, NOT_A_LABEL
 from lookalike.project.paths import Project
-from lookalike.project.walk import walk
 
 RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
 LONGEST = 100
@@ -59,13 +58,6 @@ def check_against(base: Path, chosen: Iterable[str]) -> None:
     for name in chosen:
         if name not in there and (twin := folded.get(name.casefold())):
             raise ConfigError(f"{base} has a folder {twin!r} already", "write the name as it is there")
-
-
-def base(project: Project) -> Path:
-    """The folder that new label folders go to: images/, or images/train/ where photos are divided already."""
-    found = walk(project.images).photos
-    train = next((item.file.partition("/")[0] for item in found if item.part == "train"), "train")
-    return project.images / train if any(item.part for item in found) else project.images
 
 
 def sweep(folders: Iterable[Path]) -> None:

@@ -11,7 +11,6 @@ from lookalike.errors import ConfigError, MissingExtraError, NetworkError, NotRe
 from lookalike.gather import again, attribution, history, labels, sheet
 from lookalike.gather.api import Api
 from lookalike.gather.crew import FULL, Crew
-from lookalike.gather.decoding import Decoded
 from lookalike.gather.providers.base import in_words
 from lookalike.gather.result import Gathered, LabelResult, Lost
 from lookalike.gather.search import Candidate, Search
@@ -19,6 +18,8 @@ from lookalike.gather.store import Store
 from lookalike.gather.wanted import Wanted
 from lookalike.net.client import Client
 from lookalike.photos.decode import Pool
+from lookalike.photos.whole import Decoded
+from lookalike.project import layout
 from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project
 from lookalike.report import Reporter
@@ -44,7 +45,7 @@ class Gathering:
         self.given, self.search = self._sources(rebuild)
         chosen = list(dict.fromkeys(names)) or self._labels_known()
         self.names = labels.check(chosen)
-        base = labels.base(project)
+        base = layout.base(project.images)
         labels.check_against(base, self.names.values())
         self.folders = {label: base / label for label in self.names.values()}
         labels.make_ready(project, self.folders.values())
@@ -212,7 +213,7 @@ def waiting_lock(manifest: Manifest, report: Reporter) -> Iterator[None]:
 
 def _decoder(pool: Pool) -> Callable[[bytes], Decoded]:
     def decode(content: bytes) -> Decoded:
-        answer = pool.call("lookalike.gather.decoding:decode", content)
+        answer = pool.call("lookalike.photos.whole:decode", content)
         if isinstance(answer, UnusablePhoto):
             raise answer
         return Decoded(*answer)

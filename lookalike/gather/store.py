@@ -17,6 +17,7 @@ from lookalike.gather.history import History
 from lookalike.gather.hosts import host
 from lookalike.gather.search import Candidate
 from lookalike.photos.images import SUFFIXES
+from lookalike.photos.whole import file_name
 from lookalike.project.manifest import Manifest
 from lookalike.project.names import OutsideError, inside
 from lookalike.project.paths import Project
@@ -137,15 +138,15 @@ class Store:
 
     def _path(self, label: str, candidate: Candidate, sha256: str, photo: Fetched) -> Path:
         """Ours, from the bytes; a photo from the user's own folder keeps its name when that is safe."""
-        suffix = SUFFIXES.get(photo.decoded.format, ".jpg")
         place = Path(candidate.hit.place)
         if candidate.hit.place and SAFE_NAME.fullmatch(place.stem):
+            suffix = SUFFIXES.get(photo.decoded.format, ".jpg")
             folder = self.folders[label]
             if len(place.parts) == 3 and part_of(place.parts[0]):  # train/ants/x.jpg
                 folder = self.project.images / place.parts[0] / folder.name
             path = folder / f"{place.stem}{suffix}"
             return path if not path.exists() else path.with_name(f"{place.stem}-{sha256[:16]}{suffix}")
-        return self.folders[label] / f"{candidate.provider}-{sha256[:16]}{suffix}"
+        return self.folders[label] / file_name(candidate.provider, sha256, photo.decoded.format)
 
 
 def describe(label: str, candidate: Candidate, address: str) -> ImageRecord:

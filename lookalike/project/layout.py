@@ -15,6 +15,13 @@ from lookalike.text import counted
 GATHER = "run `lookalike gather NAME NAME`, or point --images at a folder of label folders"
 
 
+def base(images: Path) -> Path:
+    """The folder that new label folders go to: images/, or images/train/ where photos are divided already."""
+    found = walk(images).photos
+    train = next((item.file.partition("/")[0] for item in found if item.part == "train"), "train")
+    return images / train if any(item.part for item in found) else images
+
+
 def require_labels(found: Walk) -> None:
     """Raise NotReadyError unless there are two labels that can be told apart."""
     labels = found.labels

@@ -22,6 +22,8 @@ from lookalike.project.records import ImageRecord
 from lookalike.text import json_text
 
 NAME = "manifest.jsonl"
+CORRECTION = "correction"
+"""The provider of a photo that came with a person's word on what it shows."""
 _NOWHERE = {"file": "", "moved_from": "", "status": "failed", "reason": "bad-name"}
 
 
@@ -91,7 +93,7 @@ class Manifest:
                 state.files.pop(record.moved_from, None)
             if record.file and record.status in ("ok", "quarantined"):
                 state.files[record.file] = record
-            else:
+            elif record.status != "note":
                 state.attempts.append(record)
         return state
 

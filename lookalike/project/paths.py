@@ -56,16 +56,26 @@ class Project:
 
         Raises NotReadyError when it is a link: nothing is moved to where a link leads.
         """
-        folder = self.root / self._quarantine_name()
+        return self._beside("quarantine")
+
+    @property
+    def others(self) -> Path:
+        """Photos that a person said show none of the labels: one folder for each folder of photos.
+
+        Raises NotReadyError when it is a link.
+        """
+        return self._beside("others")
+
+    def _beside(self, kind: str) -> Path:
+        """A folder that belongs to the folder of photos, and lies in the project wherever that does."""
+        name = kind
+        if self.images.resolve() != (self.root / "images").resolve():
+            own = re.sub(r"[^\w-]+", "-", self.images.resolve().name).strip("-")[:40]
+            name = f"{kind}-{own}-{hashlib.sha256(os.fsencode(self.keep(self.images))).hexdigest()[:8]}"
+        folder = self.root / name
         if folder.is_symlink():
             raise NotReadyError(f"{folder} is a link", "photos are set aside inside the project only: remove the link")
         return folder
-
-    def _quarantine_name(self) -> str:
-        if self.images.resolve() == (self.root / "images").resolve():
-            return "quarantine"
-        name = re.sub(r"[^\w-]+", "-", self.images.resolve().name).strip("-")[:40]
-        return f"quarantine-{name}-{hashlib.sha256(os.fsencode(self.keep(self.images))).hexdigest()[:8]}"
 
     @property
     def runs(self) -> Path:

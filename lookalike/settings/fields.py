@@ -171,7 +171,9 @@ class EvaluateSettings(Section):
     at_least: float | None = Field(None, ge=0, le=1, description="exit with 5 when the accuracy is below this")
     top: int = Field(12, ge=0, le=1000, description="how many of the worst photos to show")
     folds: int = Field(0, ge=0, le=20, description="train so many times more, each time measuring on another part")
-    others: Path | None = Field(None, description='folder with photos of other things, to see how many are "neither"')
+    others: Path | None = Field(
+        None, description='folder with photos of other things, to see how many are "neither" [default: others/, if any]'
+    )
     heat: bool = Field(True, description="show what the network looked at in its mistakes (loads torch)")
 
 

@@ -6,5 +6,5 @@ from pathlib import Path
 
 PAGE = Path(__file__).parent / "page"
 COMMON = ("style.css", "words.js", "camera.js", "app.js")
-SERVED = {"index.html": "index.html", "engine.js": "remote.js", **{name: name for name in COMMON}}
+SERVED = {"index.html": "index.html", "engine.js": "remote.js", **{name: name for name in (*COMMON, "correct.js")}}
 """The files of a page that a server answers for: the name it asks for, and the file of PAGE that it gets."""

@@ -15,7 +15,7 @@ import hmac
 import re
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -185,6 +185,12 @@ class RequestGuard:
             return message
 
         return take
+
+
+def require_token(headers: Mapping[str, str], token: str) -> None:
+    """Raise RefusedError unless a request carries the token of the page: for changes where reading needs none."""
+    if not _same(headers.get(TOKEN_HEADER, ""), token):
+        raise RefusedError(403, "the token is missing or wrong; reload the page")
 
 
 def _same(given: str, token: str) -> bool:

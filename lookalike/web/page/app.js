@@ -10,6 +10,7 @@ let items = []; // { name, blob, url, reply }: reply is null until there is an a
 let current = null;
 let engine = null;
 let busy = false;
+let offerCorrection = null;
 
 function add(files) {
   const before = items.length;
@@ -66,6 +67,13 @@ function render(item) {
   find('remark').textContent = remark(reply);
   const bars = reply.label && reply.known ? reply.ranked.slice(0, MOST_BARS) : [];
   find('bars').replaceChildren(...bars.map((label) => bar(label, reply.probabilities[label])));
+  find('correcting')?.toggleAttribute('hidden', !reply.label);
+  if (offerCorrection) offerCorrection(item);
+}
+
+function askAgain(item) {
+  item.reply = null;
+  askAll();
 }
 
 function card(item) {
@@ -174,6 +182,7 @@ try {
   find('title').textContent = question(engine.about);
   find('about').textContent = record(engine.about);
   find('privacy').textContent = engine.privacy;
+  if (engine.correcting) offerCorrection = engine.correcting(askAgain);
   document.documentElement.dataset.ready = 'yes';
   askAll();
 } catch (error) {
