@@ -46,12 +46,6 @@ def server(project: Path) -> Iterator[Server]:
         yield running
 
 
-def post(server: Server, path: str, photo: bytes = b"", **headers: str) -> requests.Response:
-    token = requests.get(f"{server.address}/", timeout=10).text.partition('lookalike-token" content="')[2].split('"')[0]
-    headers = {"x-lookalike-token": token, **headers}
-    return requests.post(f"{server.address}/api/{path}", data=photo, headers=headers, timeout=30)
-
-
 def state(project: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Every photo of the project by its path, and what the manifest says about each but who said it when."""
     folded = Manifest(project / "images").fold()
@@ -65,46 +59,46 @@ def test_a_new_photo_goes_under_its_label_as_gathered_ones_do_and_an_undo_leaves
     server: Server, project: Path
 ) -> None:
     before = state(project)
-    kept = post(server, "correct?label=stripes", NEW).json()
+    kept = server.change("correct?label=stripes", NEW).json()
     photos, said = state(project)
     assert kept["file"].startswith("images/stripes/correction-") and photos[kept["file"]] == NEW
     assert said[kept["file"].removeprefix("images/")] == ("stripes", "ok", "kept", "correction")
-    assert post(server, "correct?label=stripes", NEW).json()["correction"] == "", "it is there already"
-    assert post(server, f"undo?correction={kept['correction']}").status_code == 200
+    assert server.change("correct?label=stripes", NEW).json()["correction"] == "", "it is there already"
+    assert server.change(f"undo?correction={kept['correction']}").status_code == 200
     assert state(project) == before
-    assert post(server, f"undo?correction={kept['correction']}").status_code == 400
+    assert server.change(f"undo?correction={kept['correction']}").status_code == 400
 
 
 @pytest.mark.parametrize("label", ["stripes", "neither"])
 def test_a_photo_that_the_set_has_is_moved_and_not_doubled(server: Server, project: Path, label: str) -> None:
     photo = project / "images/circles/001.jpg"
     before, content = state(project), photo.read_bytes()
-    kept = post(server, f"correct?label={label}", content).json()
+    kept = server.change(f"correct?label={label}", content).json()
     assert kept["file"] == {"stripes": "images/stripes/001~2.jpg", "neither": "quarantine/circles/001.jpg"}[label]
     assert list(state(project)[0].values()).count(content) == 1
-    post(server, f"undo?correction={kept['correction']}")
+    server.change(f"undo?correction={kept['correction']}")
     assert state(project) == before
 
 
 def test_what_is_none_of_the_labels_is_kept_outside_of_them_until_it_is_one(server: Server, project: Path) -> None:
-    kept = post(server, "correct?label=neither", NEW).json()
+    kept = server.change("correct?label=neither", NEW).json()
     assert kept["file"].startswith("others/correction-") and state(project)[0][kept["file"]] == NEW
-    other = post(server, "correct?label=circles", NEW).json()
+    other = server.change("correct?label=circles", NEW).json()
     assert [name for name, data in state(project)[0].items() if data == NEW] == [other["file"]]
-    post(server, f"undo?correction={other['correction']}")
-    again = post(server, "correct?label=neither", NEW).json()
-    post(server, f"undo?correction={again['correction']}")
+    server.change(f"undo?correction={other['correction']}")
+    again = server.change("correct?label=neither", NEW).json()
+    server.change(f"undo?correction={again['correction']}")
     assert NEW not in state(project)[0].values()
 
 
 def test_a_photo_decided_about_since_is_left_alone_by_an_undo(server: Server, project: Path) -> None:
-    kept = post(server, "correct?label=stripes", NEW).json()
-    later = post(server, "correct?label=circles", NEW).json()
-    answer = post(server, f"undo?correction={kept['correction']}")
+    kept = server.change("correct?label=stripes", NEW).json()
+    later = server.change("correct?label=circles", NEW).json()
+    answer = server.change(f"undo?correction={kept['correction']}")
     assert answer.status_code == 400 and "since" in answer.json()["detail"]
     assert state(project)[0][later["file"]] == NEW
     for name in (later["correction"], kept["correction"]):
-        assert post(server, f"undo?correction={name}").status_code == 200
+        assert server.change(f"undo?correction={name}").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -121,21 +115,21 @@ def test_a_photo_decided_about_since_is_left_alone_by_an_undo(server: Server, pr
 def test_what_is_no_correction_of_this_page_changes_nothing(
     server: Server, project: Path, path: str, photo: bytes, headers: dict[str, str], status: int
 ) -> None:
-    assert post(server, path, photo, **headers).status_code == status
+    assert server.change(path, photo, **headers).status_code == status
 
 
 def test_while_another_command_works_in_the_set_a_correction_waits_and_then_says_so(
     server: Server, project: Path
 ) -> None:
     with Manifest(project / "images").lock():
-        answer = post(server, "correct?label=circles", NEW)
+        answer = server.change("correct?label=circles", NEW)
     assert answer.status_code == 409 and "another lookalike command" in answer.json()["detail"]
 
 
 def test_a_model_from_elsewhere_takes_no_corrections(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = models.bundle(tmp_path_factory.mktemp("elsewhere") / "toy")
     with servers.serving(elsewhere, "--project", str(project)) as server:
-        assert post(server, "correct?label=circles", NEW).status_code == 404
+        assert server.change("correct?label=circles", NEW).status_code == 404
         assert "corrections" not in requests.get(f"{server.address}/api/model", timeout=10).json()
 
 
@@ -172,14 +166,14 @@ def test_a_kill_between_the_click_and_the_answer_leaves_the_photo_whole_or_absen
     assert len(copies) == ((place, when) != ("file", "before"))
     assert len(list((project / "images/circles").glob("*.jpg"))) == 3 + len(copies), "none is half there"
     known = Manifest(project / "images").fold().files.get((copies or [""])[0].removeprefix("images/"))
-    kept = post(server, "correct?label=circles", NEW).json()
+    kept = server.change("correct?label=circles", NEW).json()
     assert [name for name, data in state(project)[0].items() if data == NEW] == [kept["file"]]
-    post(server, f"undo?correction={kept['correction'] or (known and known.by)}")
+    server.change(f"undo?correction={kept['correction'] or (known and known.by)}")
 
 
 def test_a_corrected_photo_is_learnt_from_and_never_held_back(server: Server, project: Path) -> None:
     photos = [draw.jpeg("circles", seed) for seed in range(200, 206)]
-    kept = [post(server, "correct?label=circles", photo).json()["correction"] for photo in photos]
+    kept = [server.change("correct?label=circles", photo).json()["correction"] for photo in photos]
     known = Manifest(project / "images").fold().files.values()
     examples = [Example(record.file, record.label, record.sha256, "", "train") for record in known]
     examples += [Example(f"circles/{n}.jpg", "circles", f"{n:064}", "", "train") for n in range(4)]
@@ -187,7 +181,7 @@ def test_a_corrected_photo_is_learnt_from_and_never_held_back(server: Server, pr
     assert {example.part for example in sides if example.file.startswith("circles/correction-")} == {"train"}
     assert "valid" in {example.part for example in sides}
     for name in kept:
-        post(server, f"undo?correction={name}")
+        server.change(f"undo?correction={name}")
 
 
 def as_if_trained(project: Path) -> None:
@@ -200,14 +194,14 @@ def as_if_trained(project: Path) -> None:
 
 def test_when_it_is_worth_it_to_train_again_is_told(server: Server, project: Path) -> None:
     as_if_trained(project)
-    told = [post(server, "correct?label=stripes", draw.jpeg("circles", seed)).json() for seed in range(300, 310)]
+    told = [server.change("correct?label=stripes", draw.jpeg("circles", seed)).json() for seed in range(300, 310)]
     assert told[0]["waiting"] == 1 and told[0]["advice"].startswith("1 correction since the last training; from 10 on")
     assert told[-1]["advice"] == f"10 corrections since the last training: lookalike train --project {project}"
-    assert post(server, f"undo?correction={told.pop()['correction']}").json()["waiting"] == 9
+    assert server.change(f"undo?correction={told.pop()['correction']}").json()["waiting"] == 9
     as_if_trained(project)
-    assert post(server, f"undo?correction={told.pop()['correction']}").json()["waiting"] == 0
+    assert server.change(f"undo?correction={told.pop()['correction']}").json()["waiting"] == 0
     for row in told:
-        post(server, f"undo?correction={row['correction']}")
+        server.change(f"undo?correction={row['correction']}")
 
 
 @browser.needs_browser

@@ -160,21 +160,25 @@ class Corrections:
 
     def waiting(self) -> int:
         """How many photos people have decided about since the newest training, so that it learnt them otherwise."""
-        return waiting(self.project, self.manifest)
+        return len(_unlearnt(self.project, self.manifest))
+
+    def unlearnt(self) -> list[tuple[Correction, Path]]:
+        """Photos of the set that the newest training learnt under another label or not at all, and where they are."""
+        rows = [record for record in _unlearnt(self.project, self.manifest) if record.status == "ok"]
+        found = ((Correction(r.by, r.sha256, r.label, r.file), self._place(r)) for r in rows)
+        return [(each, path) for each, path in found if path.is_file()]
 
 
-def waiting(project: Project, manifest: Manifest) -> int:
-    """How many photos carry another label than the newest training learnt, or none, because a person said so."""
+def _unlearnt(project: Project, manifest: Manifest) -> list[ImageRecord]:
+    """The photos that carry another label than the newest training learnt, or none, because a person said so."""
     try:
         learnt = {example.sha256: example.label for example in read_examples(project.run_dir() / "split.csv")}
     except NotReadyError:
-        return 0
-    decided = [record for record in manifest.fold().files.values() if record.by.startswith(BY_PEOPLE)]
-    return sum(
-        record.sha256 in learnt if record.status == "quarantined" else learnt.get(record.sha256) != record.label
-        for record in decided
-        if record.sha256
-    )
+        return []
+    decided = [r for r in manifest.fold().files.values() if r.sha256 and r.by.startswith(BY_PEOPLE)]
+    return [
+        r for r in decided if (r.sha256 in learnt if r.status == "quarantined" else learnt.get(r.sha256) != r.label)
+    ]
 
 
 def advice(project: Project, number: int) -> str:

@@ -111,6 +111,38 @@ def answering(model: object, means: np.ndarray, weight: np.ndarray, bias: np.nda
     return bytes(copy.SerializeToString())
 
 
+def head_of(model: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means (labels, k, d), weight (labels, k, d) and bias (labels,) of a model that `answering` made."""
+    import onnx
+    from onnx import numpy_helper
+
+    tensors = {tensor.name: tensor for tensor in onnx.load_from_string(model).graph.initializer}
+    means, weight, bias, shape = (
+        numpy_helper.to_array(tensors[f"people.{name}"]) for name in ("means", "weight", "bias", "shape")
+    )
+    rows = (int(shape[1]), int(shape[2]), -1)
+    return means.T.reshape(rows).astype(np.float32), weight.T.reshape(rows).astype(np.float32), bias.astype(np.float32)
+
+
+def with_head(model: bytes, means: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> bytes:
+    """The same model with another head of the same labels."""
+    import onnx
+    from onnx import numpy_helper
+
+    loaded = onnx.load_from_string(model)
+    new = {
+        "means": _columns(means),
+        "weight": _columns(weight),
+        "bias": bias,
+        "shape": np.array([0, *weight.shape[:2]]),
+    }
+    for tensor in loaded.graph.initializer:
+        name = tensor.name.removeprefix("people.")
+        if name in new and name != tensor.name:
+            tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(new[name]), tensor.name))
+    return bytes(loaded.SerializeToString())
+
+
 def _columns(rows: np.ndarray) -> np.ndarray:
     """(labels, k, d) as (d, labels · k)."""
     return rows.reshape(-1, rows.shape[-1]).T

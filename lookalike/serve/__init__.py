@@ -51,7 +51,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> S
     private, token = not is_local(wanted.host), web.new_token()
     with Pool(wanted.jobs) as pool:
         model = bundle.load(folder, threshold=wanted.threshold)
-        desk = Desk(model, pool, corrections(project, folder, model))
+        desk = Desk(folder, model, pool, corrections(project, folder, model))
         app = web.RequestGuard(
             application(desk, token),
             hosts=web.own_hosts(wanted.host, port, wanted.allow_hosts),

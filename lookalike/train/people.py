@@ -19,6 +19,7 @@ from lookalike.files import sha256_file
 from lookalike.people import boxes, graph, head
 from lookalike.people.eyes import Eyes, PhotoFaces, open_eyes, people_in
 from lookalike.people.identity import SAME, are_persons, same_persons
+from lookalike.people.named import extended, meant
 from lookalike.photos.align import SIDE
 from lookalike.project import dataset as datasets
 from lookalike.project.layout import require_both_sides, require_labels
@@ -28,7 +29,7 @@ from lookalike.project.records import Accuracy, Dataset, Example, InputSpec, Par
 from lookalike.project.walk import Walk
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings, TrainSettings
-from lookalike.train.prepare import MOST_SHOW, face_counts, groups_of, require_enough, split_of
+from lookalike.train.prepare import MOST_SHOW, corrected, face_counts, groups_of, require_enough, split_of
 
 NETWORK = "sface"
 SPEC = InputSpec(SIDE, "squish", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "aligned")
@@ -76,7 +77,10 @@ def train(project: Project, settings: Settings, found: Walk, report: Reporter, s
     by_sha256 |= _chosen(project, dataset, by_sha256)
     if not _persons(dataset, by_sha256, forced, report):
         return None
-    return _learn(dataset, by_sha256, eyes, faults, {"pixels": read - started, "prepare": read - started}, started)
+    named = corrected(project)
+    return _learn(
+        dataset, by_sha256, named, eyes, faults, {"pixels": read - started, "prepare": read - started}, started
+    )
 
 
 def _open_to_people(wanted: TrainSettings) -> bool:
@@ -149,11 +153,11 @@ def _lesson(dataset: Dataset, seen: dict[str, PhotoFaces], part: Part) -> head.L
 
 
 def _learn(
-    dataset: Dataset, seen: dict[str, PhotoFaces], eyes: Eyes, faults: dict[Path, UnusablePhoto],
+    dataset: Dataset, seen: dict[str, PhotoFaces], named: set[str], eyes: Eyes, faults: dict[Path, UnusablePhoto],
     seconds: dict[str, float], started: float,
 ) -> Made:  # fmt: skip
     begun = time.perf_counter()
-    made, held = head.learn(_lesson(dataset, seen, "train")), _lesson(dataset, seen, "valid")
+    made, held = _head(dataset, seen, named), _lesson(dataset, seen, "valid")
     answers, _ = made.photos(held.features)
     shown = np.array([len(features) > 0 for features in held.features], bool)
     right = (answers.argmax(axis=1) == held.targets) & shown
@@ -165,6 +169,16 @@ def _learn(
     row = {"epoch": 0, "valid_loss": float(losses.sum()) / max(1, len(losses)), "accuracy": accuracy.value}
     times = {**seconds, "fit": now - begun, "total": now - started}
     return Made(dataset, made, onnx, accuracy, temperature, (row,) if len(losses) else (), faults, times)
+
+
+def _head(dataset: Dataset, seen: dict[str, PhotoFaces], named: set[str]) -> head.Head:
+    """The head that names best, with the faces of the photos `named` (sha256), whose label somebody has told."""
+    made = head.learn(_lesson(dataset, seen, "train"))
+    rows = [
+        (dataset.labels.index(example.label), seen[example.sha256].features)
+        for example in dataset.part("train") if example.sha256 in named and len(seen[example.sha256].features)
+    ]  # fmt: skip
+    return extended(made, [(label, faces[meant(faces, made.means[label])]) for label, faces in rows])
 
 
 def versions() -> dict[str, str]:

@@ -203,13 +203,13 @@ def split_of(project: Project, wanted: TrainSettings, examples: list[Example], *
     before: dict[str, Part] = {}
     for path in sorted(project.runs.glob("*/run.json")):
         before |= datasets.read_split(path.with_name("split.csv"), seed=wanted.seed, valid=wanted.valid)
-    before |= dict.fromkeys(_corrected(project), "train")  # to be learnt from: that is why somebody took the trouble
+    before |= dict.fromkeys(corrected(project), "train")  # to be learnt from: that is why somebody took the trouble
     if not tests and _enough_for_tests(rest):
         rest, tests = _keep_for_tests(rest, wanted.seed, before)
     return (*datasets.split(rest, seed=wanted.seed, valid=wanted.valid, before=before), *tests)
 
 
-def _corrected(project: Project) -> set[str]:
+def corrected(project: Project) -> set[str]:
     """The photos, by sha256, that came with a person's word on what they show."""
     known = Manifest(project.images).fold().files.values()
     return {record.sha256 for record in known if record.provider == CORRECTION and record.status == "ok"}

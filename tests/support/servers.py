@@ -28,6 +28,13 @@ class Server:
         """POST a photo as the whole body."""
         return requests.post(f"{self.address}/api/predict", data=photo, headers=headers, timeout=30)
 
+    def change(self, path: str, photo: bytes = b"", **headers: str) -> requests.Response:
+        """POST to api/`path` with the token that the page has."""
+        page = requests.get(f"{self.address}/", timeout=10).text
+        token = page.partition('lookalike-token" content="')[2].split('"')[0]
+        headers = {"x-lookalike-token": token, **headers}
+        return requests.post(f"{self.address}/api/{path}", data=photo, headers=headers, timeout=30)
+
     def raw(self, request: bytes, seconds: float = 10) -> bytes:
         """Send bytes as they are and read until the server closes or stays silent."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
