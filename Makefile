@@ -29,7 +29,7 @@ test: .venv/installed  ## all tests that need no network
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 test-all: .venv/installed  ## the same with every network there is: half an hour more
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not network"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not network and not torture"
 
 check: .venv/installed  ## style, types and architecture
 	$(BIN)/ruff check .

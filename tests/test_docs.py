@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,21 @@ def test_the_page_of_each_command_is_what_the_code_says():
     written = {path.stem: path.read_text() for path in generate.FOLDER.glob("*.md")}
     assert written == generate.pages(), "run `make docs`"
     assert "--epochs" in written["train"] and "LOOKALIKE_TRAIN_EPOCHS" in written["train"]
+
+
+def test_a_hundred_faults_have_their_tests_and_their_page():
+    faults = tomllib.loads(generate.FAULTS.read_text())["fault"]
+    named = {test.partition("[")[0] for row in faults for test in row["tests"]}
+    files = {test.partition("::")[0] for test in named}
+    there = {
+        f"{file}::{node.name}"
+        for file in files
+        for node in ast.parse((ROOT / file).read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert len(faults) == 100 and all(row["tests"] for row in faults)
+    assert named <= there, named - there
+    assert (ROOT / "docs" / "reliability.md").read_text() == generate.reliability(), "run `make docs`"
 
 
 @pytest.mark.parametrize(("page", "line"), LINES)

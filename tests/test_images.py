@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import images, measure
@@ -234,12 +234,19 @@ def test_other_colour_models_become_rgb(mode: str) -> None:
     assert _near(images.open_rgb(_bytes(PHOTO.convert(mode), kind)), PHOTO.convert(mode).convert("RGB"))
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
+def test_colours_of_a_press_become_rgb() -> None:
+    profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    lab = ImageCms.applyTransform(PHOTO, ImageCms.buildTransform(*profiles, "RGB", "LAB"))
+    assert lab is not None
+    assert _near(images.open_rgb(_bytes(lab, "TIFF")), PHOTO)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "AVIF", "TIFF", "MPO"])
 def test_of_several_frames_the_first_counts(kind: str) -> None:
     more = [Image.new("RGB", PHOTO.size, "red")]
     photo = images.open_photo(_bytes(PHOTO, kind, save_all=True, append_images=more))
     assert _near(photo.image, PHOTO)
-    assert photo.animated == (kind != "TIFF")
+    assert photo.animated == (kind not in ("TIFF", "MPO"))
 
 
 @pytest.mark.parametrize(

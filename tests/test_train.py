@@ -155,6 +155,7 @@ def test_a_wrong_flag_is_one_line(cli: Cli, tmp_path: Path, flags: tuple[str, ..
         ({}, "there are no photos"),
         ({"circles": 5}, "one label"),
         ({"circles": 5, "Circles ": 5}, "differ only in case or spaces"),
+        ({"caf\u00e9": 5, "cafe\u0301": 5}, "differ only in"),
         ({"circles": 5, "stripes": 1}, "each label needs at least 2"),
     ],
 )

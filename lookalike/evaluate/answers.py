@@ -14,6 +14,7 @@ from lookalike.photos.cache import PixelCache, Pixels, exact
 from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project
 from lookalike.project.records import Example, TrainedRun
+from lookalike.project.walk import part_of
 from lookalike.report import Reporter
 
 
@@ -64,6 +65,8 @@ def collect(project: Project, folder: Path, trained: TrainedRun, model: OnnxMode
         raise NotReadyError("this run held back no photo to measure on", hint)
     places = [(root / example.file, example.sha256) for example in held]
     seen, faults = cache.get(places, exact(trained.input), report=report)
+    if new := _not_learnt(root, trained):
+        report.warn(f"{root} has {', '.join(new)}, which this run has not learnt; `lookalike train` takes all there is")
     gone = {path: fault for path, sha256 in places if (fault := _fault(path, sha256))}
     usable = [(e, p) for e, p in zip(held, seen, strict=True) if p is not None and root / e.file not in gone]
     if not usable:
@@ -93,6 +96,14 @@ def _learnt(folder: Path, trained: TrainedRun) -> tuple[np.ndarray, np.ndarray]:
     number = {label: index for index, label in enumerate(trained.labels)}
     rows = [(value, number[label]) for label, value in datasets.read_similarities(folder) if label in number]
     return np.array([value for value, _ in rows], np.float32), np.array([label for _, label in rows], int)
+
+
+def _not_learnt(root: Path, trained: TrainedRun) -> list[str]:
+    """The label folders that came after the training."""
+    if not root.is_dir() or any(part_of(path.name) for path in root.iterdir()):
+        return []
+    labels = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    return sorted(name for name in labels - set(trained.labels) if any((root / name).iterdir()))
 
 
 def _fault(path: Path, sha256: str) -> str:

@@ -100,10 +100,11 @@ def _decode(image: Image.Image, at_least: int | None, again: Callable[[], Image.
     if at_least:
         image.draft("RGB", (at_least, at_least))
     layers = deep.layers(image)
+    drawn = image.size  # before it is loaded: a TIFF may be turned by that alone
     image.load()
     if layers:
         deep.brighten(image, layers, again)
-    drawn, animated, bits = image.size, _moves(image), _bits(image)
+    animated, bits = _moves(image), _bits(image)
     upright = _upright_rgb(image)
     if upright.size != drawn:  # turned by a quarter
         width, height = height, width
