@@ -224,13 +224,16 @@ def export(job: Job) -> Result | None:
 
 @command(
     "predict", "predict photo.jpg", "predict holiday/ --csv", "predict holiday/ --sort-into sorted",
-    "predict --watch inbox --jsonl",
+    "predict --watch inbox --jsonl", "predict list.txt --out answers",
 )  # fmt: skip
 def predict(
     job: Job,
     photos: Annotated[
         list[str] | None,
-        typer.Argument(help="photos, folders, web addresses; - reads a list or a photo", show_default=False),
+        typer.Argument(
+            help="photos, folders, lists of them, addresses (https, s3, …); - reads a list or a photo",
+            show_default=False,
+        ),
     ] = None,
 ) -> Result | None:
     """Say what is on each photo, with the newest model."""

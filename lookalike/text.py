@@ -19,12 +19,23 @@ them in Persian and Hindi."""
 _FORMULA = re.compile("(^|[;\\t\\r\\n])(?='*[-=+@＝＋－＠])")
 _APOSTROPHE = re.compile("(^|[;\\t\\r\\n])'(?='*[-=+@＝＋－＠])")
 LONGEST_NUMBER = 1000
+_PASSWORD = re.compile(r"(?<=://)([^/?#@:]*):[^/?#@]*@")
+_SIGNATURE = re.compile(
+    r"([?&](?:x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|awsaccesskeyid|"
+    r"sig|signature|(?:access_?|auth_?)?token|api_?key|subscription-key|password|secret)=)[^&#]*",
+    re.IGNORECASE,
+)
 _MARKDOWN = re.compile(r"([\\`*\[\]<>#|~&$]|(?<!\w)_|_(?!\w))")
 
 
 def printable(text: str) -> str:
     """The text on one line, fit for a terminal: whatever steers one becomes \\x1b, \\n, \\u202e."""
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def without_secrets(address: str) -> str:
+    """An address as it may be shown and kept: `***` for a password in it, and for the signature of a signed one."""
+    return _SIGNATURE.sub(r"\1***", _PASSWORD.sub(r"\1:***@", address))
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:

@@ -44,6 +44,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("numpy", "numpy>=", "predict images"),
         ("PIL", "pillow>=", "clean --dry-run"),
         ("requests", "requests<", "gather ants bees"),
+        ("ray", "lookalike[ray]", "predict images --engine ray"),
         ("ddgs", "lookalike[ddg]", "gather ants bees --provider ddgs"),
         ("starlette", "starlette>=", "serve --port 0"),
         ("uvicorn", "uvicorn>=", "serve --port 0"),

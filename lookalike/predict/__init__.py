@@ -15,20 +15,25 @@ from lookalike.errors import ConfigError, Interrupted, NetworkError, NotReadyErr
 from lookalike.photos.decode import Pool, cores
 from lookalike.predict import photos
 from lookalike.project.paths import Project
-from lookalike.report import SILENT, Reporter
+from lookalike.report import SILENT, Reporter, Result
 from lookalike.settings.fields import PredictSettings, Settings
+from lookalike.text import without_secrets
 
 if TYPE_CHECKING:
     from lookalike.predict.output import Predictions
 
 
-def run(project: Project, settings: Settings, names: list[str], *, report: Reporter = SILENT) -> Predictions:
+def run(project: Project, settings: Settings, names: list[str], *, report: Reporter = SILENT) -> Result:
     """Answer for every photo that `names` and the settings mean.
 
     Raises NotReadyError when there is no model or not one photo could be read, NetworkError when all were addresses
     and none could be fetched, Interrupted on Ctrl-C; the last three with the answers so far.
     """
     wanted = settings.predict
+    if wanted.out or wanted.engine != "local":
+        from lookalike.predict import parts
+
+        return parts.run(project, settings, names, report=report)
     _check(wanted, names)
     folder = locate.locate(project, wanted.model)
     total = photos.count(names)
@@ -59,6 +64,8 @@ def _check(wanted: PredictSettings, names: list[str]) -> None:
         raise ConfigError("there is nothing to look at", "name photos or folders, or use --watch FOLDER")
     if wanted.csv and wanted.jsonl:
         raise ConfigError("--csv and --jsonl exclude each other", "choose one")
+    if wanted.parquet:
+        raise ConfigError("--parquet is for files of answers", "name their folder: --out FOLDER")
     if wanted.watch and not wanted.watch.is_dir():
         raise ConfigError(f"--watch {wanted.watch}: there is no such folder", "make it first")
 
@@ -68,6 +75,9 @@ def _check_any(result: Predictions, names: list[str]) -> None:
     if result.counts:
         return
     if not result.total:
-        raise NotReadyError("there is not one photo in " + ", ".join(names), "name photos, or a folder that holds some")
+        raise NotReadyError(
+            "there is not one photo in " + ", ".join(map(without_secrets, names)),
+            "name photos, or a folder that holds some",
+        )
     kind = NetworkError if all(map(photos.is_address, names)) else NotReadyError
     raise kind(f"none of the {result.total} photos could be used", "the rows above say why", result=result)

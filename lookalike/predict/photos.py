@@ -11,16 +11,20 @@ from functools import partial
 from pathlib import Path
 from queue import Queue
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lookalike.errors import ConfigError, UnusablePhoto
+from lookalike.errors import UnusablePhoto
+from lookalike.predict import listfile, stores
 from lookalike.project.kinds import HEAD, refusal
 from lookalike.project.walk import Found, below
+from lookalike.text import without_secrets
+
+if TYPE_CHECKING:
+    from lookalike.project.lists import Row
 
 Source = Path | bytes | UnusablePhoto | str  # a str is an address that is still to be fetched
 Named = tuple[str, Source]
 STDIN = "-"
-EXPECTED = "expected: a file or an address on each line, CSV with a column `file` or `url`, or JSON"
 MAX_STDIN_PHOTO = 100_000_000
 PIECE, PIECES = 65_536, 16  # bytes read from standard input at a time, and how many are read ahead
 
@@ -32,19 +36,21 @@ def portions(arguments: list[str], passed: list[Found]) -> Iterator[Iterable[Nam
     that are there. Files in folders that are none or are hidden are added to `passed`.
     """
     if STDIN not in arguments:
-        yield (named for argument in arguments for named in _one(argument, passed))
+        yield (named for argument in arguments for named in _argument(argument, passed))
         return
     for argument in arguments:
         if argument == STDIN:
             yield from _stdin(passed)
         else:
-            yield _one(argument, passed)
+            yield _argument(argument, passed)
 
 
 def count(arguments: Iterable[str]) -> int | None:
     """How many photos that will be, or None when only reading will tell."""
     arguments = list(arguments)
-    return None if STDIN in arguments else sum(1 for argument in arguments for _ in _one(argument, []))
+    if STDIN in arguments or any(map(stores.is_store, arguments)):
+        return None
+    return sum(1 for argument in arguments for _ in _argument(argument, []))
 
 
 def is_address(text: str) -> bool:
@@ -52,9 +58,33 @@ def is_address(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
 
 
+def is_remote(text: str) -> bool:
+    """Whether a name is an address, on the web or in a store."""
+    return is_address(text) or stores.is_store(text)
+
+
+def _argument(argument: str, passed: list[Found]) -> Iterator[Named]:
+    """What an argument means: of lists and of folders in a store all that is in them."""
+    if (rows := listfile.rows(argument)) is not None:
+        yield from _rows(rows, without_secrets(argument), passed)
+    elif stores.is_store(argument):
+        yield from ((without_secrets(address), address) for address in stores.addresses(argument))
+    else:
+        yield from _one(argument, passed)
+
+
+def _rows(rows: Iterable[Row], list_name: str, passed: list[Found]) -> Iterator[Named]:
+    for row in rows:
+        if row.fault:
+            yield f"{list_name}#row={row.number}", UnusablePhoto("bad-row", row.fault)
+        else:
+            yield from _one(row.name, passed)
+
+
 def _one(argument: str, passed: list[Found]) -> Iterator[Named]:
-    if is_address(argument):
-        yield argument, argument
+    """What a row of a list means. An address in a store is one photo: to ask the store about each takes long."""
+    if is_remote(argument):
+        yield without_secrets(argument), argument
     elif (path := Path(argument)).is_dir():
         yield from walk(path, passed)
     elif glob.has_magic(argument) and not os.path.lexists(argument):
@@ -92,8 +122,8 @@ def _stdin(passed: list[Found]) -> Iterator[Iterable[Named]]:
     if head and not refusal(head):
         data = stream.read(MAX_STDIN_PHOTO + 1)
         yield [(STDIN, data if len(data) <= MAX_STDIN_PHOTO else UnusablePhoto("too-large", "more than 100 MB"))]
-    elif _is_structured(head):
-        yield _listed(stream.read(), passed)
+    elif listfile.is_structured(head):
+        yield _rows(listfile.understood(stream.read(), "on standard input"), STDIN, passed)
     else:
         for lines in _as_they_come(stream, b"\0" if b"\0" in head else b"\n"):
             names = (name for line in lines if (name := os.fsdecode(line).strip("\r\n")))
@@ -129,27 +159,3 @@ def _read(stream: Any, pieces: Queue[bytes]) -> None:
         pieces.put(piece)
         piece = more()
     pieces.put(b"")
-
-
-def _is_structured(head: bytes) -> bool:
-    """Whether a list is more than a name on each line. What is the name of a file is that."""
-    first = os.fsdecode(head.partition(b"\n")[0]).strip()
-    if not first or os.path.lexists(first):
-        return False
-    from lookalike.project import lists  # loads csv and json, which one photo on disk does without here
-
-    return lists.is_marked(head) or first[0] in "[{" or lists.is_header(first)
-
-
-def _listed(data: bytes, passed: list[Found]) -> Iterator[Named]:
-    from lookalike.project import lists
-
-    try:
-        rows = lists.read(data, (*lists.FILES, *lists.ADDRESSES), addresses=False)
-    except lists.ListError as error:
-        raise ConfigError(f"the list on standard input is not understood: {error}", EXPECTED) from None
-    for row in rows:
-        if row.fault:
-            yield f"{STDIN}#row={row.number}", UnusablePhoto("bad-row", row.fault)
-        else:
-            yield from _one(row.name, passed)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from lookalike.bundle.bundle import Decoded, Reader
 from lookalike.errors import UnusablePhoto
 from lookalike.photos.decode import Pool
+from lookalike.predict import stores
 from lookalike.predict.photos import Named, Source
 from lookalike.settings.fields import NetworkSettings
+
+if TYPE_CHECKING:
+    from lookalike.net.client import Client
 
 FETCH_AHEAD = 8
 
@@ -57,20 +62,27 @@ class _Fetcher:
         self.network = network
         self.threads: ThreadPoolExecutor | None = None
 
+    @cached_property
+    def client(self) -> Client:
+        from lookalike.net.client import Client
+
+        return Client(self.network)
+
     def start(self, address: str) -> Future[bytes | UnusablePhoto]:
         if not self.threads:
-            from lookalike.net.client import Client
-
-            self.client = Client(self.network)
             self.threads = ThreadPoolExecutor(FETCH_AHEAD, thread_name_prefix="fetch")
-        return self.threads.submit(self._fetch, address)
-
-    def _fetch(self, address: str) -> bytes | UnusablePhoto:
-        try:
-            return self.client.get(address).content
-        except UnusablePhoto as error:
-            return error
+        if stores.is_store(address):
+            return self.threads.submit(_outcome, lambda: stores.read(address, self.network.max_bytes))
+        client = self.client  # made here: threads might make several
+        return self.threads.submit(_outcome, lambda: client.get(address).content)
 
     def close(self) -> None:
         if self.threads:
             self.threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _outcome(read: Callable[[], bytes]) -> bytes | UnusablePhoto:
+    try:
+        return read()
+    except UnusablePhoto as error:
+        return error

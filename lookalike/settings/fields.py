@@ -208,9 +208,19 @@ class PredictSettings(Section):
     csv: bool = Field(False, description="print comma-separated values, each row as soon as it is known")
     jsonl: bool = Field(False, description="print one JSON document a line, each as soon as it is known")
     sort_into: Path | None = Field(None, description="copy each photo into a folder of its label below this one")
+    out: Path | None = Field(
+        None,
+        description="write answers into files in this folder, in parts; the same command goes on after a stop"
+        " [default with --engine ray: predictions/ in the project]",
+    )
+    parquet: bool = Field(False, description="those files are Parquet and not JSON lines")
+    part_size: int = Field(500, ge=1, le=1_000_000, description="photos in each of them")
     watch: Path | None = Field(None, description="also name every photo that is dropped into this folder, until Ctrl-C")
     jobs: int | None = Field(
-        None, ge=1, le=64, description="photos decoded at the same time [default: one for each core]"
+        None, ge=1, le=1024, description="photos decoded at the same time [default: one for each core]"
+    )
+    engine: Literal["local", "ray"] = Field(
+        "local", description="ray: on every node of the cluster that RAY_ADDRESS names, else on this machine"
     )
 
 
