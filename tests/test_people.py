@@ -92,6 +92,26 @@ def test_labels_that_are_no_persons_go_the_usual_way(cli: Cli, tmp_path: Path, s
     assert ("same person" if same else "do not show one person") in answer.err
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "recipe"),
+    [
+        (("bea", "ann"), ("ann", "cas"), "auto"),
+        (("ann", "bea"), ("cas", "ann"), "auto"),
+        (("ann", "bea"), ("cas", "cas"), "people"),
+    ],
+)
+def test_two_photos_of_a_label_that_do_not_agree_are_a_persons_unless_the_other_label_shows_that_person_too(
+    cli: Cli, tmp_path: Path, one: tuple[str, ...], other: tuple[str, ...], recipe: str
+) -> None:
+    """One of each label's photos is learnt from; what the other shows counts for this, too."""
+    for label, names in (("one", one), ("other", other)):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for number, name in enumerate(names):
+            portraits.scene(number, name).save(tmp_path / "images" / label / f"{label}-{number}.jpg")
+    answer = cli("train", "--epochs", "0")
+    assert answer.code == 0 and run_of(tmp_path)["recipe"] == recipe, answer.err
+
+
 def test_a_photo_is_called_what_its_surest_known_face_is(cli: Cli, people: Path, photos: dict[str, Path]) -> None:
     data = cli("predict", *photos.values(), "--json").data
     said = {Path(row["file"]).stem: row for row in data["predictions"]}

@@ -124,11 +124,14 @@ def _chosen(project: Project, dataset: Dataset, seen: dict[str, PhotoFaces]) -> 
 
 
 def _persons(dataset: Dataset, seen: dict[str, PhotoFaces], forced: bool, report: Reporter) -> bool:
-    """Whether the labels are persons, judged on the photos to learn from; told in a line."""
-    lesson = _lesson(dataset, seen, "train")
-    found = dict(zip(dataset.labels, head.identities(lesson), strict=True))
-    photos, showing = len(lesson.features), sum(len(features) > 0 for features in lesson.features)
-    told, why = are_persons(found)
+    """Whether the labels are persons; told in a line."""
+    both = _lesson(dataset, seen, "train", "valid")
+    photos, showing = len(both.features), sum(len(features) > 0 for features in both.features)
+    found, held = (
+        dict(zip(dataset.labels, head.identities(lesson), strict=True))
+        for lesson in (_lesson(dataset, seen, "train"), both)
+    )
+    told, why = are_persons(found, held)
     if told:
         report.note(f"{showing} of {photos} photos show a face, and each label is a person: told apart by faces")
     elif not forced:
@@ -148,8 +151,9 @@ def _persons(dataset: Dataset, seen: dict[str, PhotoFaces], forced: bool, report
     return True
 
 
-def _lesson(dataset: Dataset, seen: dict[str, PhotoFaces], part: Part) -> head.Lesson:
-    return head.lesson([(example, seen[example.sha256]) for example in dataset.part(part)], dataset.labels)
+def _lesson(dataset: Dataset, seen: dict[str, PhotoFaces], *parts: Part) -> head.Lesson:
+    rows = [(example, seen[example.sha256]) for part in parts for example in dataset.part(part)]
+    return head.lesson(rows, dataset.labels)
 
 
 def _learn(
