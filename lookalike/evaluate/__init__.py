@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     as_trained = dataclasses.replace(model.description, temperature=1.0)
     plain = bundle.OnnxModel(as_trained, model.session, model.reader)
     answers = collect(project, folder, trained, plain, report=report)
-    evaluation = _evaluation(trained, answers, top=wanted.top)
+    evaluation = _evaluation(trained, answers, top=wanted.top, made=project.stamp())
     of_people = trained.input.crop == "aligned"
     rows = people.seen_by(project, settings, trained, report) if of_people else []
     if of_people:
@@ -62,7 +61,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     return result
 
 
-def _evaluation(trained: TrainedRun, answers: Answers, *, top: int) -> Evaluation:
+def _evaluation(trained: TrainedRun, answers: Answers, *, top: int, made: str) -> Evaluation:
     """All that follows from the answers alone."""
     found, actual = answers.probabilities, answers.actual
     table = metrics.confusion(actual, found.argmax(axis=1), len(trained.labels))
@@ -72,7 +71,7 @@ def _evaluation(trained: TrainedRun, answers: Answers, *, top: int) -> Evaluatio
     rows = [answers.describe(int(index), trained.labels, float(losses[index])) for index in worst]
     return Evaluation(
         run=trained.id,
-        created=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        created=made,
         part=answers.part,
         accuracy=metrics.accuracy(found.argmax(axis=1) == actual, actual, trained.labels),
         labels=trained.labels,

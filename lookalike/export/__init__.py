@@ -6,7 +6,6 @@ import dataclasses
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -143,7 +142,7 @@ def _describe(name: str, trained: OpenedRun, parity: dict[str, object]) -> Bundl
         input=run.input,
         files={},
         name=name,
-        created=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        created=Project(trained.folder.parents[1]).stamp(),
         arch=run.arch,
         run=run.id,
         fingerprint=run.fingerprint,

@@ -77,7 +77,7 @@ class Api:
     def _cached(self, path: Path) -> object:
         try:
             kept = decoded(path.read_text(encoding="utf-8"))
-            fresh = time.time() - kept["at"] < self.settings.gather.cache_hours * 3600
+            fresh = 0 <= time.time() - kept["at"] < self.settings.gather.cache_hours * 3600
             return kept["payload"] if fresh else None
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -96,6 +96,14 @@ class Project:
     def cache(self) -> Path:
         """Decoded pixels, search answers, logs; always safe to delete."""
         return self.root / ".cache"
+
+    def stamp(self) -> str:
+        """The time at which something new is made, for its `created`: now; or, where the clock was put back, a moment
+        after the newest run, evaluation or model there is, so that the newest stays the one made last."""
+        kinds = ("runs/*/started.json", "runs/*/run.json", "runs/*/evaluation.json", "runs/*/model/model.json")
+        made = [_made(path) for kind in (*kinds, "models/*/model.json") for path in self.root.glob(kind)]
+        latest = max((time + timedelta(milliseconds=1) for time in made), default=datetime.now(UTC))
+        return max(latest, datetime.now(UTC)).isoformat(timespec="milliseconds")
 
     def run_dir(self, run: str | None = None) -> Path:
         """The folder of a finished run, by default the newest. Raises NotReadyError."""

@@ -8,7 +8,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -169,7 +168,7 @@ def _leave(
     folder = place.folder
     place.begin(wanted, people.SPEC, made.dataset)
     done = TrainedRun(
-        id=folder.name, created=datetime.now(UTC).isoformat(timespec="milliseconds"), labels=made.dataset.labels,
+        id=folder.name, created=project.stamp(), labels=made.dataset.labels,
         arch=people.NETWORK, recipe="people", input=people.SPEC, head=made.head.kind,
         settings=wanted.model_dump(mode="json"), fingerprint=made.dataset.fingerprint, seed=wanted.seed,
         images=project.keep(project.images), versions=people.versions(), history=made.history,
@@ -218,7 +217,7 @@ def _record(
 ) -> TrainedRun:  # fmt: skip
     """run.json as a value."""
     return TrainedRun(
-        id=name, created=datetime.now(UTC).isoformat(timespec="milliseconds"), labels=dataset.labels,
+        id=name, created=project.stamp(), labels=dataset.labels,
         arch=trained.arch or _arch(wanted), recipe=wanted.recipe, input=spec, head=trained.head,
         settings=wanted.model_dump(mode="json"), fingerprint=dataset.fingerprint, seed=wanted.seed,
         images=project.keep(project.images),

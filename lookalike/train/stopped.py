@@ -70,9 +70,8 @@ class Place:
         if self.start:
             return
         datasets.write_split(self.folder / SPLIT, dataset, seed=wanted.seed, valid=wanted.valid)
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
         images = self.project.keep(self.project.images)
-        self.start = Start(now, wanted.model_dump(mode="json"), images, spec)
+        self.start = Start(self.project.stamp(), wanted.model_dump(mode="json"), images, spec)
         write_json(self.folder / START, self.start.to_json())
 
     def keep(self, epochs: int, planned: int) -> None:
