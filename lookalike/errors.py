@@ -125,7 +125,14 @@ _WAYS_ON = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more and run the same command again: ulimit -n 1024"),
     **dict.fromkeys((errno.ENOMEM, errno.EAGAIN), _MEMORY),
     errno.ENAMETOOLONG: "give it a shorter name",
+    errno.EBUSY: "wait for the other command to end and run this again",
+    errno.EIO: "see that the disk has room and is in order, and run the same command again",
 }
+_STORES = {
+    "FULL": errno.ENOSPC, "IOERR": errno.EIO, "CANTOPEN": errno.EACCES, "PERM": errno.EACCES,
+    "READONLY": errno.EACCES, "BUSY": errno.EBUSY, "LOCKED": errno.EBUSY,
+}  # fmt: skip
+"""What the system must have said when a store of SQLite can't be used, by the name of its error."""
 _NOT_OURS = "put that right and run the same command again"
 
 
@@ -159,8 +166,9 @@ def _refusal(error: Exception) -> OSError | None:
         return error
     if told := re.search(r"\(os error (\d+)\)", str(error)):
         return OSError(int(told[1]), os.strerror(int(told[1])))
-    if "database or disk is full" in str(error):
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    store = re.match("SQLITE_([A-Z]+)", getattr(error, "sqlite_errorname", ""))
+    if store and (number := _STORES.get(store[1])):
+        return OSError(number, os.strerror(number), "what .cache/ keeps")
     return None
 
 

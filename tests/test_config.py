@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lookalike.errors import ConfigError
 from lookalike.gather.providers.bing import BingSettings
 from lookalike.settings import fields, loading
 from tests.conftest import Cli
@@ -44,6 +49,65 @@ def test_a_file_that_is_no_toml_is_one_line(cli: Cli, tmp_path: Path):
     answer = cli("train")
     assert answer.code == 2
     assert "lookalike.toml cannot be read" in answer.err
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 20_000, "[train]\nepochs = 1" + "0" * 5000, "\ud800", "[train]\n\0"])
+def test_a_file_that_no_parser_gets_through_is_one_line(cli: Cli, tmp_path: Path, text: str):
+    (tmp_path / "lookalike.toml").write_bytes(text.encode(errors="surrogatepass"))
+    answer = cli("providers")
+    assert answer.code == 2 and "lookalike.toml cannot be read" in answer.err and "Traceback" not in answer.err
+
+
+PLACES = [(section, name) for section, kind in fields.SECTIONS.items() for name in kind.model_fields]
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", min_size=1), inner, max_size=2),
+    max_leaves=4,
+)
+WRITTEN = st.dictionaries(st.sampled_from(PLACES), VALUES, max_size=4)
+
+
+def layers(written: dict[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
+    return {section: {f: v for (s, f), v in written.items() if s == section} for section, _ in written}
+
+
+def toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {toml(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return (
+        json.dumps(value, ensure_ascii=False)
+        .replace("\x7f", "\\u007f")
+        .replace("NaN", "nan")
+        .replace("Infinity", "inf")
+    )
+
+
+@given(WRITTEN, st.dictionaries(st.sampled_from(PLACES), st.text(), max_size=3), WRITTEN)
+def test_whatever_is_written_is_a_setting_or_named_as_wrong(
+    tmp_path_factory: pytest.TempPathFactory, file: Any, environment: Any, flags: Any
+):
+    root = tmp_path_factory.getbasetemp()
+    rows = [
+        f"[{section}]\n" + "".join(f"{n} = {toml(v)}\n" for n, v in v.items()) for section, v in layers(file).items()
+    ]
+    (root / "lookalike.toml").write_text("".join(rows), encoding="utf-8")
+    env = {loading.env_name(s, fields.SECTIONS[s].model_fields[f], f): text for (s, f), text in environment.items()}
+    try:
+        settings = loading.load(root, env, layers(flags))
+    except ConfigError as error:
+        named = {part.partition(":")[0] for part in error.message.split("; ")}
+        assert any(f"{s}.{f}" in name for name in named for s, f in {**file, **environment, **flags})
+        return
+    finally:
+        (root / "lookalike.toml").unlink()
+    for section, name in PLACES:
+        given_here = [each[section, name] for each in (flags, environment, file) if (section, name) in each]
+        kind = fields.SECTIONS[section]
+        alone = kind.model_validate({name: given_here[0]}) if given_here else kind()
+        found, right = getattr(getattr(settings, section), name), getattr(alone, name)
+        assert found == right or found != found  # a NaN is not even equal to itself
 
 
 def test_lists_read_alike_from_flag_environment_and_file(tmp_path: Path):

@@ -51,6 +51,8 @@ class Memory:
         path = cache / f"photos-{_VERSION}.sqlite"
         try:
             self._store = _open(path)
+        except sqlite3.OperationalError:
+            raise  # full, held by another or not ours to write: no damage
         except sqlite3.DatabaseError:
             path.unlink(missing_ok=True)
             self._store = _open(path)

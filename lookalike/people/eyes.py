@@ -162,6 +162,8 @@ class _Memory:
             path = cache / "people.sqlite"
             try:
                 self._store = _open(path)
+            except sqlite3.OperationalError:
+                raise  # full, held by another or not ours to write: no damage
             except sqlite3.DatabaseError:
                 path.unlink(missing_ok=True)
                 self._store = _open(path)

@@ -36,7 +36,7 @@ from itertools import islice
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
-from lookalike.errors import NotReadyError, OutOfMemory, UnusablePhoto
+from lookalike.errors import NotReadyError, OutOfMemory, UnusablePhoto, refused
 from lookalike.photos.child import receive, send
 
 SECONDS = 10.0
@@ -188,7 +188,7 @@ class _Child:
                 self._process = _AHEAD.pop(self.loads, None) or _spawn(self.loads)
             except OSError as error:
                 why = f"no decoding process can be started: {error.strerror}"
-                raise NotReadyError(why, "close other programs and run this again") from None
+                raise NotReadyError(why, refused(error).hint) from None
             self.late, self._ready = False, False
             return self._process
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from lookalike import plugins
-from lookalike.errors import ConfigError
+from lookalike.errors import ConfigError, refused
 from lookalike.files import JsonObject
 from lookalike.settings import fields
 
@@ -147,7 +147,9 @@ def _read_file(path: Path) -> JsonObject:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except PermissionError as error:
+        raise refused(error) from None
+    except (OSError, ValueError, RecursionError) as error:  # no text, no TOML, too many digits, nested without end
         raise ConfigError(f"{path.name} cannot be read: {error}", "see config.example.toml") from None
 
 
