@@ -21,7 +21,7 @@ def script() -> None:
     _start_what_predict_waits_for(sys.argv[1:])
     try:
         from lookalike import cli
-    except ImportError as error:
+    except (ImportError, EOFError) as error:
         from lookalike.errors import explained
 
         reason = explained(error)

@@ -270,12 +270,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.result(result)
         return 0
     except LookalikeError as error:
-        console.error(error)
-        return error.exit_code
+        return _told(console, error)
     except TyperException as error:
         return _usage(console, error)
-    except (KeyboardInterrupt, typer.Abort):
-        return _stopped(console, arguments)
+    except (KeyboardInterrupt, typer.Abort) as end:
+        cut = end.__cause__  # Typer takes a file that ends too early for a user who wants no more
+        return _told(console, explained(cut)) if isinstance(cut, EOFError) else _stopped(console, arguments)
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # what Typer makes of one: the reader (head) has seen enough
             return 0
@@ -283,20 +283,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if console.debug:
             raise
-        reason = explained(error)
-        console.error(reason)
-        return reason.exit_code
+        return _told(console, explained(error))
+
+
+def _told(console: Console, error: LookalikeError, code: int | None = None) -> int:
+    console.error(error, code)
+    return code or error.exit_code
 
 
 def _stopped(console: Console, arguments: Sequence[str]) -> int:
     name = next((name for name in arguments if name in COMMANDS), "")
-    console.error(LookalikeError("stopped", AFTER_A_STOP.get(name, "run the same command again")), code=STOPPED)
-    return STOPPED
+    return _told(console, LookalikeError("stopped", AFTER_A_STOP.get(name, "run the same command again")), STOPPED)
 
 
 def _usage(console: Console, error: TyperException) -> int:
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "lookalike"
-    console.error(LookalikeError(message.rstrip("."), f"see `{path} --help`"), code=2)
-    return 2
+    return _told(console, LookalikeError(message.rstrip("."), f"see `{path} --help`"), 2)

@@ -142,6 +142,10 @@ def explained(error: Exception) -> LookalikeError:
         return error
     if isinstance(error, ImportError) and (missing := _missing(error)):
         return missing
+    if isinstance(error, EOFError) and (compiled := _cut_off(error)):
+        return NotReadyError(
+            f"{compiled} is cut off", "remove it and run the same command again: Python writes it anew"
+        )
     if isinstance(error, MemoryError):
         return NotReadyError("there is not enough memory", _MEMORY)
     if "disk image is malformed" in str(error):
@@ -170,6 +174,14 @@ def _refusal(error: Exception) -> OSError | None:
     if store and (number := _STORES.get(store[1])):
         return OSError(number, os.strerror(number), "what .cache/ keeps")
     return None
+
+
+def _cut_off(error: EOFError) -> str:
+    """The compiled file that Python left half-written when the disk was full, if reading it is what failed."""
+    import traceback
+
+    found = [frame.f_locals.get("bytecode_path") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return next((str(path) for path in reversed(found) if path), "")
 
 
 _DISTRIBUTIONS = {

@@ -29,7 +29,7 @@ def start(folder: Path, *flags: object, **more: object) -> subprocess.Popen[byte
     return subprocess.Popen(
         [*command, "--min-per-label", "0", *map(str, flags)],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(HERE)}, **more,
+        env=os.environ | {"PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}, **more,
     )  # fmt: skip
 
 
