@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -67,7 +68,8 @@ class Parts:
         said = [f"{label} {number:,}" for label, number in self.counts.most_common()]
         said += [f"no answer {self.reasons.total():,} ({', '.join(self.reasons)})"] if self.reasons else []
         asked = counted(self.counts.total() + self.reasons.total(), "photo")
-        yield "; ".join(filter(None, (": ".join(filter(None, (asked, ", ".join(said)))), tell(self.passed))))
+        if told := "; ".join(filter(None, (f"{asked}: {', '.join(said)}" if said else "", tell(self.passed)))):
+            yield told
         there = f", {self.before:,} of them there before" if self.before else ""
         done = f"{self.before + self.finished:,} of {counted(listed.parts, 'part')} finished{there}"
         yield f"{self.folder.out}: {counted(listed.photos, 'photo')}, {done}"
@@ -105,9 +107,10 @@ def run(project: Project, settings: Settings, names: list[str], *, report: Repor
 
 def _answer(engine: Engine, work: Work, result: Parts, report: Reporter) -> None:
     listed = work.folder.plan
-    with report.task("photos", listed.photos) as task:
+    answers = engine.answers(work, work.folder.unfinished())
+    with report.task("photos", listed.photos) as task, closing(answers):
         task.advance(sum(map(listed.rows, work.folder.finished())))
-        for answered in engine.answers(work, work.folder.unfinished()):
+        for answered in answers:
             result.add(answered)
             task.advance(listed.rows(answered.part))
 

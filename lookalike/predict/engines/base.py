@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,8 +50,11 @@ class Engine(Protocol):
     def require(self) -> None:
         """See that what it needs is installed. Raises MissingExtraError."""
 
-    def answers(self, work: Work, parts: Iterator[int]) -> Iterator[Answered]:
-        """Each of the parts with its answers, in whatever order; parts are taken only as fast as they are answered."""
+    def answers(self, work: Work, parts: Iterator[int]) -> Generator[Answered]:
+        """Each of the parts with its answers, in whatever order; parts are taken only as fast as they are answered.
+
+        Whoever asks closes it.
+        """
 
 
 class PartWorker:

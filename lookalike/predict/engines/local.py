@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from lookalike.predict.engines.base import Answered, PartWorker, Work
 
@@ -13,7 +13,7 @@ class Local:
     def require(self) -> None:
         """Nothing more is needed."""
 
-    def answers(self, work: Work, parts: Iterator[int]) -> Iterator[Answered]:
+    def answers(self, work: Work, parts: Iterator[int]) -> Generator[Answered]:
         """The parts in order."""
         terms = work.folder.plan.terms
         with PartWorker(work.model, terms, work.network, jobs=work.jobs, threads=0) as worker:

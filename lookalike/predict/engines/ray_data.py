@@ -7,21 +7,24 @@ again by Ray and its part done again; the file of a part is written here and now
 
 from __future__ import annotations
 
-import json
 import logging
 import os
+import pickle
+import re
 import shutil
+import socket
 import tempfile
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from lookalike import __version__
-from lookalike.errors import ConfigError, LookalikeError, MissingExtraError, NetworkError, NotReadyError
+from lookalike.bundle import bundle
+from lookalike.errors import ConfigError, LookalikeError, MissingExtraError, NetworkError, NotReadyError, in_words
 from lookalike.photos.decode import cores
 from lookalike.predict import plan
 from lookalike.predict.engines.base import Answered, PartWorker, Work
@@ -34,18 +37,25 @@ AHEAD = 2
 """Parts that wait for a worker besides its own, so that it never does."""
 OBJECTS = 500_000_000
 """Bytes for lists and answers on their way, where Ray is started here."""
+CONNECTING = 10.0
+"""Seconds that the head of a cluster may take to answer."""
+ENDING = 5.0
+"""Seconds that Ray's processes may take to end after it is stopped."""
 LONGEST_PLACE = 40
 """Letters that the folder for Ray's sockets may have: the system takes 107 in all."""
+PLACES = "lookalike-ray-"
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """What a worker is made from, on whatever node: `model` refers to the bundle's files in Ray's object store."""
+    """What a worker is made from, on whatever node: `model` refers to the bundle's files in Ray's object store, `here`
+    is where names of files begin, `place` where files for a while are kept, if not where the system keeps them."""
 
     model: Any
     terms: plan.Terms
     network: NetworkSettings
     here: str
+    place: str
     version: str
 
 
@@ -62,27 +72,26 @@ class RayData:
             told = f"--engine ray needs the package {(error.name or 'ray').partition('.')[0]}, which is not installed"
             raise MissingExtraError(told, 'run: pip install "lookalike[ray]"') from None
 
-    def answers(self, work: Work, parts: Iterator[int]) -> Iterator[Answered]:
+    def answers(self, work: Work, parts: Iterator[int]) -> Generator[Answered]:
         """The parts as they are finished. Raises NetworkError when there is no such cluster, NotReadyError when it
         fails, and what a worker raises.
         """
-        with _cluster(work.jobs) as ray:
-            files = {path.name: path.read_bytes() for path in work.model.iterdir() if path.is_file()}
-            model = ray.put(files)
-            terms = work.folder.plan.terms
-            shipped = Shipped(model, terms, work.network, str(Path.cwd()), __version__)
+        with _cluster(work.jobs) as (ray, place):
+            files = ("model.json", *bundle.check(work.model).files)
+            model = ray.put({name: (work.model / name).read_bytes() for name in files})
+            shipped = Shipped(model, work.folder.plan.terms, work.network, str(Path.cwd()), place, __version__)
             while some := list(islice(parts, ROUND)):
                 yield from _round(ray, work, shipped, some)
 
 
-def _round(ray: Any, work: Work, shipped: Shipped, parts: list[int]) -> Iterator[Answered]:
+def _round(ray: Any, work: Work, shipped: Shipped, parts: list[int]) -> Generator[Answered]:
     nodes = int(ray.cluster_resources().get("CPU", 1))
     workers = {"min_size": min(work.jobs or nodes, len(parts)), "max_size": work.jobs}
     here = {f"node:{ray.util.get_node_ip_address()}": 0.001}  # where the list is
     rows = ray.data.from_items([{"part": part} for part in parts], override_num_blocks=len(parts))
     rows = rows.map(
         _read, fn_kwargs={"out": work.folder.out.resolve()}, num_cpus=0, resources=here,
-        compute=ray.data.TaskPoolStrategy(size=AHEAD),
+        compute=ray.data.TaskPoolStrategy(size=min(AHEAD, len(parts))),
     )  # fmt: skip
     rows = rows.map(
         NodeWorker, fn_constructor_kwargs={"shipped": shipped}, num_cpus=1,
@@ -90,10 +99,14 @@ def _round(ray: Any, work: Work, shipped: Shipped, parts: list[int]) -> Iterator
     )  # fmt: skip
     try:
         for row in rows.iter_rows():
-            counts, reasons = (Counter(json.loads(row[name])) for name in ("counts", "reasons"))
-            yield Answered(int(row["part"]), row["rows"], counts, reasons)
-    except Exception as error:  # Ray wraps what a worker raises, and has many kinds of its own
-        raise _told(error) from None
+            answered = pickle.loads(row["answered"])  # noqa: S301 - from our own worker
+            if isinstance(answered, LookalikeError):
+                raise answered
+            yield answered
+    except LookalikeError:
+        raise
+    except Exception as error:  # Ray has many kinds
+        raise NotReadyError(f"the cluster stopped working: {_in_a_line(error)}", "see `ray status`") from None
 
 
 def _read(row: Row, out: Path) -> Row:
@@ -102,34 +115,45 @@ def _read(row: Row, out: Path) -> Row:
 
 
 class NodeWorker:
-    """Answers parts on a node with a copy of the model of its own. Raises NotReadyError."""
+    """Answers parts on a node with a copy of the model of its own.
+
+    Why it can't is an answer as well: of what is raised here, Ray hands on only the text.
+    """
 
     def __init__(self, shipped: Shipped) -> None:
         import ray
 
-        if shipped.version != __version__:
-            told = f"a node has lookalike {__version__}, and here it is {shipped.version}"
-            raise NotReadyError(told, "install the same version on every node")
+        self._folder = tempfile.TemporaryDirectory(prefix="lookalike-", dir=shipped.place or None)
         with suppress(OSError):
-            os.chdir(shipped.here)  # where names of files begin, if this node has it
-        self._folder = tempfile.TemporaryDirectory(prefix="lookalike-")
-        folder = Path(self._folder.name)
-        for name, data in ray.get(shipped.model).items():
-            (folder / name).write_bytes(data)
-        self.worker = PartWorker(folder, shipped.terms, shipped.network, jobs=1, threads=1)
+            os.chdir(shipped.here)
+        try:
+            self.worker: PartWorker | LookalikeError = _worker(shipped, ray.get(shipped.model), Path(self._folder.name))
+        except LookalikeError as error:
+            self.worker = error
 
     def __call__(self, row: Row) -> Row:
         """The answers of a part."""
-        done = self.worker.answer(int(row["part"]), row["lines"])
-        return {
-            "part": row["part"], "rows": done.rows, "counts": json.dumps(done.counts),
-            "reasons": json.dumps(done.reasons),
-        }  # fmt: skip
+        try:
+            if isinstance(self.worker, LookalikeError):
+                raise self.worker
+            return {"answered": pickle.dumps(self.worker.answer(int(row["part"]), row["lines"]))}
+        except LookalikeError as error:
+            return {"answered": pickle.dumps(error)}
+
+
+def _worker(shipped: Shipped, files: Mapping[str, bytes], folder: Path) -> PartWorker:
+    if shipped.version != __version__:
+        told = f"a node has lookalike {__version__}, and here it is {shipped.version}"
+        raise NotReadyError(told, "install the same version on every node")
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return PartWorker(folder, shipped.terms, shipped.network, jobs=1, threads=1)
 
 
 @contextmanager
-def _cluster(jobs: int | None) -> Iterator[Any]:
-    """Ray, connected. What was started here is stopped at the end; a cluster that ran before goes on."""
+def _cluster(jobs: int | None) -> Iterator[tuple[Any, str]]:
+    """Ray, connected, and the folder for its files. What was started here is stopped at the end, and the folder
+    removed; a cluster that ran before goes on, and has its own folder ("")."""
     import ray
 
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -144,26 +168,30 @@ def _cluster(jobs: int | None) -> Iterator[Any]:
         elif address:
             _connect(ray, address, quiet)
         else:
-            place = tempfile.mkdtemp(prefix="lookalike-ray-", dir=_short())
+            place = _place()
             with _unheard():
                 ray.init(
                     address="local", num_cpus=jobs or cores(), object_store_memory=OBJECTS, include_dashboard=False,
                     _temp_dir=place, **quiet,
                 )  # fmt: skip
         _hush(ray)
-        yield ray
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):  # where a thread of Ray's tells of deaths
+            yield ray, place
     finally:
         ray.shutdown()
         if place:
-            shutil.rmtree(place, ignore_errors=True)
+            _removed(place)
 
 
 def _connect(ray: Any, address: str, quiet: Row) -> None:
     try:
+        host, _, port = address.rpartition(":")
+        if host and port.isdigit():
+            socket.create_connection((host.strip("[]"), int(port)), CONNECTING).close()  # Ray itself waits for minutes
         with _unheard():
             ray.init(address=address, **quiet)
     except (ConnectionError, OSError, ValueError, RuntimeError) as error:
-        told = f"no Ray cluster answers at RAY_ADDRESS {address}: {str(error).splitlines()[0]}"
+        told = f"no Ray cluster answers at RAY_ADDRESS {address}: {in_words(error)[:200]}"
         raise NetworkError(told, "start one (ray start --head), or unset RAY_ADDRESS to use this machine") from None
 
 
@@ -180,9 +208,34 @@ def _unheard() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _short() -> str | None:
-    """Where Ray's sockets may be: a folder whose name is not too long."""
-    return None if len(tempfile.gettempdir()) <= LONGEST_PLACE - len("/lookalike-ray-12345678") else "/tmp"  # noqa: S108
+def _place() -> str:
+    """A new folder with a short name; those that killed commands have left are removed."""
+    parent = tempfile.gettempdir()
+    if len(parent) + len(f"/{PLACES}1234567-12345678") > LONGEST_PLACE:
+        parent = "/tmp"  # noqa: S108
+    for old in Path(parent).glob(f"{PLACES}*-*"):
+        pid = old.name.removeprefix(PLACES).partition("-")[0]
+        if pid.isdigit() and not _lives(int(pid)):
+            shutil.rmtree(old, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"{PLACES}{os.getpid()}-", dir=parent)
+
+
+def _removed(place: str) -> None:
+    """Ray's processes end a little later than it says, and write until then."""
+    ends = time.monotonic() + ENDING
+    while Path(place).exists() and time.monotonic() < ends:
+        shutil.rmtree(place, ignore_errors=True)
+        time.sleep(0.05)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # somebody else's
+    return True
 
 
 def _hush(ray: Any) -> None:
@@ -193,15 +246,7 @@ def _hush(ray: Any) -> None:
     logger.propagate = False
 
 
-def _told(error: BaseException) -> LookalikeError:
-    """What a worker raised, out of what Ray made of it; else what Ray says, in a line."""
-    waiting, seen = [error], set[int]()
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, LookalikeError):
-            return item
-        inner = (item.__cause__, item.__context__, getattr(item, "cause", None))
-        waiting += [each for each in inner if isinstance(each, BaseException) and id(each) not in seen]
-        seen.update(map(id, waiting))
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return NotReadyError(f"the cluster stopped working: {lines[-1].strip()}", "see `ray status`")
+def _in_a_line(error: BaseException) -> str:
+    """What is wrong, out of the pages that Ray says about it: the line that names an error, else the first."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return next((line for line in lines if re.match(r"[\w.]+(?:Error|Exception): ", line)), lines[0])[:300]
