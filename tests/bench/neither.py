@@ -1,8 +1,8 @@
 """What "not sure" costs and catches: sets that a model has learnt a part of, asked about the rest and about each other.
 
-Drawn photos and digits of scikit-learn are always used. BENCH_DATA names a folder of further data sets: label
-folders, of which at most two thirds are learnt from and the rest is used for nothing but these numbers, or train/ and
-val/ with label folders, of which val/ is used for nothing else. BENCH_RECIPE is the recipe to train with.
+Drawn photos and digits of scikit-learn are always used. BENCH_DATA names a folder of further data sets, however deep
+in it: label folders, of which at most two thirds are learnt from and the rest is used for nothing but these numbers, or
+train/ and val/ with label folders, of which val/ is used for nothing else. BENCH_RECIPE is the recipe to train with.
 """
 
 from __future__ import annotations
@@ -56,13 +56,25 @@ def main() -> None:
 def _folders(scratch: Path) -> list[Path]:
     given: list[Path] = []
     if named := os.environ.get("BENCH_DATA"):
-        given = sorted(path for path in Path(named).iterdir() if path.is_dir() and not path.name.startswith("."))
+        given = _sets(Path(named))
     else:
         print("drawn photos and digits; BENCH_DATA=FOLDER names a folder of real data sets")
     drawn = draw.folder(scratch / "sets" / "drawn", dict.fromkeys(("circles", "stripes"), 3 * MOST // 2))
     digits = scratch / "sets" / "digits"
     _lookalike("gather", "3", "8", "--provider", "digits", "--count", str(3 * MOST // 2), "--images", str(digits))
     return [*given, drawn, digits]
+
+
+def _sets(folder: Path) -> list[Path]:
+    """The folder itself where it is a set, else the sets below it; what holds no two labels is passed over."""
+    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if {"train", "val"} <= {path.name for path in inside} or sum(_enough(path) for path in inside) > 1:
+        return [folder]
+    return [found for path in inside for found in _sets(path)]
+
+
+def _enough(label: Path) -> bool:
+    return sum(path.is_file() for path in label.iterdir()) >= LEAST
 
 
 def _divided(folder: Path, project: Path) -> Known:
@@ -74,7 +86,7 @@ def _divided(folder: Path, project: Path) -> Known:
             (path for path in label.iterdir() if path.is_file()),
             key=lambda path: hashlib.sha256(path.read_bytes()).hexdigest(),
         )
-        if len(photos) < LEAST:
+        if not _enough(label):
             continue
         kept = len(photos) if train.is_dir() else min(MOST, 2 * len(photos) // 3)
         (project / "images" / label.name).mkdir(parents=True)
