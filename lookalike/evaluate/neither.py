@@ -55,7 +55,7 @@ def limits(answers: Answers, temperature: float) -> JsonObject:
     """`min_similarity` for each label, or `threshold` for models that tell no similarity; None with too few photos.
 
     Set on similarities that chose nothing else: of the photos held back and, where the network did not learn to see
-    from them, of those learnt from, each to the means of the others. `make bench ONLY=neither` measures what it costs.
+    from them, of those learnt from, each along the axes of the others. `make bench ONLY=neither` measures the cost.
     """
     found = _limits(answers, temperature, np.full(len(answers.actual), True)) if _enough(answers) else None
     by_similarity = answers.similarities is not None

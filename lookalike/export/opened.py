@@ -36,9 +36,9 @@ class OpenedRun:
         """Probabilities (n, labels) and similarities (n,) as the trained network gives them."""
         if isinstance(self.network, Reference):
             return self.network.ask(pixels)
-        from lookalike.vision import means
+        from lookalike.vision import axes
 
-        return means.ask(self.network, self.run.input, pixels)
+        return axes.ask(self.network, self.run.input, pixels)
 
 
 def open_run(project: Project, name: str | None) -> OpenedRun:

@@ -89,7 +89,7 @@ class Trained:
     """A network ready to answer, how it came about, and the plan it was trained by; `arch` is empty where it is the
     material's own.
 
-    `held_out` are the similarities of the photos learnt from as means.held_out tells them, where they are those of
+    `held_out` are the similarities of the photos learnt from as axes.held_out tells them, where they are those of
     photos that the network has not learnt to see.
     """
 

@@ -22,7 +22,7 @@ from lookalike.vision import architectures, states, weights
 
 WEIGHTS_FILE = "weights.safetensors"
 EARLY_SHARE = 0.10
-MEANS, MOST_MEANS = 4, 256  # of one label, and of all labels together: they are part of the model
+AXES, MOST_AXES = 3, 256  # of one label, and of all labels together: they are part of the model
 
 
 def linear_head(features: int, labels: int, *, average: bool = False) -> nn.Sequential:
@@ -39,8 +39,8 @@ def build(
 
     `head` is `classifier` (a linear layer where the network's own classifier was), `book` (fastai's own body and head)
     or `linear` (fastai's body, averaged, and a linear layer: what runs of earlier versions hold). `source` says which
-    weights fill the body, as in weights.load_into. The buffer `means` (means, features) of the network is all zeros
-    until means.fill.
+    weights fill the body, as in weights.load_into. The buffer `axes` (labels, axes, features) of the network is all
+    zeros until axes.fill.
     """
     whole: Any = weights.create(arch)
     pretrained = weights.load_into(whole, arch, source, report)
@@ -56,7 +56,7 @@ def build(
         top = create_head(features, labels, pool=picture)
         apply_init(top, nn.init.kaiming_normal_)
     network = nn.Sequential(body, top)
-    network.register_buffer("means", torch.zeros(labels * means_each(labels), top[-1].in_features))
+    network.register_buffer("axes", torch.zeros(labels, axes_each(labels), top[-1].in_features))
     return network, pretrained
 
 
@@ -78,9 +78,9 @@ def _as_fastai_cuts(whole: Any, arch: str) -> tuple[object, int, bool]:
         ) from None
 
 
-def means_each(labels: int) -> int:
-    """How many means of what it sees a network for so many labels keeps of each, see means.py."""
-    return max(1, min(MEANS, MOST_MEANS // labels))
+def axes_each(labels: int) -> int:
+    """How many axes of what it sees a network for so many labels keeps of each, see axes.py."""
+    return max(1, min(AXES, MOST_AXES // labels))
 
 
 def backbone_and_head(network: Any) -> tuple[nn.Sequential, nn.Sequential]:
@@ -133,11 +133,10 @@ def filled(run: TrainedRun, path: Path) -> nn.Sequential:
     network: Any
     network, _ = build(run.arch, len(run.labels), head=run.head, size=run.input.size)
     try:
-        state: dict[str, Any] = {
-            "means": network.means,
-            **load_file(path),
-        }  # the oldest runs have none, older ones fewer
-        network.register_buffer("means", torch.zeros_like(state["means"]))
+        state: dict[str, Any] = {"axes": network.axes, **load_file(path)}  # the oldest runs have none
+        if (means := state.pop("means", None)) is not None:  # older ones have means: as many subspaces of one axis
+            state["axes"] = nn.functional.normalize(means, dim=1)[:, None]
+        network.register_buffer("axes", torch.zeros_like(state["axes"]))
         states.load(network, state)
     except Exception as error:  # safetensors and torch each have their own kinds for a file that does not fit
         reason = str(error).splitlines()[0]

@@ -16,7 +16,7 @@ from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 
 from lookalike.project.records import InputSpec
-from lookalike.vision import means, model
+from lookalike.vision import axes, model
 
 OPSET = 18
 
@@ -40,13 +40,13 @@ class _Deployed(nn.Module):
 
 
 class _DeployedWithSimilarity(_Deployed):
-    """The same with a second output: similarity (n,), as in means.py."""
+    """The same with a second output: similarity (n,), as in axes.py."""
 
     def forward(self, image: torch.Tensor) -> Any:
         network: Any = self.network
         backbone, head = model.backbone_and_head(network)
         seen = backbone(self._normalised(image))
-        return head(seen).softmax(dim=1), means.similarity(seen, network.means)
+        return head(seen).softmax(dim=1), axes.similarity(seen, network.axes)
 
 
 def _for_one_size(network: nn.Module, size: int) -> nn.Module:
@@ -115,12 +115,12 @@ def _padded(layer: Conv2dSame, height: int, width: int) -> nn.Module:
 
 def to_onnx(network: Any, spec: InputSpec) -> bytes:
     """The network as a single ONNX model: input `image` (uint8, n x size x size x 3), outputs `probabilities`
-    (n x labels) and, when the network knows the means of its labels, `similarity` (n).
+    (n x labels) and, when the network knows the axes of its labels, `similarity` (n).
 
     The tracing exporter is used on purpose: it takes under a second where torch.export takes eight, and image
     classifiers have no control flow for it to lose. Callers compare the answers of both.
     """
-    kind = _DeployedWithSimilarity if network.means.any() else _Deployed
+    kind = _DeployedWithSimilarity if network.axes.any() else _Deployed
     outputs = ["probabilities", "similarity"][: 2 if kind is _DeployedWithSimilarity else 1]
     deployed = kind(network, spec).eval().cpu()
     example = torch.zeros(1, spec.size, spec.size, 3, dtype=torch.uint8)

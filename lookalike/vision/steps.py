@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lookalike import metrics
-from lookalike.vision import distributed, means, model, probe
+from lookalike.vision import axes, distributed, model, probe
 from lookalike.vision.material import Material, Trained
 
 BETTER = 0.9  # times the loss of a cheaper network: less is not worth a slower one
@@ -22,7 +22,7 @@ PATIENT = 4  # times what the first network took: with less time left no other o
 @dataclass(frozen=True)
 class ProbedNetwork:
     """A network with a linear probe as its last layer, how well that names photos held back in turn, and how similar
-    the photos learnt from are to each other (n,), as means.held_out tells it."""
+    the photos learnt from are to each other (n,), as axes.held_out tells it."""
 
     arch: str
     network: nn.Sequential
@@ -55,8 +55,8 @@ def probed(material: Material) -> ProbedNetwork:
         seen = probe.features(best.network, material.spec, list(material.train))
         fitted = probe.fit(seen, targets, groups, labels)
     fitted.into(best.network[1])
-    means.fill(best.network, seen, material.train_targets)
-    return ProbedNetwork(best.arch, best.network, fitted.held_out, means.held_out(seen, targets, groups, labels))
+    axes.fill(best.network, seen, material.train_targets)
+    return ProbedNetwork(best.arch, best.network, fitted.held_out, axes.held_out(seen, targets, groups, labels))
 
 
 def _best(material: Material) -> _Candidate:
@@ -110,14 +110,14 @@ def _targets(material: Material) -> tuple[np.ndarray, np.ndarray, int]:
 def similarities(network: nn.Sequential, material: Material) -> np.ndarray:
     """Those of ProbedNetwork, for a training that goes on after it."""
     seen = probe.features(network.to(material.device), material.spec, list(material.train))
-    return means.held_out(seen, *_targets(material))
+    return axes.held_out(seen, *_targets(material))
 
 
-def learn_means(network: nn.Sequential, material: Material) -> None:
+def learn_axes(network: nn.Sequential, material: Material) -> None:
     """Keep in the network what it, as it is now, sees in the photos of each label."""
     if distributed.rank() == 0:
         seen = probe.features(network, material.spec, list(material.train))
-        means.fill(network, seen, material.train_targets)
+        axes.fill(network, seen, material.train_targets)
     distributed.same_weights(network)
 
 

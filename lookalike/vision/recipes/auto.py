@@ -113,7 +113,7 @@ def _ended(
         states.load(network, best.state)
     similarities = found.similarities if found else None
     if best.best_epoch or material.weights == "none":
-        steps.learn_means(network, material)  # else they are there since the probe
+        steps.learn_axes(network, material)  # else they are there since the probe
         similarities = None
     elif not found:
         similarities = distributed.share(lambda: steps.similarities(network, material))
