@@ -242,6 +242,21 @@ def predict(
     return stage.run(job.project, job.settings, photos or [], report=job.report)
 
 
+@command("", "correct sorted", "correct wrong.jpg --as bees", "correct photo.jpg --as neither", "correct sorted --undo")
+def correct(
+    job: Job,
+    photos: Annotated[
+        list[str] | None, typer.Argument(help="folders of sorted photos, or photos with --as", show_default=False)
+    ] = None,
+    label: Annotated[str | None, typer.Option("--as", help="what the photos show; neither: none of the labels")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="take back what was said about these photos")] = False,
+) -> Result | None:
+    """Keep photos whose answer was wrong with what they show, for the next training."""
+    from lookalike import correct as step
+
+    return step.run(job.project, photos or [], label, undo=undo, report=job.report)
+
+
 @command("serve", "serve", "serve --model insects --port 0")
 def serve(job: Job) -> Result | None:
     """Open a local page that classifies photos."""

@@ -23,7 +23,7 @@ LAYERS = [
     {"bundle"},
     {"vision", "people"},
     {"decisions"},
-    {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare", "config"},
+    {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare", "config", "correct"},
     {"flags"},
     {"cli", "library"},
     {"__init__", "__main__"},

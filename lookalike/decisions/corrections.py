@@ -141,6 +141,15 @@ class Corrections:
             history.revert(self.project, self.manifest, state, batch)
         return None
 
+    def undo_of(self, sha256: str) -> bool:
+        """Take back the last word of a correction on the photo with these bytes. Whether there was one that stands."""
+        batches = history.batches(self.manifest, history.CORRECTED)
+        names = [batch.name for batch in batches if batch.steps[-1][1].sha256 == sha256]
+        names += [other.by for other in _others(self.manifest) if other.sha256 == sha256]
+        if names:
+            self.undo(max(names))
+        return bool(names)
+
     def _remove(self, record: ImageRecord) -> None:
         """Take away a photo that only a correction has brought: the file first, so that nothing learns from it."""
         aside = record.status == "quarantined"

@@ -7,6 +7,7 @@ it needs are imported inside `run`. One photo is decoded by the process that run
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from lookalike.bundle import locate
@@ -56,6 +57,9 @@ def run(project: Project, settings: Settings, names: list[str], *, report: Repor
             raise Interrupted("stopped", "the answers so far were kept", result=answers.result) from None
     if answers.result.printed:
         report.note(answers.result.summary())
+    if wanted.sort_into and answers.result.counts:
+        correct = project.command(f"correct {shlex.quote(str(wanted.sort_into))}")
+        report.note(f"is one in the wrong folder? Move it, and `{correct}` keeps it to learn from")
     return answers.result
 
 

@@ -14,6 +14,7 @@ from lookalike.photos.decode import Pool
 from lookalike.predict import output, pixels, watch
 from lookalike.predict.photos import Named, Source
 from lookalike.project.records import Prediction
+from lookalike.project.sorted import SortedPhotos
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings
 
@@ -28,6 +29,7 @@ class AnswerStream:
         wanted = settings.predict
         self.folder, self.description = folder, bundle.check(folder, wanted.threshold)
         self.reader = bundle.reader(folder, self.description)
+        self.sorted = SortedPhotos(wanted.sort_into) if wanted.sort_into else None
         streams = wanted.csv or wanted.jsonl or wanted.watch is not None
         self.result = output.Predictions(self.description, wanted.top, printed=streams)
         self.table = output.CsvLines(self.description.labels, people=self.description.input.crop == "aligned")
@@ -46,19 +48,19 @@ class AnswerStream:
         decoded = pixels.decoded(self.pool, fetched, self.reader, sources)
         for prediction in self.model.answers(decoded, BATCH):
             source = sources.popleft()
-            if folder := self.settings.predict.sort_into:
-                self._sort(folder, prediction, source)
+            if self.sorted:
+                self._sort(self.sorted, prediction, source)
             self._print(prediction)
             self.result.add(prediction)
             yield prediction
 
-    def _sort(self, folder: Path, prediction: Prediction, source: Source) -> None:
+    def _sort(self, sorted_photos: SortedPhotos, prediction: Prediction, source: Source) -> None:
         try:
-            output.sort_into(folder, prediction, source)
+            output.sort_into(sorted_photos, prediction, source)
         except OSError as error:
             reason = error.strerror or str(error)
             hint = "the photos sorted so far are kept"
-            raise NotReadyError(f"cannot write into {folder}: {reason}", hint, result=self.result) from None
+            raise NotReadyError(f"cannot write into {sorted_photos.root}: {reason}", hint, result=self.result) from None
 
     def watch(self) -> None:
         """Answer for what arrives in the watched folder until Ctrl-C, which is how this is meant to end."""

@@ -14,11 +14,12 @@ from typing import ClassVar
 
 from lookalike.bundle.answer import document, unicode, unsure
 from lookalike.errors import UnusablePhoto
-from lookalike.files import replacing
+from lookalike.files import replacing, sha256_file
 from lookalike.predict.photos import Source
 from lookalike.project.kinds import HEAD, sniff
 from lookalike.project.names import NEITHER
 from lookalike.project.records import Bundle, Prediction
+from lookalike.project.sorted import SortedPhotos, folder_name
 from lookalike.project.walk import Found, tell
 from lookalike.report import Block, Table
 from lookalike.text import CsvWriter, counted, json_text
@@ -155,14 +156,19 @@ class CsvLines:
         return buffer.getvalue()
 
 
-def sort_into(folder: Path, prediction: Prediction, source: Source) -> Path | None:
-    """Copy a photo into the folder of its answer; a copy that is there already is left alone. Returns where it is."""
+def sort_into(photos: SortedPhotos, prediction: Prediction, source: Source) -> Path | None:
+    """Copy a photo into the folder of its answer, and return where it is. A copy that is there already is left alone,
+    and so is one that a person has moved to another folder since: that is their word against ours."""
     if prediction.reason or isinstance(source, (str, UnusablePhoto)):
         return None
-    target_folder = folder / folder_name(answer(prediction))
+    folder = folder_name(answer(prediction))
+    sha256 = hashlib.sha256(source).hexdigest() if isinstance(source, bytes) else sha256_file(source)
+    if photos.is_moved(sha256, len(source) if isinstance(source, bytes) else source.stat().st_size):
+        return None
     for name in _names(prediction.file, source):
-        target = target_folder / name
+        target = photos.root / folder / name
         if not os.path.lexists(target):
+            photos.note(sha256, folder)
             with replacing(target) as part:
                 if isinstance(source, bytes):
                     part.write_bytes(source)
@@ -172,12 +178,6 @@ def sort_into(folder: Path, prediction: Prediction, source: Source) -> Path | No
         if _same(target, source):
             return target
     return None
-
-
-def folder_name(label: str) -> str:
-    """A label as the name of one folder; labels come with the model, and a model may come from a stranger."""
-    name = "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in label).strip(". ")
-    return name[:100] or "_"
 
 
 def _names(file: str, source: Path | bytes) -> Iterator[str]:

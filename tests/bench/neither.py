@@ -61,7 +61,7 @@ def _folders(scratch: Path) -> list[Path]:
         print("drawn photos and digits; BENCH_DATA=FOLDER names a folder of real data sets")
     drawn = draw.folder(scratch / "sets" / "drawn", dict.fromkeys(("circles", "stripes"), 3 * MOST // 2))
     digits = scratch / "sets" / "digits"
-    _lookalike("gather", "3", "8", "--provider", "digits", "--count", str(3 * MOST // 2), "--images", str(digits))
+    lookalike("gather", "3", "8", "--provider", "digits", "--count", str(3 * MOST // 2), "--images", str(digits))
     return [*given, drawn, digits]
 
 
@@ -95,8 +95,8 @@ def _divided(folder: Path, project: Path) -> Known:
         unused = folder / "val" / label.name
         rest[label.name] = sorted(unused.iterdir()) if train.is_dir() else photos[kept : kept + 5 * MOST]
     flags = ("--project", str(project), "--quiet")
-    _lookalike("train", *flags, "--recipe", RECIPE, "--crop", "none")
-    _lookalike("evaluate", *flags, "--no-heat")
+    lookalike("train", *flags, "--recipe", RECIPE, "--crop", "none")
+    lookalike("evaluate", *flags, "--no-heat")
     return Known(folder.name, project, rest)
 
 
@@ -115,7 +115,7 @@ def _row(known: Known, strange: dict[str, list[Path]]) -> str:
 
 def _unsure(project: Path, photos: Iterable[Path]) -> tuple[int, int]:
     """How many photos get no label, and how many could be read."""
-    answers = _lookalike("predict", *map(str, photos), "--project", str(project), "--json", "--quiet")["predictions"]
+    answers = lookalike("predict", *map(str, photos), "--project", str(project), "--json", "--quiet")["predictions"]
     known = [answer["known"] for answer in answers if "known" in answer]
     return known.count(False), len(known)
 
@@ -133,7 +133,7 @@ def _some(photos: list[Path], most: int) -> list[Path]:
     return photos[:: max(1, len(photos) // most)][:most]
 
 
-def _lookalike(*arguments: str) -> Any:
+def lookalike(*arguments: str) -> Any:
     """What a command says as JSON."""
     command = [sys.executable, "-m", "lookalike", *arguments, *(() if "--json" in arguments else ("--json",))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
