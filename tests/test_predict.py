@@ -165,7 +165,7 @@ def test_a_folder_that_cannot_be_written_is_explained(cli: Cli, here: Path) -> N
 def test_a_label_that_looks_like_a_path_stays_one_folder(cli: Cli, here: Path) -> None:
     models.bundle(here / "models" / "evil", labels=("../../escaped", "/etc"))
     cli("predict", "photos", "--model", "evil", "--sort-into", "sorted")
-    assert {path.name for path in (here / "sorted").iterdir()} == {"_.._escaped", "_etc"}
+    assert {path.name for path in (here / "sorted").glob("[!.]*")} == {"_.._escaped", "_etc"}
 
 
 def test_names_with_line_breaks_and_escape_codes_cannot_garble_the_table(cli: Cli, here: Path) -> None:

@@ -30,7 +30,10 @@ class SortedPhotos:
     def __init__(self, root: Path) -> None:
         self.root, self.record = root, root / RECORD
         self.put: dict[str, set[str]] = {}
-        with suppress(FileNotFoundError), self.record.open(encoding="utf-8", errors="replace") as lines:
+        with (
+            suppress(FileNotFoundError, NotADirectoryError),
+            self.record.open(encoding="utf-8", errors="replace") as lines,
+        ):
             for line in lines:
                 with suppress(
                     ValueError, TypeError, KeyError, AttributeError, RecursionError
