@@ -60,15 +60,20 @@ def folds(targets: np.ndarray, groups: np.ndarray, seed: int = 0) -> Iterator[tu
 
 
 def held_out(
-    seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int, strength: float
-) -> tuple[np.ndarray, np.ndarray]:
+    seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int, strength: float,
+    judged: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Probabilities (n, labels) for each photo when its fold was not learnt from, and which of them say anything (n,).
 
     Nothing is said of a photo whose label was held back with it: it could only be named wrongly. So a label with few
-    photos does not tell on how well the others are known.
+    photos does not tell on how well the others are known. Photos that are not `judged` (n, bool) are always learnt
+    from, and nothing is said of them.
     """
+    judged = np.ones(len(targets), bool) if judged is None else judged
+    at, always = np.flatnonzero(judged), np.flatnonzero(~judged)
     answers, told = np.full((len(targets), labels), 1 / labels), np.zeros(len(targets), bool)
-    for learn, hold in folds(targets, groups):
+    for some, others in folds(targets[at], groups[at]):
+        learn, hold = np.concatenate([at[some], always]), at[others]
         answers[hold] = answer(seen[hold], *fit(seen[learn], targets[learn], labels, strength))
         told[hold] = np.isin(targets[hold], targets[learn])
     answers[~told] = 1 / labels

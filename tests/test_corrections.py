@@ -18,6 +18,7 @@ from lookalike.project.paths import Project
 from lookalike.project.records import Dataset, Example
 from lookalike.settings.fields import TrainSettings
 from lookalike.train.prepare import split_of
+from tests.conftest import Cli
 from tests.support import browser, draw, models, servers
 from tests.support.servers import Server
 
@@ -225,3 +226,16 @@ def test_a_visitor_corrects_an_answer_and_takes_that_back(server: Server, projec
         page.keyboard.press("Enter")
         page.wait_for_selector("#right:visible")
         assert "Taken back." in page.inner_text("#correcting") and state(project) == before
+
+
+def test_a_network_names_corrected_photos_as_it_was_told_and_the_others_as_before(cli: Cli, tmp_path: Path) -> None:
+    draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
+    odd = [tmp_path / f"{seed}.jpg" for seed in range(400, 403)]
+    for seed, path in enumerate(odd, 400):
+        path.write_bytes(draw.jpeg("circles", seed))
+    assert cli("correct", *odd, "--as", "stripes").code == 0
+    assert cli("train", "--recipe", "probe", "--size", "64", "--quiet").code == 0
+    photos = [*odd, *(tmp_path / "images").glob("*/0*.jpg")]
+    said = {row["file"]: row["label"] for row in cli("predict", *photos, "--json").data["predictions"]}
+    assert {said[str(path)] for path in odd} == {"stripes"}, "though all but they tell otherwise"
+    assert all(label == Path(file).parent.name for file, label in said.items() if "images" in file)

@@ -28,7 +28,7 @@ from lookalike.project.walk import Walk, walk
 from lookalike.report import SILENT, Logged, Reporter
 from lookalike.settings.fields import Settings, TrainSettings
 from lookalike.train import people, stopped
-from lookalike.train.prepare import Prepared, framing, prepare
+from lookalike.train.prepare import Prepared, corrected, framing, prepare
 from lookalike.train.result import TrainResult
 from lookalike.train.stopped import Place
 from lookalike.vision import packaged
@@ -117,7 +117,7 @@ def _train(
     report: Reporter, started: float, entered: float,
 ) -> TrainResult:  # fmt: skip
     """The same in one process or in several: of those, one writes."""
-    from lookalike.vision import distributed, model, onnx
+    from lookalike.vision import corrections, distributed, model, onnx
     from lookalike.vision.device import repeatable
     from lookalike.vision.material import assemble
 
@@ -129,11 +129,12 @@ def _train(
     material = assemble(
         prepared.dataset, prepared.pixels, prepared.exact, arch=_arch(wanted), rivals=_rivals(wanted), spec=spec,
         wanted=wanted, device=device, report=log, folder=folder, resume=resume, kept=place.keep,
-        deadline=entered + wanted.budget if wanted.budget else None,
+        deadline=entered + wanted.budget if wanted.budget else None, corrected=corrected(project),
     )  # fmt: skip
     repeatable(wanted.seed, device)
     ready = time.perf_counter()
     trained = _fit(wanted.recipe, material, log)
+    corrections.name_rightly(trained.network, material)
     seconds = {"pixels": prepared.seconds, "prepare": ready - started, "fit": time.perf_counter() - ready}
     accuracy, temperature = _measure(trained, material)
     seconds["total"] = time.perf_counter() - started

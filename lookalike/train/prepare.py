@@ -103,8 +103,8 @@ def _some(photos: Sequence[Path], count: int) -> Sequence[Path]:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The data set with its pixels by file (`pixels` to train on, `exact` to measure on), the photos that can't be
-    read, the files passed over, and how long reading took."""
+    """The data set with its pixels by file (`pixels` to train on, `exact` to measure on and of corrected photos), the
+    photos that can't be read, the files passed over, and how long reading took."""
 
     dataset: Dataset
     pixels: dict[str, Pixels]
@@ -146,13 +146,14 @@ def prepare(
     labels = datasets.in_order(example.label for example in split)
     dataset = Dataset(str(root), labels, split, datasets.fingerprint(split))
     require_enough(dataset)
-    held = [(root / example.file, example.sha256) for example in split if example.part != "train"]
+    told = corrected(project)
+    asked = [example for example in split if example.part != "train" or example.sha256 in told]
+    held = [(root / example.file, example.sha256) for example in asked]
     resumed = time.perf_counter()
     measured, unmeasured = cache.get(held, exact(spec), report=report)
     seconds = read - started + time.perf_counter() - resumed
     by_file = {item.file: seen for item, _, seen in usable}
-    names = [example.file for example in split if example.part != "train"]
-    by_name = {name: seen for name, seen in zip(names, measured, strict=True) if seen is not None}
+    by_name = {example.file: seen for example, seen in zip(asked, measured, strict=True) if seen is not None}
     return Prepared(dataset, by_file, by_name, faults | unmeasured, found.passed, seconds)
 
 

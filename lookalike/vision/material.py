@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from lookalike.report import Reporter
 from lookalike.settings.fields import TrainSettings
 
 EPOCHS = 5
+FEW = 5  # photos of a label, besides corrected ones, from which these are learnt apart
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Material:
     `rivals` are networks that may take the place of `arch` where they know these photos better. `epochs` are None where
     the recipe shall say whether to fine-tune. `folder` is where each epoch is kept, from where a training goes on when
     `resume` says so; `key` names this very training, and `kept` is told of how many epochs and of how many that is.
+    `corrected` has the exact pixels, by place in `train`, of photos of which somebody said what they show: such photos
+    are no sample of what will be asked, and learnt like others they bend the whole to what is rare.
     `deadline` is when all must be done, the writing of the model too, on time.monotonic's clock.
     """
 
@@ -44,10 +47,30 @@ class Material:
     seed: int
     folder: Path
     key: str
+    corrected: Mapping[int, Pixels] = field(default_factory=dict)
     rivals: Sequence[str] = ()
     resume: bool = False
     deadline: float | None = None
     kept: Callable[[int, int], None] | None = None
+
+    @property
+    def apart(self) -> np.ndarray:
+        """Which of `train` (n,) are learnt apart from the others: the corrected ones of labels that have others."""
+        targets = np.array(self.train_targets, int)
+        asked = np.isin(np.arange(len(targets)), list(self.corrected))
+        usual = np.bincount(targets[~asked], minlength=len(self.dataset.labels))
+        return asked & (usual[targets] >= FEW)
+
+    @property
+    def usual(self) -> Material:
+        """The material without those."""
+        if not (apart := self.apart).any():
+            return self
+        at = np.flatnonzero(~apart).tolist()
+        return replace(
+            self, corrected={}, train=[self.train[i] for i in at], train_targets=[self.train_targets[i] for i in at],
+            train_groups=[self.train_groups[i] for i in at],
+        )  # fmt: skip
 
     @property
     def side(self) -> int:
@@ -59,8 +82,10 @@ def assemble(
     dataset: Dataset, roomy: Mapping[str, Pixels], exact: Mapping[str, Pixels], *, arch: str, spec: InputSpec,
     wanted: TrainSettings, device: torch.device, report: Reporter, folder: Path, rivals: Sequence[str] = (),
     resume: bool = False, deadline: float | None = None, kept: Callable[[int, int], None] | None = None,
+    corrected: Collection[str] = (),
 ) -> Material:  # fmt: skip
-    """The material of a training by `wanted` on a data set whose pixels are given by file; the rest as in Material.
+    """The material of a training by `wanted` on a data set whose pixels are given by file; `corrected` by
+    sha256, the rest as in Material.
 
     Photos to measure on without pixels are left out.
     """
@@ -78,6 +103,10 @@ def assemble(
         dataset=dataset, spec=spec, arch=arch, weights=wanted.weights, epochs=wanted.epochs,
         train=[roomy[example.file] for example in train], train_targets=[number[example.label] for example in train],
         train_groups=[example.group for example in train],
+        corrected={
+            place: exact[example.file] for place, example in enumerate(train)
+            if example.sha256 in corrected and example.file in exact
+        },
         valid=[exact[example.file] for example in valid], valid_targets=[number[example.label] for example in valid],
         batch_size=wanted.batch_size, device=device, report=report, seed=wanted.seed, folder=folder, rivals=rivals,
         key=repr((*told, wanted.seed, spec)), resume=resume, deadline=deadline, kept=kept,

@@ -67,8 +67,23 @@ def _centre_square(photo: np.ndarray) -> np.ndarray:
     return photo[top : top + side, left : left + side]
 
 
-def fit(seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int) -> Probe:
+def fit_apart(seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int, apart: np.ndarray) -> Probe:
+    """The same as `fit` where some photos (n, bool) are no sample of what will be asked: they are learnt only where
+    that names the others better, held back in turn."""
+    usual = ~apart
+    plain = fit(seen[usual], targets[usual], groups[usual], labels)
+    if not apart.any():
+        return plain
+    whole = fit(seen, targets, groups, labels, judged=usual)
+    return whole if whole.held_out.loss < plain.held_out.loss else plain
+
+
+def fit(
+    seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int, judged: np.ndarray | None = None
+) -> Probe:
     """Logistic regression on standardised features (n, features), as sure of itself as its held-out answers warrant.
+
+    Only the photos `judged` (n, bool) are held back, all of them where it is None.
 
     Of the strengths the one is taken whose held-out answers are likeliest once each is scaled by its own temperature
     (unscaled, a strength would win by being surer, not by knowing better), and the temperature goes into the weights.
@@ -79,7 +94,7 @@ def fit(seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int) 
     turned = left * lengths
     with logistic.one_thread():
         chosen = min(
-            (_measured(turned, targets, groups, labels, strength) for strength in STRENGTHS),
+            (_measured(turned, targets, groups, labels, strength, judged) for strength in STRENGTHS),
             key=lambda found: (round(found.loss, 4), found.strength),  # a last digit must not turn the choice
         )
         weight, bias = logistic.fit(turned, targets, labels, chosen.strength)
@@ -88,8 +103,10 @@ def fit(seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int) 
     return Probe(weight.astype(np.float32), bias.astype(np.float32), chosen)
 
 
-def _measured(seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int, strength: float) -> HeldOut:
-    answers, told = logistic.held_out(seen, targets, groups, labels, strength)
+def _measured(
+    seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int, strength: float, judged: np.ndarray | None
+) -> HeldOut:
+    answers, told = logistic.held_out(seen, targets, groups, labels, strength, judged)
     if not told.any():
         return HeldOut(strength, 1.0, abs(math.log(strength / UNTOLD)), 0.0)
     answers, targets = answers[told], targets[told]

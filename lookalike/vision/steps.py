@@ -53,7 +53,7 @@ def probed(material: Material) -> ProbedNetwork:
     targets, groups, labels = _targets(material)
     if len(seen) < len(targets):
         seen = probe.features(best.network, material.spec, list(material.train))
-        fitted = probe.fit(seen, targets, groups, labels)
+        fitted = probe.fit_apart(seen, targets, groups, labels, material.apart)
     fitted.into(best.network[1])
     axes.fill(best.network, seen, material.train_targets)
     return ProbedNetwork(best.arch, best.network, fitted.held_out, axes.held_out(seen, targets, groups, labels))
@@ -99,7 +99,8 @@ def _candidate(material: Material, arch: str, most: int) -> _Candidate:
     some = slice(None, None, max(1, -(-len(targets) // most)))
     network, _ = built(material, arch)
     seen = probe.features(network, material.spec, list(material.train)[some])
-    return _Candidate(arch, network, seen, probe.fit(seen, targets[some], groups[some], labels))
+    fitted = probe.fit_apart(seen, targets[some], groups[some], labels, material.apart[some])
+    return _Candidate(arch, network, seen, fitted)
 
 
 def _targets(material: Material) -> tuple[np.ndarray, np.ndarray, int]:

@@ -41,10 +41,11 @@ def auto(material: Material) -> Trained:
     if pretrained and not kept:
         distributed.same_weights(network)
         best.seed(network, *distributed.share(lambda: steps.losses(network, material)))
-    chosen = distributed.share(lambda: _planned(network, material, kept, pretrained))
+    usual = material.usual
+    chosen = distributed.share(lambda: _planned(network, usual, kept, pretrained))
     if chosen:
-        material.report.note(chosen.describe(len(material.train)))
-        planned = dataclasses.replace(material, arch=arch, deadline=_training_ends(material, chosen))
+        material.report.note(chosen.describe(len(usual.train)))
+        planned = dataclasses.replace(usual, arch=arch, deadline=_training_ends(material, chosen))
         chosen = finetune.fit(network, planned, chosen, best, kept, pretrained=pretrained)
     return _ended(network, material, best, chosen, found, arch)
 
