@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from lookalike.clean import duplicates, near
 from lookalike.photos import faces
-from lookalike.photos.agree import Agreement
+from lookalike.photos.copies import links, near
+from lookalike.photos.copies.agree import Agreement
 from lookalike.project.dataset import split
 from lookalike.project.records import Example
 from tests.conftest import Cli
@@ -182,8 +182,8 @@ def test_of_photos_that_look_alike_few_are_compared_closely(
         asked.append(photos)
         return compare(*photos, **more)
 
-    compare = duplicates.agree
-    monkeypatch.setattr(duplicates, "agree", agree)
+    compare = links.agree
+    monkeypatch.setattr(links, "agree", agree)
     crowds.folder(tmp_path / "images", kind, 120)
     cli("clean", "--suspects", 0)
     assert len(asked) <= 60

@@ -16,13 +16,13 @@ from dataclasses import asdict, replace
 
 from lookalike.clean import ledger, sheet
 from lookalike.clean.checks import require_known
-from lookalike.clean.memory import Memory, Stamp, stamp_of
 from lookalike.clean.questions import questions
 from lookalike.clean.result import Cleaning, Finding, Restored
 from lookalike.clean.survey import survey
 from lookalike.clean.undo import undo
 from lookalike.decisions import aside
 from lookalike.errors import NotReadyError
+from lookalike.photos.memory import Memory, Stamp, stamp_of
 from lookalike.project.manifest import Manifest, State
 from lookalike.project.names import OutsideError
 from lookalike.project.paths import Project

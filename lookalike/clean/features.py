@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lookalike.clean.memory import Memory
 from lookalike.clean.scan import Seen
 from lookalike.errors import UnusablePhoto
 from lookalike.photos.decode import Pool
+from lookalike.photos.memory import Memory
 from lookalike.report import Reporter
 from lookalike.vision import features as network
 

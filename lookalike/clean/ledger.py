@@ -41,11 +41,11 @@ def register(manifest: Manifest, state: State, found: Survey, by: str) -> int:
 
 
 def _group_names(state: State, groups: list[list[Seen]]) -> dict[str, str]:
-    """A name for each group by file: the one it had before, or the start of its best copy's sha256."""
+    """A name for each group by file: the one it had before, or the start of its first photo's sha256."""
     names = {}
     for group in groups:
         before = [state.files[photo.file].group for photo in group if photo.file in state.files]
-        best = group[0].facts
-        name = next(filter(None, before), best.sha256[:16] if best else group[0].file)
+        first = group[0].facts
+        name = next(filter(None, before), first.sha256[:16] if first else group[0].file)
         names.update({photo.file: name for photo in group})
     return names

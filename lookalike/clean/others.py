@@ -21,7 +21,6 @@ def copies(photos: PhotoSet) -> list[Finding]:
         photos.project.images, photos.good, photos.memory, photos.kept,
         jobs=photos.settings.clean.jobs, report=photos.report,
     )  # fmt: skip
-    photos.together = duplicates.together(photos.copies)
     return duplicates.findings(photos.copies)
 
 

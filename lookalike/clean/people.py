@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lookalike.clean.memory import Memory
 from lookalike.clean.persons import Persons, judge
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import faces
 from lookalike.photos.decode import Pool
+from lookalike.photos.memory import Memory
 from lookalike.project.paths import Project
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings

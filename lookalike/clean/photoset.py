@@ -6,11 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from lookalike.clean.duplicates import Copies
-from lookalike.clean.memory import Memory
 from lookalike.clean.persons import Shown
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
 from lookalike.clean.suspects import Suspects
+from lookalike.photos.memory import Memory
 from lookalike.project.paths import Project
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings
@@ -32,7 +32,6 @@ class PhotoSet:
     kept: Collection[str] = ()
     away: dict[str, Finding] = field(default_factory=dict)
     copies: Copies = field(default_factory=Copies)
-    together: list[list[Seen]] = field(default_factory=list)
     suspects: Suspects | None = None
     faces: dict[str, Shown] = field(default_factory=dict)
 
@@ -43,4 +42,4 @@ class PhotoSet:
 
     def names(self) -> dict[str, str]:
         """One name for the copies of a photo, by file."""
-        return {photo.file: group[0].file for group in self.together for photo in group}
+        return {photo.file: group[0].file for group in self.copies.together for photo in group}

@@ -17,13 +17,13 @@ from starlette.routing import Route
 
 from lookalike.clean import ledger
 from lookalike.clean.board import Board
-from lookalike.clean.memory import Memory, stamp_of
 from lookalike.clean.survey import survey
 from lookalike.decisions import aside
 from lookalike.decisions.decide import Wish
 from lookalike.errors import NotReadyError, UnusablePhoto
 from lookalike.files import write_bytes
 from lookalike.photos.decode import Pool
+from lookalike.photos.memory import Memory, stamp_of
 from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project
 from lookalike.report import Block, Reporter

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lookalike.clean.memory import Memory, Stamp, stamp_of
 from lookalike.errors import UnusablePhoto
 from lookalike.photos.decode import Pool
 from lookalike.photos.measure import Facts
+from lookalike.photos.memory import Memory, Stamp, stamp_of
 from lookalike.project.records import Part
 from lookalike.project.walk import Found, Walk
 from lookalike.report import Reporter

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from lookalike import plugins
 from lookalike.clean.checks import moves
-from lookalike.clean.memory import Memory
 from lookalike.clean.persons import Shown
 from lookalike.clean.photoset import PhotoSet
 from lookalike.clean.result import SUSPECT, Finding
 from lookalike.clean.scan import Seen, scan, unseen
 from lookalike.clean.suspects import Suspects, Suspicion
+from lookalike.photos.memory import Memory
 from lookalike.project.layout import require_photos
 from lookalike.project.manifest import State
 from lookalike.project.paths import Project
@@ -65,7 +65,7 @@ def survey(project: Project, state: State, settings: Settings, memory: Memory, *
         sorted(whole.away.values(), key=lambda finding: finding.file),
         [finding for finding in notes if finding.file not in whole.away],
         whole.copies.groups,
-        whole.together,
+        whole.copies.together,
         whole.suspects or Suspects(),
         whole.faces,
         unseen(walked),

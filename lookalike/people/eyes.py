@@ -14,32 +14,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from lookalike.errors import ConfigError, UnusablePhoto
 from lookalike.net import weights
 from lookalike.people import graph
 from lookalike.photos import align, faces, images
+from lookalike.photos.memory import Memory
+from lookalike.photos.views import View, shrunk, views
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings
 
 WITHOUT = "train as for other things with --recipe probe"
-LOOK = 64  # side of the small grey picture that copies are known by
 BATCH = 16
 CLEAR = 0.8
 LEADING = 0.5  # of the area of the first face
 VERSION = 2  # of what is kept; another one whenever the same photo would be seen otherwise
-_TABLE = "CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, faces TEXT, features BLOB, grey BLOB) WITHOUT ROWID"
+_TABLE = "CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, faces TEXT, features BLOB) WITHOUT ROWID"
 
 
 @dataclass(frozen=True)
 class PhotoFaces:
-    """What a photo shows: its faces, clear ones first and of those the largest, their features (faces, d) of length 1,
-    and a small grey picture (64, 64), uint8, of all of it. Width and height are those of the upright photo."""
+    """What a photo shows: its faces, clear ones first and of those the largest, their features (faces, d) of length 1.
+    Width and height are those of the upright photo."""
 
     faces: tuple[faces.Face, ...]
     features: np.ndarray
-    grey: np.ndarray
     width: int
     height: int
 
@@ -100,28 +99,32 @@ def open_eyes(settings: Settings, report: Reporter) -> Eyes:
 
 
 def people_in(
-    photos: Sequence[tuple[Path, str]], eyes: Eyes, cache: Path, report: Reporter
+    photos: Sequence[tuple[Path, str]], eyes: Eyes, cache: Path, report: Reporter, *, looks: Memory | None = None
 ) -> tuple[list[PhotoFaces | None], dict[Path, UnusablePhoto]]:
-    """What each (path, sha256) shows, None where it can't be read, and why by path."""
+    """What each (path, sha256) shows, None where it can't be read, and why by path. Views that `looks` does not have
+    yet are made on the way and kept there."""
     faults: dict[Path, UnusablePhoto] = {}
     with _Memory(cache, eyes.name) as memory:
         known = {sha256: memory.recall(sha256, eyes.size) for _, sha256 in photos}
-        new = list({sha256: path for path, sha256 in photos if known[sha256] is None}.items())
+        unseen = {sha256 for sha256 in known if known[sha256] is None or (looks and not looks.views(sha256))}
+        new = list({sha256: path for path, sha256 in photos if sha256 in unseen}.items())
         with report.task("looking for faces", len(new)) as task:
             for (sha256, path), found in zip(new, _look(new, eyes), strict=True):
                 if isinstance(found, UnusablePhoto):
                     faults[path] = found
                 else:
-                    known[sha256] = found
-                    memory.keep(sha256, found)  # at once: whatever ends the process, no photo is looked at again
+                    known[sha256], seen = found
+                    memory.keep(sha256, found[0])  # at once: whatever ends the process, no photo is looked at again
+                    if looks:
+                        looks.keep_views(sha256, seen)
                 task.advance()
     return [known[sha256] for _, sha256 in photos], faults
 
 
-Cut = tuple[tuple[faces.Face, ...], list[np.ndarray], np.ndarray, tuple[int, int]]
+Cut = tuple[tuple[faces.Face, ...], list[np.ndarray], list[View], tuple[int, int]]
 
 
-def _look(photos: Sequence[tuple[str, Path]], eyes: Eyes) -> Iterator[PhotoFaces | UnusablePhoto]:
+def _look(photos: Sequence[tuple[str, Path]], eyes: Eyes) -> Iterator[tuple[PhotoFaces, list[View]] | UnusablePhoto]:
     """Photos are decoded and searched on all cores, some while the network looks at the faces of those before."""
     workers = os.cpu_count() or 1
     step, paths = 8 * workers, [path for _, path in photos]
@@ -135,20 +138,19 @@ def _look(photos: Sequence[tuple[str, Path]], eyes: Eyes) -> Iterator[PhotoFaces
                 if isinstance(cut, UnusablePhoto):
                     yield cut
                 else:
-                    found, aligned, grey, (width, height) = cut
-                    yield PhotoFaces(found, seen[: len(aligned)], grey, width, height)
+                    found, aligned, shown, (width, height) = cut
+                    yield PhotoFaces(found, seen[: len(aligned)], width, height), shown
                     seen = seen[len(aligned) :]
 
 
 def _cut(path: Path) -> Cut | UnusablePhoto:
-    """The faces of a photo, aligned, and its small grey picture."""
+    """The faces of a photo, aligned, its views and its size."""
     try:
         photo = images.open_rgb(path)
     except UnusablePhoto as error:
         return error
     found = tuple(sorted(faces.find(photo), key=lambda face: not is_clear(face)))
-    grey = np.asarray(photo.resize((LOOK, LOOK), Image.Resampling.BOX).convert("L"))
-    return found, [align.aligned(photo, face.landmarks) for face in found], grey, photo.size
+    return found, [align.aligned(photo, face.landmarks) for face in found], views(shrunk(photo)), photo.size
 
 
 class _Memory:
@@ -181,7 +183,7 @@ class _Memory:
             return None
         with contextlib.suppress(sqlite3.Error, ValueError, TypeError, KeyError):
             key = f"{self.name}:{sha256}"
-            row = self._store.execute("SELECT faces, features, grey FROM seen WHERE key = ?", (key,)).fetchone()
+            row = self._store.execute("SELECT faces, features FROM seen WHERE key = ?", (key,)).fetchone()
             if row:
                 width, height, *table = json.loads(row[0])
                 found = tuple(
@@ -189,7 +191,7 @@ class _Memory:
                     for left, top, right, bottom, score, landmarks in table
                 )
                 features = np.frombuffer(row[1], np.float32).reshape(len(found), size)
-                return PhotoFaces(found, features, np.frombuffer(row[2], np.uint8).reshape(LOOK, LOOK), width, height)
+                return PhotoFaces(found, features, width, height)
         return None
 
     def keep(self, sha256: str, seen: PhotoFaces) -> None:
@@ -197,9 +199,11 @@ class _Memory:
         if not self._store:
             return
         table = [[f.left, f.top, f.right, f.bottom, f.score, f.landmarks] for f in seen.faces]
-        row = (json.dumps([seen.width, seen.height, *table]), seen.features.tobytes(), seen.grey.tobytes())
+        row = (json.dumps([seen.width, seen.height, *table]), seen.features.tobytes())
         with contextlib.suppress(sqlite3.Error):
-            self._store.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)", (f"{self.name}:{sha256}", *row))
+            self._store.execute(
+                "INSERT OR REPLACE INTO seen (key, faces, features) VALUES (?, ?, ?)", (f"{self.name}:{sha256}", *row)
+            )
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -33,16 +33,14 @@ def inner(pixels: np.ndarray) -> Box:
 
 def _ends(values: np.ndarray) -> tuple[int, int]:
     """The first and the last line that is not of the colour of the outermost one on its side."""
-    plain = [_plain(values, values[edge]) for edge in (0, -1)]
-    first = int(np.argmin(plain[0])) if not plain[0].all() else 0
-    last = len(values) - (int(np.argmin(plain[1][::-1])) if not plain[1].all() else 0)
-    return first, last
+    return _border(values), len(values) - _border(values[::-1])
 
 
-def _plain(values: np.ndarray, line: np.ndarray) -> np.ndarray:
-    colour = np.median(line, axis=0)
-    near = np.abs(values - colour).max(2) <= LEVEL
-    return near.mean(1) >= OF_A_LINE
+def _border(values: np.ndarray) -> int:
+    """How many lines, counted from the first, have its colour; 0 when all have."""
+    colour = np.median(values[0], axis=0)
+    plain = (float((np.abs(line - colour).max(1) <= LEVEL).mean()) >= OF_A_LINE for line in values)
+    return next((number for number, one in enumerate(plain) if not one), 0)
 
 
 def _stands_out(values: np.ndarray, part: np.ndarray, box: Box) -> bool:

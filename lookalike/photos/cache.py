@@ -23,6 +23,8 @@ from PIL import Image
 
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import images
+from lookalike.photos.memory import Memory
+from lookalike.photos.views import SIDE, View, shrunk, views
 from lookalike.project.paths import Project
 from lookalike.project.records import InputSpec
 from lookalike.report import SILENT, Reporter
@@ -34,22 +36,24 @@ ROOM = 1.15  # training squares are cut from pixels this much larger
 
 @dataclass(frozen=True)
 class Reading:
-    """A way of reading photos, under a name that changes whenever its pixels would."""
+    """A way of reading photos, under a name that changes whenever its pixels would: how small a photo may be decoded
+    (see images.open_rgb), and what is made of it."""
 
     name: str
-    read: Callable[[Path], Pixels]
+    at_least: int | None
+    cut: Callable[[Image.Image], Pixels]
 
 
 def exact(spec: InputSpec) -> Reading:
     """Just as every other step reads a photo: shape (size, size, 3). For measuring."""
-    return Reading(f"exact3-{spec.size}-{spec.resize}-{_part(spec)}", lambda path: images.read(path, spec))
+    return Reading(f"exact3-{spec.size}-{spec.resize}-{_part(spec)}", None, lambda photo: images.seen(photo, spec))
 
 
 def roomy(spec: InputSpec, side: int) -> Reading:
     """Shorter side `side`, longer side at most half as much again: room for augmentation to move in. For training."""
 
-    def read(path: Path) -> Pixels:
-        image = images.framed(images.open_rgb(path, at_least=side), spec)
+    def cut(photo: Image.Image) -> Pixels:
+        image = images.framed(photo, spec)
         if spec.resize != "crop":
             return images.fit(image, InputSpec(side, spec.resize))
         width, height = image.size
@@ -59,7 +63,7 @@ def roomy(spec: InputSpec, side: int) -> Reading:
         box = _centre(width, height, size[0] / scale, size[1] / scale)
         return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box))
 
-    return Reading(f"roomy3-{side}-{spec.resize}-{_part(spec)}", read)
+    return Reading(f"roomy4-{side}-{spec.resize}-{_part(spec)}", max(side, SIDE), cut)
 
 
 def _part(spec: InputSpec) -> str:
@@ -82,37 +86,44 @@ class PixelCache:
         self.limit_bytes = project.cache_limit
 
     def get(
-        self, photos: Sequence[tuple[Path, str]], reading: Reading, *, report: Reporter = SILENT
-    ) -> tuple[list[Pixels | None], dict[Path, UnusablePhoto]]:
-        """The pixels of each (path, sha256), None where a photo can't be used, and the reasons by path."""
+        self, photos: Sequence[tuple[Path, str]], reading: Reading, *, looks: Memory | None = None,
+        report: Reporter = SILENT,
+    ) -> tuple[list[Pixels | None], dict[Path, UnusablePhoto]]:  # fmt: skip
+        """The pixels of each (path, sha256), None where a photo can't be used, and the reasons by path. Views that
+        `looks` does not have yet are made on the way and kept there."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / f".{reading.name}.lock"):
-                return self._get(photos, reading, report)
+                return self._get(photos, reading, looks, report)
         except OSError as error:
             report.warn(f"the pixel cache is not used: {error.strerror or error}")
             held: dict[str, Pixels] = {}
-            faults = _decode(photos, reading, report, held.__setitem__)
+            faults = _decode(photos, reading, held.__setitem__, looks, report)
             return [held.get(sha256) for _, sha256 in photos], faults
 
     def _get(
-        self, photos: Sequence[tuple[Path, str]], reading: Reading, report: Reporter
+        self, photos: Sequence[tuple[Path, str]], reading: Reading, looks: Memory | None, report: Reporter
     ) -> tuple[list[Pixels | None], dict[Path, UnusablePhoto]]:
         blob, index = self.folder / f"{reading.name}.rgb", self.folder / f"{reading.name}.index"
         places = _read_index(index, blob)
-        missing = [(path, sha256) for path, sha256 in photos if sha256 not in places]
+        missing = [
+            (path, sha256) for path, sha256 in photos
+            if sha256 not in places or (looks and not looks.views(sha256))
+        ]  # fmt: skip
         faults: dict[Path, UnusablePhoto] = {}
         if missing:
             with blob.open("ab") as data, index.open("a", encoding="utf-8") as lines:
 
                 def keep(sha256: str, pixels: Pixels) -> None:
+                    if sha256 in places:
+                        return
                     offset = data.tell()
                     data.write(pixels.tobytes())
                     data.flush()
                     lines.write(json.dumps([sha256, offset, *pixels.shape[:2]]) + "\n")
                     places[sha256] = (offset, *pixels.shape[:2])
 
-                faults = _decode(missing, reading, report, keep)
+                faults = _decode(missing, reading, keep, looks, report)
         os.utime(blob)
         self._trim(keep=reading.name)
         if not places:
@@ -160,25 +171,29 @@ def _view(flat: Pixels, place: tuple[int, int, int] | None) -> Pixels | None:
 
 
 def _decode(
-    photos: Sequence[tuple[Path, str]], reading: Reading, report: Reporter, keep: Callable[[str, Pixels], None]
-) -> dict[Path, UnusablePhoto]:
+    photos: Sequence[tuple[Path, str]], reading: Reading, keep: Callable[[str, Pixels], None], looks: Memory | None,
+    report: Reporter,
+) -> dict[Path, UnusablePhoto]:  # fmt: skip
     """Read photos on all cores (Pillow lets go of the interpreter while it decodes), a few ahead of `keep`."""
     faults: dict[Path, UnusablePhoto] = {}
 
-    def one(photo: tuple[Path, str]) -> Pixels | UnusablePhoto:
+    def one(photo: tuple[Path, str]) -> tuple[Pixels, list[View]] | UnusablePhoto:
         try:
-            return reading.read(photo[0])
+            image = images.open_rgb(photo[0], at_least=reading.at_least)
         except UnusablePhoto as error:
             return error
+        return reading.cut(image), views(shrunk(image)) if looks else []
 
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool, report.task("reading photos", len(photos)) as task:
         for start in range(0, len(photos), 16 * workers):
             part = photos[start : start + 16 * workers]
-            for (path, sha256), pixels in zip(part, pool.map(one, part), strict=True):
-                if isinstance(pixels, UnusablePhoto):
-                    faults[path] = pixels
+            for (path, sha256), answer in zip(part, pool.map(one, part), strict=True):
+                if isinstance(answer, UnusablePhoto):
+                    faults[path] = answer
                 else:
-                    keep(sha256, pixels)
+                    keep(sha256, answer[0])
+                    if looks:
+                        looks.keep_views(sha256, answer[1])
                 task.advance()
     return faults

@@ -212,11 +212,15 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def read(source: Path | bytes, spec: InputSpec) -> np.ndarray:
-    """A photo as the network sees it: open_rgb, framed, then fit. Raises UnusablePhoto.
+    """A photo as the network sees it: open_rgb, then seen. Raises UnusablePhoto."""
+    return seen(open_rgb(source), spec)
+
+
+def seen(photo: Image.Image, spec: InputSpec) -> np.ndarray:
+    """An upright RGB photo as the network sees it: framed, then fit.
 
     With `crop` = `aligned` these are all its faces, one below the other: (faces * size, size, 3).
     """
-    photo = open_rgb(source)
     if spec.crop == "aligned":
         from lookalike.photos import crowd
 

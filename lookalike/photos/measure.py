@@ -16,12 +16,11 @@ import numpy as np
 from PIL import Image
 
 from lookalike.errors import UnusablePhoto
-from lookalike.photos import borders, images
+from lookalike.photos import images
+from lookalike.photos.views import SIDE, View, shrunk, views
 from lookalike.project.records import InputSpec
 from lookalike.project.typed import Record
 
-SIDE = 256
-PICTURE, SMALL = 64, 128
 MODEST = 896
 GREY = 12  # steps of 255 between the channels: what saving a grey photo as a colour JPEG leaves
 MAX_FILE = 200_000_000
@@ -60,15 +59,6 @@ class Facts(Record):
     bits: int
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What to compare a photo by, squeezed to a square: grey pixels, 64 x 64 bytes, and a JPEG in colour of at most
-    128 x 128."""
-
-    grey: bytes
-    small: bytes
-
-
 def measure(path: Path) -> tuple[Facts, list[View]]:
     """Read and fully decode one photo: its facts and its views, the whole of it and, if it has borders, the inside.
 
@@ -76,11 +66,11 @@ def measure(path: Path) -> tuple[Facts, list[View]]:
     """
     data = read_file(path)
     photo = images.open_photo(data, at_least=SIDE)
-    thumbnail = _shrink(photo.image)
+    thumbnail = shrunk(photo.image)
     grey = thumbnail.convert("L")
     mean, spread, low, high = _brightness(grey)
     flat, colours = _colours(thumbnail)
-    box = borders.inner(np.asarray(thumbnail))
+    seen = views(thumbnail)
     facts = Facts(
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
@@ -97,20 +87,10 @@ def measure(path: Path) -> tuple[Facts, list[View]]:
         flat=round(flat, 4),
         colours=colours,
         grey=_is_grey(thumbnail),
-        framed=box != (0, 0, *thumbnail.size),
+        framed=len(seen) > 1,
         bits=photo.bits,
     )
-    views = [_view(thumbnail), _view(thumbnail.crop(box))] if facts.framed else [_view(thumbnail)]
-    return facts, views
-
-
-def _view(shown: Image.Image) -> View:
-    import simplejpeg
-
-    size = min(SMALL, shown.width), min(SMALL, shown.height)
-    pixels = np.ascontiguousarray(shown.resize(size, Image.Resampling.BOX))
-    jpeg = bytes(simplejpeg.encode_jpeg(pixels, quality=95, colorsubsampling="444"))
-    return View(shown.convert("L").resize((PICTURE, PICTURE), Image.Resampling.BOX).tobytes(), jpeg)
+    return facts, seen
 
 
 def lost(request: tuple[Path, float]) -> float:
@@ -193,14 +173,6 @@ def _without_filler(data: bytes) -> bytes:
         parts.append(data[at:end])
         at = end
     return data
-
-
-def _shrink(image: Image.Image) -> Image.Image:
-    scale = SIDE / max(image.size)
-    if scale >= 1:
-        return image
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.BOX)
 
 
 def _brightness(grey: Image.Image) -> tuple[float, float, float, float]:

@@ -21,15 +21,16 @@ from lookalike.people.eyes import Eyes, PhotoFaces, open_eyes, people_in
 from lookalike.people.identity import SAME, are_persons, same_persons
 from lookalike.people.named import extended, meant
 from lookalike.photos.align import SIDE
+from lookalike.photos.memory import Memory
 from lookalike.project import dataset as datasets
 from lookalike.project.layout import require_both_sides, require_labels
 from lookalike.project.manifest import Manifest
 from lookalike.project.paths import Project
-from lookalike.project.records import Accuracy, Dataset, Example, InputSpec, Part
+from lookalike.project.records import Accuracy, Dataset, InputSpec, Part
 from lookalike.project.walk import Walk
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings, TrainSettings
-from lookalike.train.prepare import MOST_SHOW, corrected, face_counts, groups_of, require_enough, split_of
+from lookalike.train.prepare import MOST_SHOW, corrected, divided, face_counts, require_enough
 
 NETWORK = "sface"
 SPEC = InputSpec(SIDE, "squish", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "aligned")
@@ -71,9 +72,11 @@ def train(project: Project, settings: Settings, found: Walk, report: Reporter, s
         return None
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         hashes = list(pool.map(sha256_file, photos))
-    seen, faults = people_in(list(zip(photos, hashes, strict=True)), eyes, project.cache, report)
-    read = time.perf_counter()
-    dataset, by_sha256 = _divided(project, wanted, found, hashes, seen)
+    with Memory(project.cache) as looks:
+        places = list(zip(photos, hashes, strict=True))
+        seen, faults = people_in(places, eyes, project.cache, report, looks=looks)
+        read = time.perf_counter()
+        dataset, by_sha256 = _dataset(project, wanted, found, hashes, seen, looks, report)
     by_sha256 |= _chosen(project, dataset, by_sha256)
     if not _persons(dataset, by_sha256, forced, report):
         return None
@@ -95,21 +98,16 @@ def _show_faces(photos: Sequence[Path]) -> bool:
     return bool(looked) and shown / looked > MOST_SHOW
 
 
-def _divided(
-    project: Project, wanted: TrainSettings, found: Walk, hashes: list[str], seen: list[PhotoFaces | None]
-) -> tuple[Dataset, dict[str, PhotoFaces]]:
+def _dataset(
+    project: Project, wanted: TrainSettings, found: Walk, hashes: list[str], seen: list[PhotoFaces | None],
+    looks: Memory, report: Reporter,
+) -> tuple[Dataset, dict[str, PhotoFaces]]:  # fmt: skip
     """The split, as every training makes it, and what was seen by sha256."""
     usable = [row for row in zip(found.photos, hashes, seen, strict=True) if row[2] is not None]
     readable = replace(found, photos=tuple(item for item, _, _ in usable))
     require_labels(readable)
     require_both_sides(readable)
-    greys = [np.repeat(shown.grey[..., None], 3, axis=2) for _, _, shown in usable if shown]
-    groups = groups_of(project, [(item.file, sha256) for item, sha256, _ in usable], greys)
-    examples = [
-        Example(item.file, item.label, sha256, group, item.part or "train")
-        for (item, sha256, _), group in zip(usable, groups, strict=True)
-    ]
-    split = split_of(project, wanted, examples, divided=any(item.part == "valid" for item, _, _ in usable))
+    split = divided(project, wanted, [(item, sha256) for item, sha256, _ in usable], looks, report)
     labels = datasets.in_order(example.label for example in split)
     dataset = Dataset(str(project.images), labels, split, datasets.fingerprint(split))
     require_enough(dataset, held=0)

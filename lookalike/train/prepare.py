@@ -13,8 +13,10 @@ from pathlib import Path
 
 from lookalike.errors import NotReadyError, UnusablePhoto
 from lookalike.files import sha256_file
-from lookalike.photos import faces, images, similar
+from lookalike.photos import faces, images
 from lookalike.photos.cache import ROOM, PixelCache, Pixels, exact, roomy
+from lookalike.photos.copies import links
+from lookalike.photos.memory import Memory
 from lookalike.project import dataset as datasets
 from lookalike.project.layout import require_both_sides, require_labels
 from lookalike.project.manifest import CORRECTION, Manifest
@@ -127,22 +129,24 @@ def prepare(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         hashes = list(pool.map(lambda item: sha256_file(root / item.file), found.photos))
     started = time.perf_counter()
-    side = round(spec.size * ROOM)
     cache = PixelCache(project)
     photos = [(root / item.file, sha256) for item, sha256 in zip(found.photos, hashes, strict=True)]
-    pixels, faults = cache.get(photos, roomy(spec, side), report=report)
-    read = time.perf_counter()
-    usable = [
-        (item, sha256, seen)
-        for item, sha256, seen in zip(found.photos, hashes, pixels, strict=True)
-        if seen is not None
-    ]
-    readable = replace(found, photos=tuple(item for item, _, _ in usable))
-    require_labels(readable)
-    require_both_sides(readable)
-    if before:
-        _require_all_of(before, {item.file: sha256 for item, sha256, _ in usable}, report)
-    split = tuple(before) or _divided(project, wanted, usable)
+    with Memory(project.cache) as looks:
+        reading, wish = roomy(spec, round(spec.size * ROOM)), None if before else looks
+        pixels, faults = cache.get(photos, reading, looks=wish, report=report)
+        read = time.perf_counter()
+        usable = [
+            (item, sha256, seen)
+            for item, sha256, seen in zip(found.photos, hashes, pixels, strict=True)
+            if seen is not None
+        ]
+        known = [(item, sha256) for item, sha256, _ in usable]
+        readable = replace(found, photos=tuple(item for item, _ in known))
+        require_labels(readable)
+        require_both_sides(readable)
+        if before:
+            _require_all_of(before, {item.file: sha256 for item, sha256 in known}, report)
+        split = tuple(before) or divided(project, wanted, known, looks, report)
     labels = datasets.in_order(example.label for example in split)
     dataset = Dataset(str(root), labels, split, datasets.fingerprint(split))
     require_enough(dataset)
@@ -170,29 +174,29 @@ def _require_all_of(before: Sequence[Example], now: Mapping[str, str], report: R
         report.note(f"{added} {were} left out; the next training takes them")
 
 
-def _divided(
-    project: Project, wanted: TrainSettings, usable: Sequence[tuple[Found, str, Pixels]]
+def divided(
+    project: Project, wanted: TrainSettings, photos: Sequence[tuple[Found, str]], looks: Memory, report: Reporter
 ) -> tuple[Example, ...]:
-    """Photos, each with its sha256 and pixels, grouped and split."""
-    groups = groups_of(project, [(item.file, sha256) for item, sha256, _ in usable], [seen for _, _, seen in usable])
+    """Photos, each with its sha256, grouped and split. `looks` has their views."""
+    groups = _groups(project, [(item.file, sha256) for item, sha256 in photos], looks, report)
     examples = [
         Example(item.file, item.label, sha256, group, item.part or "train")
-        for (item, sha256, _), group in zip(usable, groups, strict=True)
+        for (item, sha256), group in zip(photos, groups, strict=True)
     ]
-    return split_of(project, wanted, examples, divided=any(item.part == "valid" for item, _, _ in usable))
+    return split_of(project, wanted, examples, divided=any(item.part == "valid" for item, _ in photos))
 
 
-def groups_of(project: Project, photos: list[tuple[str, str]], pixels: list[Pixels]) -> list[str]:
-    """One name for all copies of a photo: what the manifest says, which looks closer; for other photos, that of a
-    photo they look like. So groups of the manifest never melt into one over photos between them."""
+def _groups(project: Project, photos: Sequence[tuple[str, str]], looks: Memory, report: Reporter) -> list[str]:
+    """One name for all copies of a photo: what the manifest says, in which a person may have had a say; for other
+    photos, that of what they are copies of. So groups of the manifest never melt into one over photos between them."""
     known = Manifest(project.images).fold().files
     told = [known[file].group if file in known else "" for file, _ in photos]
-    names = [group or sha256 for group, (_, sha256) in zip(told, photos, strict=True)]
-    for group in similar.join([similar.grey_thumbnail(seen) for seen in pixels]):
-        name = next((told[number] for number in group if told[number]), names[group[0]])
-        for number in group:
-            names[number] = told[number] or name
-    return names
+    contents = list(dict.fromkeys(sha256 for _, sha256 in photos))
+    groups = links.together(len(contents), links.find(contents, looks, report))
+    first = {contents[number]: contents[group[0]] for group in groups for number in group}
+    homes = [first.get(sha256, sha256) for _, sha256 in photos]
+    names = {home: group for home, group in zip(homes, told, strict=True) if group}
+    return [group or names.get(home, home) for group, home in zip(told, homes, strict=True)]
 
 
 def split_of(project: Project, wanted: TrainSettings, examples: list[Example], *, divided: bool) -> tuple[Example, ...]:

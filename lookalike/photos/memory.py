@@ -1,6 +1,7 @@
 """What was seen of photos before, so that nothing is decoded twice: facts by path, pictures and features by content.
 
-It lies in .cache/ and only saves time: a damaged store is thrown away.
+It lies in .cache/ and only saves time: a damaged store is thrown away, and what finds no room on the disk is kept in
+memory, as long as the command runs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any, Self
 import numpy as np
 
 from lookalike.errors import PASSING, UnusablePhoto
-from lookalike.photos.measure import PICTURE, Facts, View
+from lookalike.photos.measure import Facts
+from lookalike.photos.views import PICTURE, View
 
 Stamp = tuple[int, int]
 ViewOf = tuple[str, int]  # the sha256 of a photo, and 0 for the whole of it or 1 for what is inside its borders
@@ -47,16 +49,16 @@ class Memory:
     """The store of one project; a context manager that writes what is new when it ends."""
 
     def __init__(self, cache: Path) -> None:
-        cache.mkdir(parents=True, exist_ok=True)
         path = cache / f"photos-{_VERSION}.sqlite"
         try:
+            cache.mkdir(parents=True, exist_ok=True)
             self._store = _open(path)
-        except sqlite3.OperationalError:
-            raise  # full, held by another or not ours to write: no damage
+        except (OSError, sqlite3.OperationalError):
+            self._store = _open(":memory:")
         except sqlite3.DatabaseError:
             path.unlink(missing_ok=True)
             self._store = _open(path)
-        self._new = 0
+        self._new: list[tuple[str, Sequence[object]]] = []  # rows that are not on the disk yet
 
     def __enter__(self) -> Self:
         return self
@@ -84,13 +86,18 @@ class Memory:
             values = {"reason": facts.reason, "detail": facts.detail}
         else:
             values = asdict(facts)
-            for number, view in enumerate(views):
-                row = (facts.sha256, number, view.grey, view.small)
-                self._store.execute("INSERT OR REPLACE INTO views VALUES (?, ?, ?, ?)", row)
-        self._store.execute(
-            "INSERT OR REPLACE INTO photos VALUES (?, ?, ?, ?)", (_key(path), *stamp, json.dumps(values))
-        )
-        self._count()
+            self.keep_views(facts.sha256, views)
+        self._write("INSERT OR REPLACE INTO photos VALUES (?, ?, ?, ?)", (_key(path), *stamp, json.dumps(values)))
+
+    def keep_views(self, content: str, views: Sequence[View]) -> None:
+        """Remember what to compare a photo by."""
+        for number, view in enumerate(views):
+            self._write("INSERT OR REPLACE INTO views VALUES (?, ?, ?, ?)", (content, number, view.grey, view.small))
+
+    def views(self, content: str) -> list[ViewOf]:
+        """The views of a photo that are known."""
+        rows = self._store.execute("SELECT number FROM views WHERE sha256 = ? ORDER BY number", (content,))
+        return [(content, number) for (number,) in rows]
 
     def greys(self, views: Sequence[ViewOf]) -> np.ndarray:
         """The grey pictures (n, 64, 64), uint8, of views of photos; black where there is none."""
@@ -113,9 +120,7 @@ class Memory:
 
     def keep_features(self, content: str, features: np.ndarray) -> None:
         """Remember them, in half precision."""
-        blob = features.astype(np.float16).tobytes()
-        self._store.execute("INSERT OR REPLACE INTO features VALUES (?, ?)", (content, blob))
-        self._count()
+        self._write("INSERT OR REPLACE INTO features VALUES (?, ?)", (content, features.astype(np.float16).tobytes()))
 
     def faces(self, content: str) -> int | None:
         """How many main faces a photo has, if that is known."""
@@ -124,13 +129,22 @@ class Memory:
 
     def keep_faces(self, content: str, number: int) -> None:
         """Remember how many main faces a photo has."""
-        self._store.execute("INSERT OR REPLACE INTO main_faces VALUES (?, ?)", (content, number))
-        self._count()
+        self._write("INSERT OR REPLACE INTO main_faces VALUES (?, ?)", (content, number))
 
-    def _count(self) -> None:
-        self._new += 1
-        if self._new % _COMMIT_EVERY == 0:
-            self._store.commit()
+    def _write(self, statement: str, row: Sequence[object]) -> None:
+        self._new.append((statement, row))
+        try:
+            self._store.execute(statement, row)
+            if len(self._new) >= _COMMIT_EVERY:
+                self._store.commit()
+                self._new.clear()
+        except sqlite3.OperationalError:  # a full disk, or another process that does not let go
+            full, self._store = self._store, _open(":memory:")
+            with contextlib.suppress(sqlite3.Error):
+                full.backup(self._store)
+            full.close()
+            for again in self._new:
+                self._store.execute(*again)
 
 
 def _told(text: Any) -> Facts | UnusablePhoto | None:
@@ -144,7 +158,7 @@ def _told(text: Any) -> Facts | UnusablePhoto | None:
     return None
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path | str) -> sqlite3.Connection:
     store = sqlite3.connect(path, timeout=30)
     store.execute("PRAGMA journal_mode = WAL")
     store.execute("PRAGMA synchronous = NORMAL")

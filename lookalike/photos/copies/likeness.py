@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lookalike.photos.agree import SMALL, Agreement
+from lookalike.photos.copies.agree import SMALL, Agreement
 
 KINDS = ("pixel", "copy", "alike", "other")  # the surest first
 

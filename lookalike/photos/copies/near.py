@@ -5,7 +5,7 @@ several windows of every other, by normalised correlation. Of each photo only th
 at 16 x 16 leaves fewer, so that a set full of look-alikes costs about as much as any other. Each candidate is then laid
 exactly on its partner (Gauss-Newton over the window's corner and size). Where the two differ nowhere by much, they may
 be copies; where they are the same in most cells, they show one scene. Whoever asks compares the first in colour and
-detail (photos/agree.py) before it believes any of them.
+detail (agree.py) before it believes any of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike.clean import lay
+from lookalike.photos.copies import lay
 
 COARSE, MIDDLE = 8, 16
 CANDIDATE, POSSIBLE = 0.82, 0.5

@@ -1,0 +1,129 @@
+"""How the photos of a set agree, and what groups follow from that.
+
+Nothing is joined over a third: in a group every photo is linked to the first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+from PIL import Image
+
+from lookalike.photos import images
+from lookalike.photos.copies import near
+from lookalike.photos.copies.agree import agree
+from lookalike.photos.copies.likeness import KINDS, kind_of
+from lookalike.photos.memory import Memory
+from lookalike.report import Reporter
+
+MOST_ALIKE = 5  # photos in a group of one scene; more that look alike are a crowd
+_IN_MEMORY = 25_000
+_MOST_COPIES = 40  # of one photo that are all compared with each other
+
+Links = dict[frozenset[int], str]
+
+
+def find(contents: Sequence[str], memory: Memory, report: Reporter) -> Links:
+    """How pairs of photos agree, by number: `pixel`, `copy` or `alike`; those that don't are left out.
+
+    `contents` are different sha256, whose views `memory` has; nothing agrees with a photo without views.
+    """
+    views = [(number, view) for number, sha256 in enumerate(contents) for view in memory.views(sha256)]
+    names = [view for _, view in views]
+    every = memory.greys(names) if len(names) <= _IN_MEMORY else None
+
+    def load(numbers: np.ndarray) -> np.ndarray:
+        return memory.greys([names[number] for number in numbers]) if every is None else every[numbers]
+
+    @lru_cache(maxsize=4096)
+    def small(view: int) -> Image.Image:
+        return images.open_rgb(memory.small(names[view]))
+
+    links: Links = {}
+
+    def look(pairs: Sequence[near.Likeness]) -> None:
+        with report.task("laying likely copies on each other", len(pairs)) as task:
+            for pair in sorted(pairs, key=lambda pair: pair.left):
+                task.advance()
+                kind = "alike"
+                if pair.likely:
+                    seen = agree(small(pair.left), small(pair.right), pair.box, mirrored=pair.mirrored)
+                    framed = bool(names[pair.left][1] or names[pair.right][1])
+                    kind = kind_of(seen, framed=framed, mirrored=pair.mirrored)
+                both = frozenset((views[pair.left][0], views[pair.right][0]))
+                links[both] = min(kind, links.get(both, kind), key=KINDS.index)
+
+    look(near.find([owner for owner, _ in views], load))
+    if missing := _missing(len(contents), links):
+        first = {owner: view for view, (owner, _) in reversed(list(enumerate(views)))}
+        look(near.between([(first[one], first[other]) for one, other in missing], load))
+    return {pair: kind for pair, kind in links.items() if kind != "other"}
+
+
+def sure(links: Links) -> Links:
+    """Those of copies."""
+    return {pair: kind for pair, kind in links.items() if kind != "alike"}
+
+
+def _missing(count: int, links: Links) -> list[tuple[int, int]]:
+    """The pairs that nobody looked at among photos that hang together as copies."""
+    copies = [tuple(pair) for pair, kind in links.items() if kind in ("pixel", "copy")]
+    groups = [group[:_MOST_COPIES] for group in _connected(count, copies)]
+    return [pair for group in groups for pair in combinations(group, 2) if frozenset(pair) not in links]
+
+
+def _connected(count: int, pairs: Iterable[Iterable[int]]) -> list[list[int]]:
+    """What hangs together of so many things, over any number of pairs: each group in order, those of one left out."""
+    parent = list(range(count))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    for one, other in pairs:
+        parent[root(other)] = root(one)
+    groups: dict[int, list[int]] = {}
+    for index in range(count):
+        groups.setdefault(root(index), []).append(index)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def stars(order: Sequence[int], links: Links) -> list[list[int]]:
+    """Groups in which every photo is linked to the first, which comes before them in `order`."""
+    partners: dict[int, set[int]] = defaultdict(set)
+    for pair in links:
+        left, right = pair
+        partners[left].add(right)
+        partners[right].add(left)
+    taken: set[int] = set()
+    found = []
+    for hub in order:
+        if hub not in taken and (rays := [other for other in order if other in partners[hub] - taken]):
+            found.append([hub, *rays])
+            taken.update(found[-1])
+    return found
+
+
+def scenes(order: Sequence[int], links: Links) -> list[list[int]]:
+    """Groups of photos of one scene, copies included."""
+    return [star for star in stars(order, links) if len(star) <= MOST_ALIKE]
+
+
+def together(count: int, links: Links) -> list[list[int]]:
+    """What a split of so many photos must keep together: the scenes, each with all copies of its photos. Photos with
+    the most links are in the middle."""
+    often = Counter(number for pair in links for number in pair)
+    order = sorted(range(count), key=lambda number: -often[number])
+    home = {number: scene[0] for scene in scenes(order, links) for number in scene}
+    for copies in stars(order, sure(links)):
+        home |= dict.fromkeys(copies, home.get(copies[0], copies[0]))
+    homes: dict[int, list[int]] = defaultdict(list)
+    for number, name in home.items():
+        homes[name].append(number)
+    return [group for group in homes.values() if len(group) > 1]
