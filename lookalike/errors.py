@@ -196,10 +196,14 @@ def _missing(error: ImportError) -> MissingExtraError | None:
     module = (error.name or "").partition(".")[0]
     if module in ("", "lookalike"):
         return None
+    return missing_package(module, "" if isinstance(error, ModuleNotFoundError) else str(error))
+
+
+def missing_package(module: str, broken: str = "") -> MissingExtraError:
+    """What to say of a package that is not installed, or `broken`, with the line that installs it."""
     package = _DISTRIBUTIONS.get(module, module).replace("_", "-")
-    absent = isinstance(error, ModuleNotFoundError)
-    what = f"the package {package} is not installed" if absent else f"the package {package} can't be loaded: {error}"
-    again = "" if absent else "--force-reinstall "
+    what = f"the package {package} can't be loaded: {broken}" if broken else f"the package {package} is not installed"
+    again = "--force-reinstall " if broken else ""
     return MissingExtraError(what.splitlines()[0], f'run: pip install {again}"{_requirement(package)}"')
 
 

@@ -88,9 +88,13 @@ def test_the_page_answers(light: Path, project: Path):
 @pytest.mark.slow
 @portraits.needs_networks
 def test_people_are_told_apart(light: Path, tmp_path: Path):
-    portraits.people_folder(tmp_path / "images", {"ann": 5, "bea": 5})
+    portraits.people_folder(tmp_path / "images", {"ann": 11, "bea": 11})  # enough for everything that is looked for
+    run(light, "clean", "--yes", cwd=tmp_path)
     run(light, "train", cwd=tmp_path)
+    said = run(light, "evaluate", cwd=tmp_path).stderr
+    assert 'shortcuts are not looked for: the package scikit-learn is not installed; run: pip install "look' in said
     run(light, "export", "--name", "who", cwd=tmp_path)
+    run(light, "export", "--name", "who", "--to", "web", cwd=tmp_path)
     portraits.scene(900, "ann").save(tmp_path / "new.jpg", quality=92)
     answer = json.loads(run(light, "predict", "new.jpg", "--json", cwd=tmp_path).stdout)
     assert answer["data"]["counts"] == {"ann": 1}

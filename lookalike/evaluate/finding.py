@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lookalike import plugins
 from lookalike.bundle.bundle import OnnxModel
+from lookalike.errors import missing_package
 from lookalike.evaluate.answers import Answers
 from lookalike.evaluate.probing import Probed, probe_photos
 from lookalike.project import dataset as datasets
@@ -63,10 +65,12 @@ class Measured:
 class EvaluationFinding:
     """One thing to find out. All but `find` may be left as it is here.
 
-    `title` heads its section in the report; without one, what it tells stands with the headline.
+    `title` heads its section in the report; without one, what it tells stands with the headline. Where one of the
+    packages that it `needs` is not installed, it is left out, and a line says so.
     """
 
     title: ClassVar[str] = ""
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def find(self, run: Measured) -> dict[str, object]:
         """What was found, in JSON types: this is what the others are given. Nothing where it has no meaning."""
@@ -99,8 +103,15 @@ class EvaluationFinding:
 
 def search(run: Measured) -> dict[str, dict[str, object]]:
     """What every finding of the table and of installed packages found, by name."""
-    found = {name: plugins.find("finding", name)().find(run) for name in plugins.names("finding")}
-    return {name: told for name, told in found.items() if told}
+    found = {}
+    for name in plugins.names("finding"):
+        finding = plugins.find("finding", name)()
+        if missing := [package for package in finding.needs if not find_spec(package)]:
+            why = missing_package(missing[0])
+            run.report.note(f"{name} are not looked for: {why.message}; {why.hint}")
+        elif told := finding.find(run):
+            found[name] = told
+    return found
 
 
 def told(evaluation: Evaluation) -> Iterator[tuple[str, EvaluationFinding, dict[str, object]]]:

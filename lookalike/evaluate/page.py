@@ -58,17 +58,17 @@ def write(folder: Path, trained: TrainedRun, evaluation: Evaluation, answers: An
 
 def _sections(trained: TrainedRun, evaluation: Evaluation) -> Iterator[ReportPart]:
     """The report after its headline and before the facts, drawn from what every finding tells."""
-    first, confused, titled = (
-        ReportPart(""),
-        ReportPart("What it confuses", pictures=[*plots.draw(trained, evaluation).items()]),
-        [],
-    )
+    first, confused, titled = ReportPart(""), ReportPart("What it confuses"), []
     confused.tables = [confusion_table(evaluation, CONFUSED), label_table(evaluation)]
+    if missing := plots.missing():
+        confused.lines.append(f"Without pictures: {missing.message}; {missing.hint}.")
+    else:
+        confused.pictures += plots.draw(trained, evaluation).items()
     for name, finding, found in told(evaluation):
         section = ReportPart(finding.title) if finding.title else first
         section.lines += [_sentence(line) for line in (*finding.sentences(found), *finding.remarks(found))]
         section.tables += finding.tables(found)
-        if picture := finding.picture(found, evaluation):
+        if not missing and (picture := finding.picture(found, evaluation)):
             (section if finding.title else confused).pictures.append((name.replace("_", "-"), picture))
         titled += [section] if finding.title else []
     yield from (

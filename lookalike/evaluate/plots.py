@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from importlib.util import find_spec
 from typing import Any
 
+from lookalike.errors import MissingExtraError, missing_package
 from lookalike.project.records import Evaluation, TrainedRun
 
 INK, SOFT = "#1f4e79", "#c9d6e2"
@@ -18,6 +20,11 @@ CAPTIONS = {
 }
 """What to see in a picture of the report, by its name."""
 MANY = 20  # labels; of more, single counts are not read but the pairs confused most
+
+
+def missing() -> MissingExtraError | None:
+    """Why nothing can be drawn, where a light installation has nothing to draw with."""
+    return None if find_spec("matplotlib") else missing_package("matplotlib")
 
 
 def draw(trained: TrainedRun, evaluation: Evaluation) -> dict[str, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -23,6 +23,8 @@ MOST_LABELS = 50  # with more, forests take minutes, and no single trait tells s
 
 class Shortcuts(EvaluationFinding):
     """How well size, colour, border or source alone would tell the labels apart."""
+
+    needs: ClassVar[tuple[str, ...]] = ("sklearn",)
 
     def find(self, run: Measured) -> JsonObject:
         """The accuracy of each, and `chance`."""
