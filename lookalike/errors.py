@@ -92,7 +92,10 @@ class UnusablePhoto(Exception):
 
 
 def in_words(error: BaseException) -> str:
-    """What a library says, without the objects it speaks of: "<_io.BytesIO object at 0x7f…>" tells nothing."""
+    """What a library says, without the objects it speaks of: "<_io.BytesIO object at 0x7f…>" tells nothing, nor does
+    the system's number of an error beside its words."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
     text = " ".join(_OBJECT.sub("it", str(error)).split())
     return text or type(error).__name__
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -159,10 +160,14 @@ def test_a_set_from_a_folder_is_rebuilt_from_beside_its_manifest_or_from_the_sou
     cli("gather", "--provider", "folder", "--source", "sorted", "--quiet")
     original = photos()
     shutil.copy("images/manifest.jsonl", "told.jsonl")
-    told = ("told.jsonl", "--source", "sorted") if gone == "images" else ("images/manifest.jsonl",)
+    told = {
+        "nothing": ("images",),
+        "source": ("images/manifest.jsonl",),
+        "images": ("told.jsonl", "--source", "sorted"),
+    }
     if gone != "nothing":
         shutil.rmtree("sorted" if gone == "source" else "images")
-    answer = cli("gather", "--from", *told, "--project", "copy", "--json")
+    answer = cli("gather", "--from", *told[gone], "--project", "copy", "--json")
     assert (answer.code, answer.data["saved"], answer.data["lost"]) == (0, 24, [])
     assert photos("copy/images") == original
 
@@ -203,6 +208,14 @@ def test_something_else_than_a_manifest_ends_with_two(cli: Cli, text: str | None
     if text is not None:
         Path("other.jsonl").write_text(text, encoding="latin-1")
     assert cli("gather", "--from", "other.jsonl").code == 2
+
+
+def test_a_folder_without_a_manifest_ends_with_the_command_that_takes_its_photos(cli: Cli) -> None:
+    draw.folder(Path("my photos"), {"circles": 12, "stripes": 12})
+    answer = cli("gather", "--from", "my photos")
+    assert answer.code == 2 and "holds no manifest.jsonl" in answer.err
+    command = answer.err.strip().partition("lookalike ")[2]
+    assert cli(*shlex.split(" ".join(command.split()))).code == 0 and len(photos()) == 24
 
 
 def test_people_to_name_are_in_a_table_beside_the_photos(cli: Cli, search: SearchServer) -> None:

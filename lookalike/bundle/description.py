@@ -8,7 +8,7 @@ import json
 import math
 from pathlib import Path
 
-from lookalike.errors import NotReadyError
+from lookalike.errors import NotReadyError, in_words
 from lookalike.project.names import NEITHER, NOT_A_LABEL
 from lookalike.project.records import Bundle
 
@@ -29,7 +29,7 @@ def require_sealed(path: Path) -> None:
         data = json.loads(text)
         version, checksum, unknown = data.get("version", 1), data.get("checksum", ""), data.keys() - _KEYS
     except (OSError, ValueError, AttributeError, RecursionError) as error:
-        raise NotReadyError(f"{path} is damaged or not ours: {error}", AGAIN) from None
+        raise NotReadyError(f"{path} is damaged or not ours: {in_words(error)}", AGAIN) from None
     if version != VERSION:
         raise NotReadyError(
             f"{path} is of version {version!r}; this lookalike reads version {VERSION}", "update lookalike"

@@ -21,7 +21,7 @@ from lookalike.clean.result import Cleaning, Finding, Restored
 from lookalike.clean.survey import survey
 from lookalike.clean.undo import undo
 from lookalike.decisions import aside
-from lookalike.errors import NotReadyError
+from lookalike.errors import NotReadyError, in_words
 from lookalike.photos.memory import Memory, Stamp, stamp_of
 from lookalike.project.manifest import Manifest, State
 from lookalike.project.names import OutsideError
@@ -120,7 +120,7 @@ def _move(
                 elif _set_aside(project, manifest, state, finding, result.run):
                     moved.append(finding)
             except OutsideError as error:
-                report.warn(f"{finding.file} stays: {error}")
+                report.warn(f"{finding.file} stays: {in_words(error)}")
             task.advance()
     return replace(result, aside=tuple(moved))
 

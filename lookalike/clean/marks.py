@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from lookalike.decisions import aside, decide
-from lookalike.errors import ConfigError
+from lookalike.errors import ConfigError, in_words
 from lookalike.files import read_rows, write_rows
 from lookalike.project import lists
 from lookalike.project.manifest import Manifest
@@ -83,7 +83,7 @@ def _read(path: Path) -> list[tuple[str, str]]:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", hint) from None
     except ValueError as error:
-        rows = _from_a_spreadsheet(path, f"{path} cannot be read: {error}", hint)
+        rows = _from_a_spreadsheet(path, f"{path} cannot be read: {in_words(error)}", hint)
     decided = ((row.get("file", ""), row.get("decision", "").strip()) for row in rows)
     return [(file, decision) for file, decision in decided if decision]
 

@@ -10,7 +10,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from lookalike.errors import MissingExtraError, NetworkError
+from lookalike.errors import MissingExtraError, NetworkError, in_words
 from lookalike.files import write_bytes
 from lookalike.net.weights import user_cache
 
@@ -81,7 +81,9 @@ def _pack(npm: str, folder: Path) -> None:
             command, cwd=folder, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=NPM_SECONDS
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise NetworkError(f"npm could not fetch {PACKAGE}: {error}", "check the network and run this again") from None
+        raise NetworkError(
+            f"npm could not fetch {PACKAGE}: {in_words(error)}", "check the network and run this again"
+        ) from None
 
 
 def _unpacked(tarball: Path) -> dict[str, bytes]:
@@ -91,7 +93,7 @@ def _unpacked(tarball: Path) -> dict[str, bytes]:
             found = {name: archive.extractfile(f"package/dist/{name}") for name in SHA256}
             contents = {name: file.read() for name, file in found.items() if file}
     except (OSError, KeyError, tarfile.TarError) as error:
-        raise NetworkError(f"{tarball.name} is damaged: {error}", "run this again") from None
+        raise NetworkError(f"{tarball.name} is damaged: {in_words(error)}", "run this again") from None
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != SHA256[name]:
             raise NetworkError(f"{name} of {PACKAGE} is not the file that was pinned", "it was not used")

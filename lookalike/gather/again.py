@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
 from lookalike import plugins
-from lookalike.errors import ConfigError
+from lookalike.errors import ConfigError, in_words
 from lookalike.gather.providers.base import Hit
 from lookalike.gather.search import Candidate
 from lookalike.project.manifest import Manifest
@@ -31,12 +32,17 @@ def failed(manifest: Manifest, source: Path | None) -> dict[str, list[Candidate]
 
 
 def rebuilding(path: Path, source: Path | None) -> dict[str, list[Candidate]]:
-    """Every photo that another manifest keeps, by label, each with the bytes to expect. Raises ConfigError."""
+    """Every photo that another manifest keeps, by label, each with the bytes to expect; `path` may be the folder that
+    it lies in. Raises ConfigError."""
+    if path.is_dir() and not (path := path / Manifest(path).path.name).exists():
+        folder = shlex.quote(str(path.parent))
+        hint = f"take the photos of a folder as they are: lookalike gather --provider folder --source {folder}"
+        raise ConfigError(f"{path.parent} holds no {path.name}", hint)
     try:
         with path.open(encoding="utf-8") as file:
             json.loads(file.readline() or "{}")
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} is not a manifest: {error}", "give --from a manifest.jsonl") from None
+        raise ConfigError(f"{path} is not a manifest: {in_words(error)}", "give --from a manifest.jsonl") from None
     manifest = Manifest(path.parent)
     manifest.path = path
     told = manifest.fold()

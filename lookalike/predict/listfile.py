@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from lookalike.errors import ConfigError, LookalikeError, NetworkError
+from lookalike.errors import ConfigError, LookalikeError, NetworkError, in_words
 from lookalike.predict import stores
 from lookalike.project.kinds import HEAD, refusal
 from lookalike.text import without_secrets
@@ -62,7 +62,7 @@ def understood(data: bytes, name: str) -> list[Row]:
     try:
         return lists.read(data, (*lists.FILES, *lists.ADDRESSES), addresses=False)
     except lists.ListError as error:
-        raise ConfigError(f"the list {name} is not understood: {error}", EXPECTED) from None
+        raise ConfigError(f"the list {name} is not understood: {in_words(error)}", EXPECTED) from None
 
 
 def _opened(argument: str) -> IO[bytes]:

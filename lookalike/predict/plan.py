@@ -23,7 +23,7 @@ from typing import IO, Annotated
 
 from filelock import FileLock, Timeout
 
-from lookalike.errors import ConfigError, NotReadyError, UnusablePhoto
+from lookalike.errors import ConfigError, NotReadyError, UnusablePhoto, in_words
 from lookalike.files import replacing, write_json
 from lookalike.predict.photos import Named, is_remote
 from lookalike.project.typed import Record, between, one_of
@@ -170,7 +170,7 @@ def _read(out: Path) -> PartsPlan | None:
             raise NotReadyError(f"{out} holds answers without the plan they belong to", _ELSEWHERE) from None
         return None
     except (OSError, ValueError, TypeError) as error:
-        raise NotReadyError(f"{path} is damaged: {error}", _ELSEWHERE) from None
+        raise NotReadyError(f"{path} is damaged: {in_words(error)}", _ELSEWHERE) from None
     if plan.version != _VERSION:
         raise NotReadyError(f"{path} is of version {plan.version}, not {_VERSION}", _ELSEWHERE)
     return plan

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lookalike.errors import NotReadyError
+from lookalike.errors import NotReadyError, in_words
 from lookalike.files import read_rows, write_rows
 from lookalike.project.records import Dataset, Example, Part, TrainedRun
 
@@ -78,7 +78,7 @@ def read_examples(path: Path) -> tuple[Example, ...]:
     try:
         return tuple(map(Example.from_json, read_rows(path, ("file", "label", "sha256"))))
     except (OSError, ValueError, TypeError) as error:
-        raise NotReadyError(f"{path} is missing or damaged: {error}", "run `lookalike train` again") from None
+        raise NotReadyError(f"{path} is missing or damaged: {in_words(error)}", "run `lookalike train` again") from None
 
 
 def examples_of(folder: Path, run: TrainedRun) -> tuple[Example, ...]:

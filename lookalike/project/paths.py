@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from lookalike.errors import NotReadyError
+from lookalike.errors import NotReadyError, in_words
 from lookalike.project.records import Bundle, Evaluation, TrainedRun
 from lookalike.project.typed import Record
 
@@ -176,4 +176,4 @@ def _load(path: Path, read: Callable[[object], RecordType], hint: str) -> Record
             raise ValueError("it is too large")
         return read(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise NotReadyError(f"{path} is damaged or not ours: {error}", hint) from None
+        raise NotReadyError(f"{path} is damaged or not ours: {in_words(error)}", hint) from None

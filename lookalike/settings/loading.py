@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from lookalike import plugins
-from lookalike.errors import ConfigError, refused
+from lookalike.errors import ConfigError, in_words, refused
 from lookalike.files import JsonObject
 from lookalike.settings import fields
 
@@ -150,7 +150,7 @@ def _read_file(path: Path) -> JsonObject:
     except PermissionError as error:
         raise refused(error) from None
     except (OSError, ValueError, RecursionError) as error:  # no text, no TOML, too many digits, nested without end
-        raise ConfigError(f"{path.name} cannot be read: {error}", "see config.example.toml") from None
+        raise ConfigError(f"{path.name} cannot be read: {in_words(error)}", "see config.example.toml") from None
 
 
 def _explain(section: str, kind: type[fields.Section], fault: Any) -> tuple[str, str]:

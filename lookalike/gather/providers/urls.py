@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from lookalike.errors import ConfigError, UnusablePhoto
+from lookalike.errors import ConfigError, UnusablePhoto, in_words
 from lookalike.gather.providers.base import Ask, Hit, Query, Stop, text, whole_number
 from lookalike.project import lists
 from lookalike.settings.fields import Section, Settings
@@ -32,7 +32,7 @@ def parse(path: Path) -> Iterator[tuple[str, Hit]]:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "give --source a file of addresses") from None
     except lists.ListError as error:
-        raise ConfigError(f"{path} is not understood as a list: {error}", f"expected: {EXPECTED}") from None
+        raise ConfigError(f"{path} is not understood as a list: {in_words(error)}", f"expected: {EXPECTED}") from None
     yield from (_hit(row, path.name) for row in rows)
 
 
