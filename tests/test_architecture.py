@@ -23,8 +23,10 @@ LAYERS = [
     {"bundle"},
     {"vision", "people"},
     {"decisions"},
-    {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console", "compare", "config", "correct"},
+    {"gather", "clean", "train", "evaluate", "export", "predict", "serve", "console"}
+    | {"compare", "config", "correct", "suggest"},
     {"flags"},
+    {"commands"},
     {"cli", "library"},
     {"__init__", "__main__"},
 ]
