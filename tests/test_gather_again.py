@@ -147,6 +147,15 @@ def test_a_set_is_rebuilt_elsewhere_and_what_the_web_lost_is_listed(cli: Cli, fa
     assert photos("copy/images") == sorted(set(original) - lost)
 
 
+def test_one_line_of_a_manifest_with_an_impossible_label_costs_itself(cli: Cli, faults: FaultServer) -> None:
+    fetch(cli, *(faults.url(f"/photo/circles/{number}") for number in range(3)))
+    text = Path("images/manifest.jsonl").read_text().splitlines()
+    Path("list.jsonl").write_text("\n".join([text[0].replace('"label": "cat"', '"label": ":"'), *text[1:]]))
+    answer = cli("gather", "--from", "list.jsonl", "--project", "copy", "--json", "--min-per-label", 2)
+    assert answer.code == 0 and answer.data["saved"] == 2
+    assert reasons("copy/images") == {"ok": 2, "bad-label": 1}
+
+
 def test_a_divided_set_and_digits_are_rebuilt_too(cli: Cli) -> None:
     cli("gather", "3", "8", "--provider", "digits", "--count", 10)
     answer = cli("gather", "--from", "images/manifest.jsonl", "--project", "copy", "--json")

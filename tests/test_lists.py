@@ -91,6 +91,25 @@ def test_a_bad_row_costs_itself_and_is_counted(cli: Cli, faults: FaultServer, te
     assert (again["saved"], again["known"], len(lines())) == (0, 2 + bad, 2 + bad)
 
 
+@pytest.mark.parametrize("bad", ["///", "neither", "train", "CAT", "...", "*?", ""])
+def test_a_label_that_no_folder_can_have_costs_its_rows_and_no_other(cli: Cli, faults: FaultServer, bad: str) -> None:
+    text = f"label,url\ncat,@1\ndog,@2\n{bad},@3\n{bad},@4\n"
+    answer = gather(cli, faults, text, label="")
+    assert answer.code == 0 and answer.data["saved"] == 2
+    told = [line for line in lines() if line["status"] == "failed"]
+    assert [line["reason"] for line in told] == ["bad-label" if bad else "bad-row"] * 2
+    assert all(line["detail"] and line["image_url"] for line in told)
+    assert sum(sum(row["reasons"].values()) for row in answer.data["labels"]) == 2
+    again = gather(cli, faults, text, label="")
+    assert (again.code, again.data["saved"], len(lines())) == (0, 0, 4)
+    assert cli("gather", "--retry-failed").code == 3  # another try changes nothing
+
+
+def test_a_list_with_no_label_that_can_be_used_is_refused(cli: Cli, faults: FaultServer) -> None:
+    answer = gather(cli, faults, "label,url\n///,@1\n", label="")
+    assert answer.code == 2 and "cannot be the name of a folder" in answer.json["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [

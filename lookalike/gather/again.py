@@ -15,7 +15,7 @@ from lookalike.gather.search import Candidate
 from lookalike.project.manifest import Manifest
 from lookalike.project.records import ImageRecord
 
-DECIDED = frozenset({"two-labels", "placeholder", "bad-row", "odd-item"})
+DECIDED = frozenset({"two-labels", "placeholder", "bad-row", "bad-label", "odd-item"})
 """Failures that another try cannot change."""
 
 

@@ -136,6 +136,13 @@ class Crew:
                 wanted.known += 1
         return None
 
+    def refuse(self, wanted: Wanted, fault: UnusablePhoto) -> None:
+        """Give every candidate of a label its line with a fault that all of them share."""
+        for candidate in wanted.source:
+            wanted.found += 1
+            self._note(wanted, candidate, candidate.hit.fault or fault)
+        wanted.ended = True
+
     def _note(self, wanted: Wanted, candidate: Candidate, fault: UnusablePhoto) -> None:
         """A candidate that makes no sense gets its line, once."""
         address = candidate.hit.address

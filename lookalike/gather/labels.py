@@ -32,32 +32,40 @@ def folder_name(label: str) -> str:
     return f"{name}_" if name.partition(".")[0].casefold() in RESERVED else name
 
 
-def check(labels: Iterable[str]) -> dict[str, str]:
-    """Name to label, which is the folder's name, in order. Raises ConfigError for names that cannot share images/."""
+def sort_out(labels: Iterable[str], base: Path) -> tuple[dict[str, str], dict[str, ConfigError]]:
+    """Name to label, which is the folder's name below `base`, in order; and the names that can't have one, with why.
+
+    A label must differ from the others, and from the folders already there, in more than its capital letters.
+    """
     chosen: dict[str, str] = {}
+    refused: dict[str, ConfigError] = {}
     owner: dict[str, str] = {}
+    there = {path.name.casefold(): path.name for path in base.glob("*") if path.is_dir()}
     for label in labels:
-        name = folder_name(label)
-        twin = owner.setdefault(name.casefold(), label)
-        if twin != label:
-            raise ConfigError(f"the names {twin!r} and {label!r} would share a folder", "write them the same way")
-        if name.casefold() == "train":
-            raise ConfigError(
-                f"a folder called {name!r} divides photos for training", f"call the label {'a ' + name!r}"
-            )
-        if name.casefold() == NEITHER:
-            raise ConfigError(NOT_A_LABEL, "call it 'other', for example")
-        chosen[label] = name
-    return chosen
+        try:
+            name = _own_folder(label, owner)
+            if there.get(name.casefold(), name) != name and not (base / name).is_dir():
+                raise ConfigError(
+                    f"{base} has a folder {there[name.casefold()]!r} already", "write the name as it is there"
+                )
+        except ConfigError as error:
+            refused[label] = error
+        else:
+            chosen[label] = name
+    return chosen, refused
 
 
-def check_against(base: Path, chosen: Iterable[str]) -> None:
-    """Raise ConfigError for a label that differs from a folder already there only in its capital letters."""
-    there = {path.name for path in base.glob("*") if path.is_dir()}
-    folded = {name.casefold(): name for name in there}
-    for name in chosen:
-        if name not in there and (twin := folded.get(name.casefold())):
-            raise ConfigError(f"{base} has a folder {twin!r} already", "write the name as it is there")
+def _own_folder(label: str, owner: dict[str, str]) -> str:
+    """The folder of a label that shares it with none in `owner`, where it is then noted. Raises ConfigError."""
+    name = folder_name(label)
+    if name.casefold() == "train":
+        raise ConfigError(f"a folder called {name!r} divides photos for training", f"call the label {'a ' + name!r}")
+    if name.casefold() == NEITHER:
+        raise ConfigError(NOT_A_LABEL, "call it 'other', for example")
+    twin = owner.setdefault(name.casefold(), label)
+    if twin != label:
+        raise ConfigError(f"the names {twin!r} and {label!r} would share a folder", "write them the same way")
+    return name
 
 
 def sweep(folders: Iterable[Path]) -> None:

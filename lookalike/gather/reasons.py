@@ -5,6 +5,7 @@ from __future__ import annotations
 REASONS: dict[str, str] = {
     "abandoned": "too slow: others were fetched instead",
     "bad-encoding": "the body is not in the encoding that it claims",
+    "bad-label": "its label can't be the name of a folder of its own",
     "bad-name": "the manifest gives it a name outside the set",
     "bad-row": "a row of the list that names no photo",
     "bad-response": "the server does not keep to HTTP",

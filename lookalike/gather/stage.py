@@ -43,10 +43,10 @@ class Gathering:
         self.manifest = Manifest(project.images)
         self.api = Api(settings, project.cache / "search", report=report)
         self.given, self.search = self._sources(rebuild)
-        chosen = list(dict.fromkeys(names)) or self._labels_known()
-        self.names = labels.check(chosen)
         base = layout.base(project.images)
-        labels.check_against(base, self.names.values())
+        self.names, self.refused = labels.sort_out(dict.fromkeys(names) or self._labels_known(), base)
+        if self.refused and (names or not self.names):
+            raise next(iter(self.refused.values()))  # typed, or all there is; of a list, a few cost only their rows
         self.folders = {label: base / label for label in self.names.values()}
         labels.make_ready(project, self.folders.values())
         self._tell_terms()
@@ -74,7 +74,8 @@ class Gathering:
             known = list(self.given)
         else:
             known = self.search.labels() if self.search else []
-            known = known or list(dict.fromkeys(record.label for record in self.manifest.records()))
+            past = (record.label for record in self.manifest.records() if record.reason != "bad-label")
+            known = known or list(dict.fromkeys(past))
         if not known and self.given is not None:
             raise NotReadyError("there is nothing to fetch again", "run `lookalike gather NAME NAME`")
         if not known:
@@ -89,12 +90,21 @@ class Gathering:
             had, wanted = past.had.get(label, 0), count or DEFAULT_COUNT
             if self.search:
                 take_all = count is None and any(provider.whole for provider in self.search.providers)
-                source = self.search.candidates(name, label, wanted)
             else:
-                given = (self.given or {}).get(name, [])
-                take_all, source = count is None and any(item.whole for item in given), iter(given)
-            plan.append(Wanted(label, wanted, had, source, take_all=take_all))
+                take_all = count is None and any(item.whole for item in (self.given or {}).get(name, []))
+            plan.append(Wanted(label, wanted, had, self._candidates(name, label, wanted), take_all=take_all))
         return plan
+
+    def _candidates(self, name: str, label: str, wanted: int) -> Iterator[Candidate]:
+        """What may become photos of a name: what is found, or what a manifest gives."""
+        return self.search.candidates(name, label, wanted) if self.search else iter((self.given or {}).get(name, []))
+
+    def _refuse(self, crew: Crew) -> Iterator[Wanted]:
+        """The rows of a list whose label can't have a folder are counted, each with the reason."""
+        for name, why in self.refused.items():
+            wanted = Wanted(name, 0, 0, self._candidates(name, name, 0))
+            crew.refuse(wanted, UnusablePhoto("bad-label", why.message))
+            yield wanted
 
     @property
     def all_of_it(self) -> bool:
@@ -117,6 +127,7 @@ class Gathering:
             pool = stack.enter_context(Pool())
             is_settled = lambda label, address: (label, address) in past.settled  # noqa: E731
             crew = Crew(gather, Client(self.settings.network), self.store, _decoder(pool), is_settled)
+            self.wanted += self._refuse(crew)
             lacking = sum(max(0, wanted.lacking) for wanted in self.wanted)
             progress = stack.enter_context(self.report.task("photos", None if self.all_of_it else lacking))
             try:
@@ -170,7 +181,7 @@ class Gathering:
     def judge(self, result: Gathered) -> None:
         """Raise NetworkError when a label has too few photos to be of use, MissingExtraError when that is why."""
         least = min(self.settings.gather.min_per_label, self.settings.gather.count or DEFAULT_COUNT)
-        short = [row for row in result.labels if row.total < least]
+        short = [row for row in result.labels if row.total < least and row.label not in self.refused]
         if not short:
             return
         counts = ", ".join(f"{row.label} {row.total}" for row in short)

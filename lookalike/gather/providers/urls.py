@@ -85,9 +85,13 @@ class Urls:
         return [label for label in self.hits if label]
 
     def search(self, query: Query) -> Iterator[Hit]:
-        """The lines of this label; lines without a label belong to the only label asked for. Raises ConfigError."""
+        """The lines of this label. Lines without one belong to the only label asked for; in a list of several labels
+        they are faults, counted with the first. Raises ConfigError."""
         mine, anyones = self.hits.get(query.label, []), self.hits.get("", [])
         self.owner = self.owner or query.label
+        if len(self.labels()) > 1:
+            lost = UnusablePhoto("bad-row", "it has no label, and the list has several")
+            anyones = [replace(hit, fault=hit.fault or lost) for hit in anyones] if self.owner == query.label else []
         if anyones and self.owner != query.label:
             raise ConfigError(
                 f"--source has addresses without a label, and there are several: {self.owner!r}, {query.label!r}",
