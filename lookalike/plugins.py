@@ -50,6 +50,7 @@ TARGETS: dict[str, str] = {
     "voila": "lookalike.export.voila:Voila",
     "space": "lookalike.export.space:Space",
     "docker": "lookalike.export.docker:Docker",
+    "hub": "lookalike.export.hub:Hub",
 }
 FINDINGS: dict[str, str] = {
     "leak": "lookalike.evaluate.leak:Leak",

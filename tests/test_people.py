@@ -397,3 +397,9 @@ def test_what_is_no_network_for_faces_is_refused(cli: Cli, people: Path, content
         (people / "other.onnx").write_bytes(content)
     answer = cli("train", "--recipe", "people", "--weights", "other.onnx")
     assert answer.code == 2 and told in answer.err and "112 x 112" in answer.err
+
+
+def test_a_model_of_people_is_not_written_for_hubs_whose_loaders_find_no_faces(cli: Cli, people: Path) -> None:
+    answer = cli("export", "--name", "again", "--to", "hub")
+    assert answer.code == 2 and "cut out by their landmarks" in answer.err and "--to web" in answer.err
+    assert not (people / "models" / "again").exists() and not (people / "apps").exists()

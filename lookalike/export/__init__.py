@@ -16,7 +16,7 @@ from lookalike.export import card, proof
 from lookalike.export.formats.base import Format
 from lookalike.export.opened import OpenedRun, face, open_run
 from lookalike.export.staging import staged
-from lookalike.export.target import Target
+from lookalike.export.target import RunTarget, Target
 from lookalike.files import JsonObject, write_text
 from lookalike.project.paths import Project, load_bundle, load_evaluation
 from lookalike.project.records import Bundle, Evaluation
@@ -36,14 +36,16 @@ class Exported:
     model: Bundle
     bytes: dict[str, int]
     targets: dict[str, Path] = field(default_factory=dict)
+    told: dict[str, list[str]] = field(default_factory=dict)
 
     def data(self) -> JsonObject:
-        """Folder, files with their sizes, the whole model.json, and where each target lies."""
+        """Folder, files with their sizes, the whole model.json, where each target lies and what is to tell of it."""
         return {
             "folder": str(self.folder),
             "bytes": self.bytes,
             "model": self.model.to_json(),
             "targets": {name: str(path) for name, path in self.targets.items()},
+            "told": self.told,
         }
 
     def show(self) -> Iterable[Block]:
@@ -51,7 +53,9 @@ class Exported:
         rows = tuple((name, f"{size:,}") for name, size in self.bytes.items())
         yield Table(str(self.folder), ("file", "bytes"), rows, right=("bytes",))
         yield _proof_line(self.model.parity)
-        yield from (f"{name}: {path} (its README.md says how to publish it)" for name, path in self.targets.items())
+        for name, path in self.targets.items():
+            yield f"{name}: {path} (its README.md says how to publish it)"
+            yield from (f"  {sentence}" for sentence in self.told.get(name, ()))
         if not self.targets:
             yield f"next: lookalike predict PHOTO --model {self.model.name}"
 
@@ -78,7 +82,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     formats: dict[str, Format] = {
         name: plugins.find("format", name)() for name in dict.fromkeys(["onnx", *wanted.format])
     }
-    targets: dict[str, Target] = {name: plugins.find("target", name)() for name in wanted.to}
+    targets: dict[str, Target | RunTarget] = {name: plugins.find("target", name)() for name in wanted.to}
     if wanted.out and len(targets) != 1:
         raise ConfigError("--out is the folder of one target", "give one --to with it")
     wanted = wanted.model_copy(update={"name": _name(project, wanted.name)})
@@ -87,16 +91,22 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
         opened = open_run(project, wanted.run)
         if opened.people and set(formats) != {"onnx"}:
             raise ConfigError("a model of people is written as onnx only", "leave out --format")
+        for target in targets.values():
+            if isinstance(target, RunTarget):
+                target.require(opened)
         with staged(folder) as part:
             description = _write(part, opened, formats, wanted, task)
-        places = {}
+        places, told = {}, {}
         for name, target in targets.items():
             places[name] = wanted.out or project.apps / f"{folder.name}-{name}"
             with staged(places[name]) as part:
-                target.write(part, folder, description, settings)
+                if isinstance(target, RunTarget):
+                    told[name] = target.write_run(part, folder, description, settings, opened)
+                else:
+                    target.write(part, folder, description, settings)
             task.advance()
     sizes = {name: (folder / name).stat().st_size for name in (*description.files, "model.json")}
-    return Exported(folder, description, sizes, places)
+    return Exported(folder, description, sizes, places, told)
 
 
 def _name(project: Project, wanted: str | None) -> str:

@@ -22,7 +22,7 @@ def card(bundle: Bundle, run: TrainedRun, words: Mapping[str, str]) -> str:
 def _lines(bundle: Bundle, run: TrainedRun, words: Mapping[str, str]) -> Iterable[str]:
     labels = ", ".join(f"**{markdown(label)}**" for label in bundle.labels)
     yield from (f"# {markdown(bundle.name)}", "", f"Tells apart: {labels}.", "")
-    yield from _accuracy(bundle.metrics)
+    yield from accuracy(bundle.metrics)
     yield from (
         "## Use it",
         "",
@@ -41,6 +41,11 @@ def _lines(bundle: Bundle, run: TrainedRun, words: Mapping[str, str]) -> Iterabl
         yield f"| {name} | {what} | `{sha256[:16]}…` |"
     yield "| model.json | labels, input, temperature, limits, measurements and the sha256 of every file | |"
     yield from ("", "## How it was made", "")
+    yield from made(bundle, run)
+
+
+def made(bundle: Bundle, run: TrainedRun) -> Iterable[str]:
+    """Network, data, versions and proof, as the items of a list."""
     arch, recipe = markdown(bundle.arch), markdown(run.recipe)
     yield f"- network: {arch}, input {bundle.input.size} px, {bundle.input.resize}; recipe: {recipe}"
     yield f"- data: fingerprint {markdown(bundle.fingerprint)}; {_counts(run)}"
@@ -72,7 +77,8 @@ def _between(limits: float | tuple[float, ...]) -> str:
     return " to ".join(dict.fromkeys(f"{limit:.3f}" for limit in (min(each), max(each))))
 
 
-def _accuracy(metrics: JsonObject) -> Iterable[str]:
+def accuracy(metrics: JsonObject) -> Iterable[str]:
+    """How often it is right, as a paragraph."""
     if not (rate := metrics.get("accuracy")):
         yield from ("Its accuracy was not measured; run `lookalike evaluate` before exporting.", "")
         return

@@ -1,10 +1,11 @@
-"""What a target is: an app around a model, ready to publish."""
+"""What a target is: something made around a model, ready to publish."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
+from lookalike.export.opened import OpenedRun
 from lookalike.project.records import Bundle
 from lookalike.settings.fields import Section, Settings
 
@@ -16,3 +17,16 @@ class Target(Protocol):
 
     def write(self, part: Path, model: Path, bundle: Bundle, settings: Settings) -> None:
         """Fill the empty folder `part` with the app for the model in folder `model`, and a README.md."""
+
+
+@runtime_checkable
+class RunTarget(Protocol):
+    """A target that is made of the trained network itself and not only of the model's files."""
+
+    section: ClassVar[type[Section] | None]
+
+    def require(self, opened: OpenedRun) -> None:
+        """Raise ConfigError, before anything is written, for a run that it can't be made of."""
+
+    def write_run(self, part: Path, model: Path, bundle: Bundle, settings: Settings, opened: OpenedRun) -> list[str]:
+        """As `Target.write`; returns what there is to tell about it, in sentences."""

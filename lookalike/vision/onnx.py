@@ -115,27 +115,37 @@ def _padded(layer: Conv2dSame, height: int, width: int) -> nn.Module:
 
 def to_onnx(network: Any, spec: InputSpec) -> bytes:
     """The network as a single ONNX model: input `image` (uint8, n x size x size x 3), outputs `probabilities`
-    (n x labels) and, when the network knows the axes of its labels, `similarity` (n).
+    (n x labels) and, when the network knows the axes of its labels, `similarity` (n)."""
+    kind = _DeployedWithSimilarity if network.axes.any() else _Deployed
+    outputs = ["probabilities", "similarity"][: 2 if kind is _DeployedWithSimilarity else 1]
+    return _traced(kind(network, spec), torch.zeros(1, spec.size, spec.size, 3, dtype=torch.uint8), "image", outputs)
+
+
+def to_logits(network: nn.Module, spec: InputSpec) -> bytes:
+    """The network as loaders of model hubs expect it: input `pixel_values` (float32, n x 3 x size x size, normalised),
+    output `logits` (n x labels)."""
+    fixed = _for_one_size(network, spec.size)
+    return _traced(fixed, torch.zeros(1, 3, spec.size, spec.size), "pixel_values", ["logits"])
+
+
+def _traced(network: nn.Module, example: torch.Tensor, name: str, outputs: list[str]) -> bytes:
+    """The ONNX model of a network for any number of inputs like the example.
 
     The tracing exporter is used on purpose: it takes under a second where torch.export takes eight, and image
     classifiers have no control flow for it to lose. Callers compare the answers of both.
     """
-    kind = _DeployedWithSimilarity if network.axes.any() else _Deployed
-    outputs = ["probabilities", "similarity"][: 2 if kind is _DeployedWithSimilarity else 1]
-    deployed = kind(network, spec).eval().cpu()
-    example = torch.zeros(1, spec.size, spec.size, 3, dtype=torch.uint8)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            deployed,
+            network.eval().cpu(),
             (example,),
             buffer,  # type: ignore[arg-type]  # the tracing exporter takes a file object as well
             dynamo=False,
             opset_version=OPSET,
-            input_names=["image"],
+            input_names=[name],
             output_names=outputs,
-            dynamic_axes={name: {0: "n"} for name in ("image", *outputs)},
+            dynamic_axes={port: {0: "n"} for port in (name, *outputs)},
         )
     return buffer.getvalue()
 
