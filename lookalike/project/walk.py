@@ -39,6 +39,7 @@ WORDS = {
         "in folders inside label folders (move them up to have them counted)",
     ),
     "unlabelled": ("outside the label folders", "outside the label folders"),
+    "unlisted": ("that no row of a table names", "that no row of a table names"),
     "beside-parts": ("beside the folder to train on", "beside the folder to train on"),
 }
 """Why a file is passed over, in the words of the line that counts them, for one and for several."""

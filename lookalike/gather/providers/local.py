@@ -46,7 +46,8 @@ class LocalProvider:
 
 def _from_places(places: Sequence[Path], names: Sequence[str], sha256: str) -> bytes:
     """The first file by one of the names, below one of the folders, with these bytes. Raises FileNotFoundError."""
-    for place, name in ((place, name) for place in places for name in names if name):
+    folders = [place.parent if place.is_file() else place for place in places]
+    for place, name in ((place, name) for place in folders for name in names if name):
         with suppress(OutsideError):
             path = inside(place, name)
             if not path.is_file():

@@ -1,0 +1,198 @@
+"""Tables that say what is on the photos of a folder, as data sets are handed on: metadata.csv or .jsonl beside them
+(imagefolder), COCO's JSON of images, annotations and categories, or CSV with a path and a label in each row.
+
+All of it was written by strangers. A name in a table is only looked up among the files that are below the folder, so it
+can lead nowhere else; a row that cannot be used is a fault with its reason and costs no other row.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lookalike.gather.providers.reading import text
+from lookalike.project import lists
+from lookalike.project.records import Part
+from lookalike.project.walk import OURS, part_of
+from lookalike.text import json_value
+
+NAMED = ("metadata.csv", "metadata.jsonl", "metadata.json")
+FILES = (*lists.FILES, "imagepath", "imagename", "imageid", "img", "filenames", "id")
+LABELS = ("label", "labels", "class", "classname", "category", "categoryname", "target", "y")
+SPLITS = ("split", "part", "subset", "set")
+WORDS = {
+    "license": ("license", "licence", "licensename"), "license_url": ("licenseurl", "licenceurl"),
+    "creator": ("creator", "author", "photographer"), "attribution": ("attribution", "credit"), "title": ("title",),
+    "page_url": ("source", "pageurl", "sourceurl", "url", "imageurl", "originalurl", "flickrurl", "cocourl"),
+    "group": ("group",),
+}  # fmt: skip
+"""What a manifest keeps, and the columns that may hold it as `lists.plain` writes them, best first."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a row tells of a photo: its name, its label ("" for none), its side, and words for the manifest; or why the
+    row is unusable. `row` is where it stands, in words."""
+
+    row: str
+    name: str = ""
+    label: str = ""
+    part: Part | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
+    fault: str = ""
+
+
+def chosen(root: Path, names: Iterable[str], *, labelled: bool) -> list[str]:
+    """The tables among the files below `root`: those called metadata; else COCO's; else, where folders say no labels,
+    those of CSV that give a photo a label."""
+    beside = [name for name in names if PurePosixPath(name).name not in OURS]
+    if told := [name for name in beside if PurePosixPath(name).name in NAMED]:
+        return told
+    if told := [name for name in beside if name.endswith(".json") and _coco(_document(root / name)) is not None]:
+        return told
+    tables = [name for name in beside if name.lower().endswith((".csv", ".tsv"))]
+    return [] if labelled else [name for name in tables if any(row.label for row in _quiet(root / name))]
+
+
+def _quiet(path: Path) -> list[Told]:
+    try:
+        return read(path)
+    except (OSError, lists.ListError):
+        return []
+
+
+def read(path: Path) -> list[Told]:
+    """The rows of a table. Raises OSError, and ListError when it is none."""
+    if path.suffix == ".json" and (document := _coco(_document(path))) is not None:
+        return list(document)
+    side = part_of(path.stem) or part_of(path.parent.name)
+    rows = lists.read(path.read_bytes(), FILES, addresses=False)
+    if not any(row.values for row in rows):
+        rows = _pairs(rows)
+    return [_told(row, path.name, side) for row in rows]
+
+
+def _pairs(rows: list[lists.Row]) -> list[lists.Row]:
+    """Rows of two cells without a header: the one that ends like a file is its name. Raises ListError."""
+    found = []
+    for row in rows:
+        mark = max("\t;|,", key=row.name.count)
+        first, _, second = (cell.strip() for cell in row.name.rpartition(mark))
+        if "." not in PurePosixPath(first).name[1:] and "." in second:
+            first, second = second, first
+        fault = row.fault or ("" if first and second else "it has no name and label")
+        found.append(lists.Row(row.number, first, {"label": second}, fault))
+    if all(row.fault for row in found):
+        raise lists.ListError("it has no column of file names, and its rows are no pairs of a name and a label")
+    return found
+
+
+def _told(row: lists.Row, table: str, side: Part | None) -> Told:
+    where = f"row {row.number} of {table}"
+    fault = row.fault
+    values = [row.values[name] for name in LABELS if row.values.get(name) not in (None, "")]
+    if not values and len(row.values) == 2 and not {"label", *SPLITS} & set(row.values):
+        values = [value for name, value in row.values.items() if name not in FILES and name not in _ALL_WORDS]
+    value = values[0] if values else ""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, (list, dict)):
+        fault = fault or "its label is no text"
+        value = ""
+    split = next((part for name in SPLITS if (part := part_of(text(row.values.get(name))))), side)
+    return Told(where, row.name.strip(), text(str(value)), split, _words(row.values), fault)
+
+
+def _words(values: Mapping[str, object]) -> dict[str, str]:
+    """What a manifest keeps of a row."""
+    found = {
+        word: next((text(values[name], 2000) for name in names if isinstance(values.get(name), str)), "")
+        for word, names in WORDS.items()
+    }
+    return {word: value for word, value in found.items() if value}
+
+
+_ALL_WORDS = frozenset(name for names in WORDS.values() for name in names)
+
+
+def _document(path: Path) -> Any:
+    try:
+        return json_value(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _coco(data: Any) -> Iterator[Told] | None:
+    """The images of a COCO document; None when it is none."""
+    needed = ("images", "annotations", "categories")
+    if not isinstance(data, dict) or not all(isinstance(data.get(name), list) for name in needed):
+        return None
+    return _images(data)
+
+
+def _images(data: Mapping[str, list[Any]]) -> Iterator[Told]:
+    """One row for each image, and one for each annotation that makes no sense."""
+    images, notes, categories, licences = (
+        _objects(data.get(name)) for name in ("images", "annotations", "categories", "licenses")
+    )
+    names = {str(item.get("id")): text(item.get("name")) for item in categories}
+    terms = {str(item.get("id")): item for item in licences}
+    known = {str(item.get("id")) for item in images}
+    labels: dict[str, dict[str, None]] = defaultdict(dict)
+    for number, note in enumerate(notes, start=1):
+        about, name = str(note.get("image_id")), names.get(str(note.get("category_id")))
+        if about in known and name:
+            labels[about][name] = None
+        else:
+            yield Told(f"annotation {number}", fault="it names no image or no category of this file")
+    for number, image in enumerate(images, start=1):
+        found = list(labels[str(image.get("id"))])
+        term = terms.get(str(image.get("license")), {})
+        plain = {lists.plain(key): value for key, value in image.items() if key != "license"}
+        words = _words({**plain, "license": term.get("name"), "licenseurl": term.get("url")})
+        fault = "" if found else "no annotation gives it a category"
+        fault = f"it has several categories: {', '.join(found[:5])}" if len(found) > 1 else fault
+        yield Told(f"image {number}", text(image.get("file_name"), 4096), "".join(found[:1]), None, words, fault)
+
+
+def _objects(items: object) -> list[dict[str, Any]]:
+    """The items of a list as objects; what is none is an empty one."""
+    return [item if isinstance(item, dict) else {} for item in items] if isinstance(items, list) else []
+
+
+class Files:
+    """The files below a folder, to be looked up as tables name them: from the table's folder, from that of the set, by
+    the end of a longer path as it was elsewhere, or without the ending."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = dict.fromkeys(names)
+        self.last: dict[str, list[str]] = defaultdict(list)
+        for name in self.names:
+            path = PurePosixPath(name)
+            self.last[path.name].append(name)
+            self.last[path.stem].append(name)
+
+    def find(self, name: str, beside: str) -> str:
+        """The file that a table in the folder `beside` means. Raises LookupError with the reason."""
+        wanted = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+        if not wanted:
+            raise LookupError("it names no file")
+        if ".." in wanted:
+            raise LookupError(f"{name[:200]!r} leads outside the folder")
+        for start in (beside, ""):
+            if (exact := "/".join([start, *wanted] if start else wanted)) in self.names:
+                return exact
+        found = [(_common(wanted, PurePosixPath(file).parts), file) for file in self.last.get(wanted[-1], ())]
+        best = [file for length, file in found if length == max(found)[0]]
+        if len(best) != 1:
+            raise LookupError(f"{'several files are' if best else 'no file is'} called {wanted[-1][:200]!r}")
+        return best[0]
+
+
+def _common(wanted: list[str], parts: tuple[str, ...]) -> int:
+    """How many folders, from the last on, two paths have in common."""
+    pairs = list(zip(reversed(wanted[:-1]), reversed(parts[:-1]), strict=False))
+    return next((number for number, (one, other) in enumerate(pairs) if one != other), len(pairs))

@@ -1,0 +1,160 @@
+"""Data sets on this machine whose labels, licences and sources stand in tables: imagefolder, COCO, CSV."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Answer, Cli
+from tests.support import draw
+from tests.support.gathering import lines, photos, reasons
+
+COLOURS = {"name": "CC BY 4.0", "url": "https://creativecommons.org/licenses/by/4.0/"}
+
+
+def put(*files: str, root: str = "set") -> None:
+    """Draw a photo of its own at each place."""
+    for file in files:
+        path = Path(root, file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(draw.jpeg("circles", sum(file.encode()), (80, 80)))
+
+
+def gather(cli: Cli, source: str = "set", *flags: object) -> Answer:
+    return cli("gather", "--provider", "folder", "--source", source, "--min-per-label", 0, "--json", *flags)
+
+
+def kept() -> dict[str, str]:
+    """The label of each photo, by the name of its file."""
+    return {Path(line["file"]).name: line["label"] for line in lines() if line["status"] == "ok"}
+
+
+def jsonl(path: str, rows: list[dict[str, Any]]) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_metadata_gives_labels_licences_and_sources(cli: Cli) -> None:
+    put("1.jpg", "2.jpg", "sub/3.jpg", "left.jpg")
+    Path("set/metadata.csv").write_text(
+        "file_name,label,licence,source,author\n1.jpg,ant,CC BY 4.0,https://example.org/1,Ann\n"
+        '2.jpg,"bee, wild",CC0,https://example.org/2,\nsub/3.jpg,ant,,,\n'
+    )
+    answer = gather(cli)
+    assert answer.code == 0 and kept() == {"1.jpg": "ant", "2.jpg": "bee, wild", "3.jpg": "ant"}
+    first, second, third = sorted(lines(), key=lambda line: line["file"].rpartition("/")[2])
+    assert (first["license"], first["page_url"], first["creator"]) == ("CC BY 4.0", "https://example.org/1", "Ann")
+    assert second["license"] == "CC0" and not third.get("license")
+    assert {item["file"]: item["reason"] for item in answer.data["source_passed_over"]} == {"left.jpg": "unlabelled"}
+    assert gather(cli).data["saved"] == 0
+
+
+def test_metadata_of_each_side_is_beside_its_photos_and_the_sides_stay(cli: Cli) -> None:
+    put("train/1.jpg", "train/2.jpg", "validation/3.jpg")
+    jsonl("set/train/metadata.jsonl", [{"file_name": "1.jpg", "label": "a"}, {"file_name": "2.jpg", "label": 0}])
+    jsonl("set/validation/metadata.jsonl", [{"file_name": "3.jpg", "label": "a"}])
+    assert gather(cli).code == 0
+    assert photos() == ["train/0/2.jpg", "train/a/1.jpg", "valid/a/3.jpg"]
+
+
+def test_metadata_without_labels_adds_to_what_folders_say(cli: Cli) -> None:
+    put("ant/1.jpg", "ant/2.jpg", "bee/3.jpg")
+    jsonl(
+        "set/metadata.jsonl", [{"file_name": "ant/1.jpg", "license": "CC0"}, {"file_name": "bee/3.jpg", "title": "x"}]
+    )
+    assert gather(cli).code == 0 and kept() == {"1.jpg": "ant", "2.jpg": "ant", "3.jpg": "bee"}
+    assert [line["license"] for line in lines() if line.get("license")] == ["CC0"]
+
+
+@pytest.mark.parametrize("place", ["annotations.json", "annotations/instances.json", "train/_annotations.coco.json"])
+def test_coco_gives_each_image_its_only_category(cli: Cli, place: str) -> None:
+    put("train/1.jpg", "train/2.jpg", "train/3.jpg", "train/4.jpg")
+    Path("set", place).parent.mkdir(exist_ok=True)
+    images = [
+        {"id": n, "file_name": f"{n}.jpg", "license": 7, "coco_url": f"https://example.org/{n}"} for n in (1, 2, 3, 4)
+    ]
+    notes = [{"image_id": 1, "category_id": 1}, {"image_id": 1, "category_id": 1}, {"image_id": 2, "category_id": 2},
+             {"image_id": 3, "category_id": 1}, {"image_id": 3, "category_id": 2}, {"image_id": 9, "category_id": 1},
+             {"image_id": 1, "category_id": 8}, None]  # fmt: skip
+    document = {
+        "images": [*images, "odd", {"id": 5, "file_name": None}], "annotations": notes,
+        "categories": [{"id": 1, "name": "ant"}, {"id": 2, "name": "bee"}], "licenses": [{"id": 7, **COLOURS}],
+    }  # fmt: skip
+    Path("set", place).write_text(json.dumps(document))
+    answer = gather(cli)
+    assert answer.code == 0 and kept() == {"1.jpg": "ant", "2.jpg": "bee"}
+    first = next(line for line in lines() if line["status"] == "ok")
+    assert (first["license"], first["license_url"]) == (COLOURS["name"], COLOURS["url"])
+    assert first["page_url"].startswith("https://example.org/")
+    # two images without an annotation, one with two categories, three annotations and two images that are none
+    assert reasons() == {"ok": 2, "bad-row": 7}
+    assert any("several categories: ant, bee" in line.get("detail", "") for line in lines())
+
+
+TABLES = {
+    "header": "path,label\n{0},ant\n{1},bee\n", "other words": "image;class\n{0};ant\n{1};bee\n",
+    "no header": "{0},ant\n{1},bee\n", "label first": "ant\t{0}\nbee\t{1}\n",
+    "id and breed": "id,breed\n1,ant\n2,bee\n",
+    "from elsewhere": "path,label\n/data/me/photos/1.jpg,ant\nC:\\me\\photos\\2.jpg,bee\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("given", ["set", "set/labels.csv"])
+def test_a_csv_of_paths_and_labels_is_read_as_people_have_it(cli: Cli, name: str, given: str) -> None:
+    put("photos/1.jpg", "photos/2.jpg")
+    Path("set/labels.csv").write_text(TABLES[name].format("photos/1.jpg", "photos/2.jpg"))
+    answer = gather(cli, given)
+    assert answer.code == 0 and kept() == {"1.jpg": "ant", "2.jpg": "bee"}, answer.err
+
+
+def test_tables_named_for_sides_divide_the_photos(cli: Cli) -> None:
+    put("all/1.jpg", "all/2.jpg", "all/3.jpg")
+    Path("set/train.csv").write_text("file,label\n1.jpg,a\n2.jpg,b\n")
+    Path("set/val.csv").write_text("file,label\n3.jpg,a\n")
+    Path("set/sample.csv").write_text("file,a,b\n3.jpg,0.5,0.5\n")
+    assert gather(cli).code == 0 and photos() == ["train/a/1.jpg", "train/b/2.jpg", "valid/a/3.jpg"]
+
+
+def test_a_row_that_cannot_be_used_is_counted_with_its_reason_and_leads_nowhere(cli: Cli, tmp_path: Path) -> None:
+    put("1.jpg", "2.jpg", "a/same.jpg", "b/same.jpg")
+    put("secret.jpg", root="outside")
+    Path("set/link").symlink_to(tmp_path / "outside")
+    rows = [
+        ("1.jpg", "ant"), ("../outside/secret.jpg", "ant"), (str(tmp_path / "outside/secret.jpg"), "ant"),
+        ("link/secret.jpg", "ant"), ("gone.jpg", "ant"), ("", "ant"), ("2.jpg", ""), ("same.jpg", "ant"),
+        ("a/same.jpg", "ant"), ("a/same.jpg", "bee"), ("2.jpg", "///"),
+    ]  # fmt: skip
+    jsonl("set/metadata.jsonl", [{"file_name": name, "label": label} for name, label in rows])
+    answer = gather(cli)
+    assert answer.code == 0 and kept() == {"1.jpg": "ant"}
+    assert reasons() == {"ok": 1, "bad-row": 10} and len(lines()) == len(rows)
+    told = " ".join(line.get("detail", "") for line in lines())
+    expected = ("leads outside", "no file is called 'secret.jpg'", "no file is called 'gone.jpg'", "several files are")
+    assert all(words in told for words in (*expected, "the labels 'ant' and 'bee'", "the row names none"))
+    again = gather(cli)
+    assert (again.data["saved"], len(lines())) == (0, len(rows))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "it is empty"), ("a\nb\nc\n", "no pairs"), ("file,label\nx.jpg,a\n", "names no photo"), ("\x89PNG", "PNG")],
+)
+def test_a_table_that_is_none_is_named(cli: Cli, text: str, words: str) -> None:
+    put("1.jpg")
+    Path("set/table.csv").write_text(text, encoding="latin-1")
+    answer = gather(cli, "set/table.csv")
+    assert answer.code == 2 and words in answer.json["error"]["message"]
+
+
+def test_photos_of_a_table_are_rebuilt_from_the_source(cli: Cli) -> None:
+    put("photos/1.jpg", "photos/2.jpg")
+    Path("set/labels.csv").write_text("path,label,license\nphotos/1.jpg,ant,CC0\nphotos/2.jpg,bee,CC0\n")
+    gather(cli, "set/labels.csv")
+    answer = cli("gather", "--from", "images/manifest.jsonl", "--source", "set/labels.csv", "--project", "copy",
+                 "--json", "--min-per-label", 0)  # fmt: skip
+    assert (answer.data["saved"], answer.data["lost"]) == (2, [])
+    assert photos("copy/images") == photos()
