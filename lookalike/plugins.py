@@ -51,6 +51,7 @@ TARGETS: dict[str, str] = {
     "space": "lookalike.export.space:Space",
     "docker": "lookalike.export.docker:Docker",
     "hub": "lookalike.export.hub:Hub",
+    "dataset": "lookalike.export.dataset:DataSet",
 }
 FINDINGS: dict[str, str] = {
     "leak": "lookalike.evaluate.leak:Leak",

@@ -20,14 +20,14 @@ from lookalike import plugins
 from lookalike.bundle import bundle
 from lookalike.errors import LookalikeError
 from lookalike.export import STANDALONE
-from lookalike.export.target import RunTarget
+from lookalike.export.target import DataTarget, RunTarget
 from lookalike.plugins import TARGETS
 from lookalike.settings import loading
 from tests.conftest import Cli
 from tests.support import browser, draw, models, runs
 
 PHOTO = draw.jpeg("circles", 4)
-APPS = [name for name in TARGETS if not isinstance(plugins.find("target", name)(), RunTarget)]
+APPS = [name for name in TARGETS if not isinstance(plugins.find("target", name)(), RunTarget | DataTarget)]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,6 @@
-"""Take a trained model away: in forms that need no torch, proven to answer the same, and as apps ready to publish."""
+"""Take a trained model away: in forms that need no torch, proven to answer the same, and as apps ready to publish.
+
+The photos it learnt from can be taken away as well, as a data set."""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from lookalike.export import card, proof
 from lookalike.export.formats.base import Format
 from lookalike.export.opened import OpenedRun, face, open_run
 from lookalike.export.staging import staged
-from lookalike.export.target import RunTarget, Target
+from lookalike.export.target import DataTarget, RunTarget, Target
 from lookalike.files import JsonObject, write_text
 from lookalike.project.paths import Project, load_bundle, load_evaluation
 from lookalike.project.records import Bundle, Evaluation
@@ -24,6 +26,7 @@ from lookalike.report import SILENT, Block, Reporter, Table, Task
 from lookalike.settings.fields import ExportSettings, Settings
 from lookalike.text import counted
 
+SHOWN = 12  # sentences about a target
 STANDALONE = Path(__file__).parent / "standalone" / "predict.py"
 
 
@@ -33,7 +36,7 @@ class Exported:
 
     kind: ClassVar[str] = "export"
     folder: Path
-    model: Bundle
+    model: Bundle | None  # None where only the photos were taken away
     bytes: dict[str, int]
     targets: dict[str, Path] = field(default_factory=dict)
     told: dict[str, list[str]] = field(default_factory=dict)
@@ -43,20 +46,24 @@ class Exported:
         return {
             "folder": str(self.folder),
             "bytes": self.bytes,
-            "model": self.model.to_json(),
+            "model": self.model.to_json() if self.model else None,
             "targets": {name: str(path) for name, path in self.targets.items()},
             "told": self.told,
         }
 
     def show(self) -> Iterable[Block]:
         """The files, the proof, and what to do next."""
-        rows = tuple((name, f"{size:,}") for name, size in self.bytes.items())
-        yield Table(str(self.folder), ("file", "bytes"), rows, right=("bytes",))
-        yield _proof_line(self.model.parity)
+        if self.model:
+            rows = tuple((name, f"{size:,}") for name, size in self.bytes.items())
+            yield Table(str(self.folder), ("file", "bytes"), rows, right=("bytes",))
+            yield _proof_line(self.model.parity)
         for name, path in self.targets.items():
             yield f"{name}: {path} (its README.md says how to publish it)"
-            yield from (f"  {sentence}" for sentence in self.told.get(name, ()))
-        if not self.targets:
+            told = self.told.get(name, [])
+            yield from (f"  {sentence}" for sentence in told[:SHOWN])
+            if len(told) > SHOWN:
+                yield f"  … and {len(told) - SHOWN} more; --json lists all"
+        if self.model and not self.targets:
             yield f"next: lookalike predict PHOTO --model {self.model.name}"
 
 
@@ -73,7 +80,7 @@ def _proof_line(parity: JsonObject) -> str:
 
 
 def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> Exported:
-    """Write the model folder, and after it each target.
+    """Write the model folder, and after it each target; of targets that are made of photos alone, only these.
 
     Raises NotReadyError without a finished run, QualityError when a written model answers differently; whatever was
     there before is then still there.
@@ -82,31 +89,54 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     formats: dict[str, Format] = {
         name: plugins.find("format", name)() for name in dict.fromkeys(["onnx", *wanted.format])
     }
-    targets: dict[str, Target | RunTarget] = {name: plugins.find("target", name)() for name in wanted.to}
+    targets = {name: plugins.find("target", name)() for name in wanted.to}
     if wanted.out and len(targets) != 1:
         raise ConfigError("--out is the folder of one target", "give one --to with it")
     wanted = wanted.model_copy(update={"name": _name(project, wanted.name)})
     folder = project.models / str(wanted.name)
+    places = {name: wanted.out or project.apps / f"{wanted.name}-{name}" for name in targets}
+    told: dict[str, list[str]] = {}
     with report.task("export", len(formats) + len(targets) + 1) as task:
-        opened = open_run(project, wanted.run)
-        if opened.people and set(formats) != {"onnx"}:
-            raise ConfigError("a model of people is written as onnx only", "leave out --format")
-        for target in targets.values():
-            if isinstance(target, RunTarget):
-                target.require(opened)
+        for name, target in targets.items():
+            if isinstance(target, DataTarget):
+                with staged(places[name]) as part:
+                    told[name] = target.write_data(part, project, str(wanted.name), settings)
+                task.advance()
+        if targets and len(told) == len(targets):
+            return Exported(next(iter(places.values())), None, {}, places, told)
+        opened = _opened(project, wanted, formats, targets)
         with staged(folder) as part:
             description = _write(part, opened, formats, wanted, task)
-        places, told = {}, {}
         for name, target in targets.items():
-            places[name] = wanted.out or project.apps / f"{folder.name}-{name}"
-            with staged(places[name]) as part:
-                if isinstance(target, RunTarget):
-                    told[name] = target.write_run(part, folder, description, settings, opened)
-                else:
-                    target.write(part, folder, description, settings)
-            task.advance()
+            if name not in told:
+                with staged(places[name]) as part:
+                    told[name] = _fill(target, part, folder, description, settings, opened)
+                task.advance()
     sizes = {name: (folder / name).stat().st_size for name in (*description.files, "model.json")}
     return Exported(folder, description, sizes, places, told)
+
+
+def _opened(
+    project: Project, wanted: ExportSettings, formats: Iterable[str], targets: Mapping[str, object]
+) -> OpenedRun:
+    """The run to export. Raises ConfigError, before anything is written, for what can't be made of it."""
+    opened = open_run(project, wanted.run)
+    if opened.people and set(formats) != {"onnx"}:
+        raise ConfigError("a model of people is written as onnx only", "leave out --format")
+    for target in targets.values():
+        if isinstance(target, RunTarget):
+            target.require(opened)
+    return opened
+
+
+def _fill(
+    target: Target | RunTarget, part: Path, model: Path, bundle: Bundle, settings: Settings, opened: OpenedRun
+) -> list[str]:
+    """Have a target write its folder; returns what there is to tell about it."""
+    if isinstance(target, RunTarget):
+        return target.write_run(part, model, bundle, settings, opened)
+    target.write(part, model, bundle, settings)
+    return []
 
 
 def _name(project: Project, wanted: str | None) -> str:

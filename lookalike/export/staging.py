@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -34,7 +34,8 @@ def staged(folder: Path) -> Iterator[Path]:
             part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
             try:
                 yield part
-                (part / MARKER).touch()
+                names = sorted(entry.name for entry in part.iterdir())
+                (part / MARKER).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
                 part.chmod(0o755)
                 _swap(part, folder)
             finally:
@@ -60,10 +61,9 @@ def _keep_others(old: Path, folder: Path) -> None:
     """Bring what is not ours from the old folder to the new one, and remove the rest."""
     if not old.is_dir():
         return
-    try:
-        ours = set(load_bundle(old).files)
-    except NotReadyError:
-        ours = set()
+    ours = set((old / MARKER).read_text(encoding="utf-8").splitlines()) if (old / MARKER).is_file() else set()
+    with suppress(NotReadyError):
+        ours |= set(load_bundle(old).files)
     for entry in old.iterdir():
         if entry.name not in ours and not (folder / entry.name).exists():
             entry.rename(folder / entry.name)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from lookalike.export.opened import OpenedRun
+from lookalike.project.paths import Project
 from lookalike.project.records import Bundle
 from lookalike.settings.fields import Section, Settings
 
@@ -30,3 +31,13 @@ class RunTarget(Protocol):
 
     def write_run(self, part: Path, model: Path, bundle: Bundle, settings: Settings, opened: OpenedRun) -> list[str]:
         """As `Target.write`; returns what there is to tell about it, in sentences."""
+
+
+@runtime_checkable
+class DataTarget(Protocol):
+    """A target that is made of the photos, and needs no trained model."""
+
+    section: ClassVar[type[Section] | None]
+
+    def write_data(self, part: Path, project: Project, name: str, settings: Settings) -> list[str]:
+        """Fill the empty folder `part`; returns what there is to tell about it, in sentences."""

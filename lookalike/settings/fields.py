@@ -190,7 +190,11 @@ class ExportSettings(Section):
     format: Words = Field(
         ["onnx"], description="what to write besides model.json", json_schema_extra={"names": "format"}
     )
-    to: Words = Field([], description="where it shall run as well", json_schema_extra={"names": "target"})
+    to: Words = Field(
+        [],
+        description="what else to make: apps, hub, or dataset (the photos alone)",
+        json_schema_extra={"names": "target"},
+    )
     out: Path | None = Field(None, description="folder that --to writes [default: apps/NAME-TARGET]")
     small: bool = Field(False, description="store the weights in half the bytes (fp16); shows the answers that changes")
     proof: int = Field(32, ge=1, le=10_000, description="validation photos that must get the same answer")

@@ -13,7 +13,7 @@ from lookalike.errors import ConfigError, UnusablePhoto
 from lookalike.gather.providers import tables
 from lookalike.gather.providers.base import Ask, Hit, Query, Stop
 from lookalike.gather.providers.local import LocalProvider
-from lookalike.gather.providers.tables import Told
+from lookalike.gather.providers.tables import TableRow
 from lookalike.project.lists import ListError
 from lookalike.project.walk import Found, below, part_of, walk
 from lookalike.settings.fields import Settings
@@ -59,7 +59,7 @@ class Folder(LocalProvider):
         """The photos that tables name, with what they tell. Raises ConfigError when that is not one."""
         rows = [(name, row) for name in chosen for row in self._rows(name)]
         own = any(row.label for _, row in rows)  # else folders say what is on the photos
-        files, told = tables.Files(names), defaultdict[str, list[tuple[str, Told]]](list)
+        files, told = tables.Files(names), defaultdict[str, list[tuple[str, TableRow]]](list)
         for table, row in rows:
             try:
                 file = "" if row.fault else files.find(row.name, PurePosixPath(table).parent.as_posix().strip("."))
@@ -85,7 +85,7 @@ class Folder(LocalProvider):
             why = f": {reasons[0].detail}" if reasons else ""
             raise ConfigError(f"{', '.join(chosen)} names no photo below {self.root}{why}", "give --source its folder")
 
-    def _rows(self, table: str) -> list[Told]:
+    def _rows(self, table: str) -> list[TableRow]:
         path = self.root / table
         try:
             return tables.read(path)
@@ -94,7 +94,7 @@ class Folder(LocalProvider):
         except ListError as error:
             raise ConfigError(f"{path} is not understood: {error}", "expected: columns file_name and label") from None
 
-    def _fault(self, table: str, row: Told, why: str) -> None:
+    def _fault(self, table: str, row: TableRow, why: str) -> None:
         fault = UnusablePhoto("bad-row", f"{row.row}: {why}" if table in row.row else f"{row.row} of {table}: {why}")
         self.faults[row.label].append(Hit(f"folder:{table}#{row.row.replace(' ', '=', 1)}", fault=fault))
 
@@ -131,7 +131,7 @@ class Folder(LocalProvider):
         raise Stop("exhausted" if query.label in self.found else "no-hits")
 
 
-def _side(file: str, row: Told) -> str:
+def _side(file: str, row: TableRow) -> str:
     """The folder of the side that a photo is on: as its row says, or as its first folder is called; "" for none."""
     first = file.partition("/")[0]
     return row.part or (first if part_of(first) else "")

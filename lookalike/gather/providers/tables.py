@@ -33,7 +33,7 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Told:
+class TableRow:
     """What a row tells of a photo: its name, its label ("" for none), its side, and words for the manifest; or why the
     row is unusable. `row` is where it stands, in words."""
 
@@ -57,14 +57,14 @@ def chosen(root: Path, names: Iterable[str], *, labelled: bool) -> list[str]:
     return [] if labelled else [name for name in tables if any(row.label for row in _quiet(root / name))]
 
 
-def _quiet(path: Path) -> list[Told]:
+def _quiet(path: Path) -> list[TableRow]:
     try:
         return read(path)
     except (OSError, lists.ListError):
         return []
 
 
-def read(path: Path) -> list[Told]:
+def read(path: Path) -> list[TableRow]:
     """The rows of a table. Raises OSError, and ListError when it is none."""
     if path.suffix == ".json" and (document := _coco(_document(path))) is not None:
         return list(document)
@@ -90,7 +90,7 @@ def _pairs(rows: list[lists.Row]) -> list[lists.Row]:
     return found
 
 
-def _told(row: lists.Row, table: str, side: Part | None) -> Told:
+def _told(row: lists.Row, table: str, side: Part | None) -> TableRow:
     where = f"row {row.number} of {table}"
     fault = row.fault
     values = [row.values[name] for name in LABELS if row.values.get(name) not in (None, "")]
@@ -103,7 +103,7 @@ def _told(row: lists.Row, table: str, side: Part | None) -> Told:
         fault = fault or "its label is no text"
         value = ""
     split = next((part for name in SPLITS if (part := part_of(text(row.values.get(name))))), side)
-    return Told(where, row.name.strip(), text(str(value)), split, _words(row.values), fault)
+    return TableRow(where, row.name.strip(), text(str(value)), split, _words(row.values), fault)
 
 
 def _words(values: Mapping[str, object]) -> dict[str, str]:
@@ -125,7 +125,7 @@ def _document(path: Path) -> Any:
         return None
 
 
-def _coco(data: Any) -> Iterator[Told] | None:
+def _coco(data: Any) -> Iterator[TableRow] | None:
     """The images of a COCO document; None when it is none."""
     needed = ("images", "annotations", "categories")
     if not isinstance(data, dict) or not all(isinstance(data.get(name), list) for name in needed):
@@ -133,7 +133,7 @@ def _coco(data: Any) -> Iterator[Told] | None:
     return _images(data)
 
 
-def _images(data: Mapping[str, list[Any]]) -> Iterator[Told]:
+def _images(data: Mapping[str, list[Any]]) -> Iterator[TableRow]:
     """One row for each image, and one for each annotation that makes no sense."""
     images, notes, categories, licences = (
         _objects(data.get(name)) for name in ("images", "annotations", "categories", "licenses")
@@ -147,7 +147,7 @@ def _images(data: Mapping[str, list[Any]]) -> Iterator[Told]:
         if about in known and name:
             labels[about][name] = None
         else:
-            yield Told(f"annotation {number}", fault="it names no image or no category of this file")
+            yield TableRow(f"annotation {number}", fault="it names no image or no category of this file")
     for number, image in enumerate(images, start=1):
         found = list(labels[str(image.get("id"))])
         term = terms.get(str(image.get("license")), {})
@@ -155,7 +155,7 @@ def _images(data: Mapping[str, list[Any]]) -> Iterator[Told]:
         words = _words({**plain, "license": term.get("name"), "licenseurl": term.get("url")})
         fault = "" if found else "no annotation gives it a category"
         fault = f"it has several categories: {', '.join(found[:5])}" if len(found) > 1 else fault
-        yield Told(f"image {number}", text(image.get("file_name"), 4096), "".join(found[:1]), None, words, fault)
+        yield TableRow(f"image {number}", text(image.get("file_name"), 4096), "".join(found[:1]), None, words, fault)
 
 
 def _objects(items: object) -> list[dict[str, Any]]:
