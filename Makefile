@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOOKALIKE := $(BIN)/lookalike --project demo
 
-.PHONY: help demo test test-all check bench config docs clean
+.PHONY: help demo test test-all check bench torture config docs clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,10 @@ check: .venv/installed  ## style, types and architecture
 bench: .venv/installed  ## our speed and quality beside the alternatives'; ONLY=train picks one
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m tests.bench $(ONLY)
+
+torture: .venv/installed  ## faults, kills, damaged models, fuzzing: half an hour and a score; ONLY=kills picks one
+	$(BIN)/python -m pip install --quiet --editable '.[torture]'
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.torture $(ONLY)
 
 config: .venv/installed  ## write config.example.toml from the settings
 	$(BIN)/python -c "from lookalike.settings.loading import example_toml; print(example_toml(), end='')" > config.example.toml

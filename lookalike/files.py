@@ -1,7 +1,8 @@
 """How every file is written, and how bytes are told apart.
 
 Each write goes to a temporary file in the same folder and is then moved into place, so no half file ever carries a
-final name. Of an artefact of several files, the JSON file that marks it complete is written last.
+final name. What a killed process was writing goes when the next one writes in its folder (not on Windows, where files
+can't be locked so). Of an artefact of several files, the JSON file that marks it complete is written last.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from lookalike.text import CsvWriter, csv_rows
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 JsonObject = dict[str, Any]  # what a JSON file, line or document of ours holds: names, and values of JSON's types
 PART = ".part"  # how the name of a file ends that is still being written
@@ -26,15 +32,44 @@ def replacing(path: Path) -> Iterator[Path]:
     """Write to the path this gives; when the block ends well it becomes `path`, else it is removed."""
     with about(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=PART)
-        os.close(descriptor)
-        part = Path(name)
+        _sweep(path.parent.absolute())
+        part, held = _part_of(path)
         try:
             yield part
             part.chmod(0o644)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+            if held is not None:
+                os.close(held)
+
+
+def _part_of(path: Path) -> tuple[Path, int | None]:
+    """An empty file to write to, locked as long as the descriptor is open: a process that is killed lets go of it."""
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=PART)
+        if fcntl is None:
+            os.close(descriptor)
+            return Path(name), None
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return Path(name), descriptor
+        os.close(descriptor)  # another process has just taken it for one that was left
+
+
+_swept: set[Path] = set()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes were writing, once for each folder: it may have many files."""
+    if fcntl is None or folder in _swept:
+        return
+    _swept.add(folder)
+    for part in folder.glob(f".*{PART}"):
+        with suppress(OSError), part.open("rb") as file:  # a folder, or one that is being written
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from lookalike.cli import main
 from tests.support import draw
 
 settings.register_profile("whatever the machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("torture", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("whatever the machine")  # no test depends on the clock
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # A shell lets what it starts in the background ignore Ctrl-C, and so would the commands that tests start and stop.

@@ -137,6 +137,30 @@ def put_forward(run: Path) -> None:
     (run / "run.json").write_text(json.dumps({**json.loads((run / "run.json").read_text()), "created": future}))
 
 
+WRITER = """
+import sys
+from pathlib import Path
+from lookalike.files import replacing
+with replacing(Path("sorted/circles/x.jpg")) as part:
+    part.write_bytes(b"half")
+    print(part.name, flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_what_a_killed_process_was_writing_goes_and_what_is_being_written_stays(project: Path) -> None:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": project}
+    dead, live = (subprocess.Popen([sys.executable, "-c", WRITER], **pipes) for _ in range(2))
+    names = [writer.stdout.readline().strip() for writer in (dead, live)]
+    dead.kill()
+    dead.wait()
+    assert sorted(path.name for path in partial(project)) == sorted(names)
+    assert shell(project, SORT).returncode == 0
+    assert [path.name for path in partial(project)] == names[1:]
+    live.communicate("\n")
+    assert not partial(project) and (project / "sorted/circles/x.jpg").read_bytes() == b"half"
+
+
 @pytest.mark.parametrize("place", ["models/m/model.json", "runs/r/run.json", "runs/r/evaluation.json"])
 def test_what_is_made_after_the_clock_was_put_back_is_newer(tmp_path: Path, place: str) -> None:
     (tmp_path / place).parent.mkdir(parents=True)

@@ -32,10 +32,10 @@ def require_sealed(path: Path) -> None:
         raise NotReadyError(f"{path} is damaged or not ours: {in_words(error)}", AGAIN) from None
     if version != VERSION:
         raise NotReadyError(
-            f"{path} is of version {version!r}; this lookalike reads version {VERSION}", "update lookalike"
+            f"{path} is of version {version!r:.40}; this lookalike reads version {VERSION}", "update lookalike"
         )
     if unknown:
-        raise NotReadyError(f"{path} holds unknown keys: {', '.join(sorted(map(repr, unknown)))}", AGAIN)
+        raise NotReadyError(f"{path} holds unknown keys: {', '.join(sorted(map(repr, unknown)))[:200]}", AGAIN)
     if checksum and checksum != checksum_of(text.replace(str(checksum), "")):
         raise NotReadyError(f"{path} is damaged: it does not fit its own checksum", AGAIN)
 

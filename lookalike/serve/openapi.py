@@ -40,7 +40,7 @@ def openapi(labels: Iterable[str], *, corrections: bool = False) -> dict[str, ob
     said["properties"]["faces"] = {"type": "array", "items": face, "description": "only from models of people"}
     refusal = {"type": "object", "properties": {"reason": {"type": "string"}, "detail": {"type": "string"}}}
     binary = {"schema": {"type": "string", "format": "binary"}}
-    form = {"schema": {"type": "object", "properties": {"photo": binary["schema"]}}}
+    form = {"schema": {"type": "object", "required": ["photo"], "properties": {"photo": binary["schema"]}}}
     predict = {
         "summary": "Say what is on a photo",
         "requestBody": {"required": True, "content": {"multipart/form-data": form, "image/*": binary}},
@@ -68,11 +68,15 @@ def _corrections(labels: list[str], predict: JsonObject) -> dict[str, JsonObject
     label = {"name": "label", "in": "query", "required": True, "schema": {"enum": labels}}
     name = {"name": "correction", "in": "query", "required": True, "schema": {"type": "string"}}
     kept = {"type": "object", "properties": {"correction": {"type": "string"}, "file": {"type": "string"}}}
-    refused = {"400": {"description": "no such label"}, "403": {"description": "no token"}}
+    refused = {
+        "400": {"description": "no such label or correction, or not one photo"},
+        "403": {"description": "no token"},
+    }
+    unread = {code: predict["responses"][code] for code in ("413", "422")}
     busy = {"409": {"description": "another command works in the set"}}
     correct = {
         "summary": "Say what a photo shows, and have it kept to learn from", "parameters": [label, token],
-        "requestBody": predict["requestBody"], "responses": {"200": _reply("kept", kept), **refused, **busy},
+        "requestBody": predict["requestBody"], "responses": {"200": _reply("kept", kept), **refused, **busy, **unread},
     }  # fmt: skip
     undo = {
         "summary": "Take a correction back", "parameters": [name, token],
