@@ -65,6 +65,14 @@ def test_two_processes_train_a_network_with_parameters_that_are_not_used(tmp_pat
     assert (tmp_path / "0").read_text() == (tmp_path / "1").read_text()
 
 
+def test_two_processes_end_where_the_probe_is_kept(tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
+    ended = torchrun(tmp_path, "--epochs", "0")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["data"]["run"]["best_epoch"] == 0
+    assert (tmp_path / "0").read_text() == (tmp_path / "1").read_text()
+
+
 def test_the_book_trains_in_one_process(tmp_path: Path):
     draw.folder(tmp_path / "images", {"circles": 3, "stripes": 3})
     ended = torchrun(tmp_path, "--recipe", "book")

@@ -1,8 +1,8 @@
 """predict --engine ray: two nodes beside one, deaths at random moments, and the memory of the process that commands.
 
 20,000 links lead to 400 photos in an S3-compatible store on this machine (moto's server). Each node is a Ray node with
-one processor, held to one core of its own; the server and the command share them, so the least that two nodes can do is
-worked out from the processor's seconds that were used. The network is efficientnet_lite0 with random weights.
+one processor, held to one core of its own; the server and the command share them, so what two nodes could do at most is
+worked out from the seconds of a processor that each has used. The network is efficientnet_lite0 with random weights.
 Needs the packages ray[data], s3fs and moto[server]. BENCH_LINKS sets the number of links; BENCH_QUICK makes all small.
 """
 
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -100,31 +100,28 @@ def cluster(nodes: int) -> Iterator[str]:
 
 
 def two_nodes(root: Path, project: Path, server: subprocess.Popen[str]) -> None:
-    """Photos a second of one node and of two, from the first finished part to the last."""
-    size = max(5, LINKS // 200)
-    rates, share = [], 0.0
+    """Photos a second of one node and of two, from the first finished part to the last, and what cores would allow."""
+    size = max(32, LINKS // 200)
+    rates: list[float] = []
+    costs: list[dict[str, float]] = []
     for nodes in (1, 2):
         out = root / f"nodes-{nodes}"
         with cluster(nodes) as address:
-            before = used(server.pid)
             process = begun(root, project, out, size, RAY_ADDRESS=address)
-            seconds, photos = watched(out, size, process)
-            beside = used(server.pid) - before
+            seconds, photos, cost = watched(out, size, process, server.pid)
             finished(process)
         rates.append(photos / seconds)
-        share = beside / LINKS
+        costs.append({who: 1000 * spent / photos for who, spent in cost.items()})
+        each = ", ".join(f"{who} {milliseconds:.1f}" for who, milliseconds in costs[-1].items())
         told(f"{nodes} node{'s' * (nodes > 1)} of one processor", f"{rates[-1]:.1f} photos/s")
+        told("  milliseconds of a core, a photo", each)
     cores = len(os.sched_getaffinity(0))
     told("two nodes by twice one", f"{rates[1] / rates[0] / 2:.2f}")
-    own = 1 / rates[0]
-    told("  the store takes of a core, a photo", f"{share * 1000:.1f} ms beside {own * 1000:.1f} ms of the node")
-    told(f"  so on {cores} cores at most", f"{min(1.0, cores / (own + share) / rates[0] / 2):.2f}")
-    told("  rows equal", str(rows(root / "nodes-1") == rows(root / "nodes-2")))
-    alone = root / "alone"
-    took = time.perf_counter()
+    told(f"  most that {cores} cores allow", f"{min(1.0, cores / 2 * costs[0]['nodes'] / sum(costs[0].values())):.2f}")
+    alone, started = root / "alone", time.perf_counter()
     finished(begun(root, project, alone, size, engine="local"))
-    told("this machine without Ray, whole process", f"{LINKS / (time.perf_counter() - took):.1f} photos/s")
-    told("  rows equal", str(rows(root / "nodes-1") == rows(alone)))
+    told("this machine without Ray, whole process", f"{LINKS / (time.perf_counter() - started):.1f} photos/s")
+    told("  rows of all three equal", str(rows(root / "nodes-1") == rows(root / "nodes-2") == rows(alone)))
 
 
 def deaths(root: Path, project: Path) -> None:
@@ -184,16 +181,23 @@ def finished(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, err
 
 
-def watched(out: Path, size: int, process: subprocess.Popen[str]) -> tuple[float, int]:
-    """Seconds between the first and the last finished part, and the photos answered between them."""
+def watched(out: Path, size: int, process: subprocess.Popen[str], server: int) -> tuple[float, int, dict[str, float]]:
+    """Seconds between the first and the last finished part, the photos answered between them, and the seconds of a
+    processor that the nodes, the store and the command spent on these."""
+
+    def spent() -> dict[str, float]:
+        beside = {"store": used(server), "command": used(process.pid)}
+        return {"nodes": sum(map(used, descendants(os.getpid()))) - sum(beside.values()), **beside}
+
     while not (first := count(out)) and process.poll() is None:
         time.sleep(0.01)
-    started, parts = time.perf_counter(), -(-LINKS // size)
-    ended = started
-    while (now := count(out)) < parts and process.poll() is None:
-        time.sleep(0.01)
-        ended = time.perf_counter()
-    return ended - started, (now - first) * size
+    before, started, parts = spent(), time.perf_counter(), -(-LINKS // size)
+    after, now, ended = before, first, started
+    while now < parts and process.poll() is None:
+        time.sleep(0.05)
+        if (there := count(out)) > now and (latest := spent())["nodes"] > after["nodes"]:
+            now, after, ended = there, latest, time.perf_counter()  # else a process is gone, and what it had spent
+    return ended - started, (now - first) * size, {who: after[who] - before[who] for who in after}
 
 
 def count(out: Path) -> int:
@@ -216,16 +220,20 @@ def killed_worker(command: int) -> None:
 
 
 def descendants(parent: int) -> Iterator[int]:
-    """Every process below one."""
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=False)
-    for pid in map(int, children.stdout.split()):
-        yield pid
-        yield from descendants(pid)
+    """Every process below one, whichever of its threads has started it."""
+    for thread in Path(f"/proc/{parent}/task").glob("*/children"):
+        with suppress(OSError):
+            for pid in map(int, thread.read_text().split()):
+                yield pid
+                yield from descendants(pid)
 
 
 def used(pid: int) -> float:
-    """Seconds of a processor that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    """Seconds of a processor that a process has used; 0 when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
     return (int(fields[11]) + int(fields[12])) / TICK
 
 

@@ -90,8 +90,8 @@ def _round(ray: Any, work: Work, shipped: Shipped, parts: list[int]) -> Generato
     here = {f"node:{ray.util.get_node_ip_address()}": 0.001}  # where the list is
     rows = ray.data.from_items([{"part": part} for part in parts], override_num_blocks=len(parts))
     rows = rows.map(
-        _read, fn_kwargs={"out": work.folder.out.resolve()}, num_cpus=0, resources=here,
-        compute=ray.data.TaskPoolStrategy(size=min(AHEAD, len(parts))),
+        ListReader, fn_constructor_args=[work.folder.out.resolve()], num_cpus=0, resources=here,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=1),
     )  # fmt: skip
     rows = rows.map(
         NodeWorker, fn_constructor_kwargs={"shipped": shipped}, num_cpus=1,
@@ -109,9 +109,16 @@ def _round(ray: Any, work: Work, shipped: Shipped, parts: list[int]) -> Generato
         raise NotReadyError(f"the cluster stopped working: {_in_a_line(error)}", "see `ray status`") from None
 
 
-def _read(row: Row, out: Path) -> Row:
-    """A part with the lines of its photos. Runs on the machine that has the list."""
-    return {"part": row["part"], "lines": plan.lines(out, int(row["part"]))}
+class ListReader:
+    """Gives parts the lines of their photos, on the machine that has the list. One that stays: Ray would start a
+    process for each of so many small tasks."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+
+    def __call__(self, row: Row) -> Row:
+        """The part with its lines."""
+        return {"part": row["part"], "lines": plan.lines(self.out, int(row["part"]))}
 
 
 class NodeWorker:

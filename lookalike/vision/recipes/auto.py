@@ -116,7 +116,7 @@ def _ended(
     if best.best_epoch or material.weights == "none":
         steps.learn_axes(network, material)  # else they are there since the probe
         similarities = None
-    elif not found:
+    elif distributed.share(lambda: not found):  # only the leader has probed
         similarities = distributed.share(lambda: steps.similarities(network, material))
     told = {"arch": arch, **(chosen.to_json() if chosen else {"epochs": 0})}
     if found:
