@@ -49,9 +49,9 @@ TARGETS: dict[str, str] = {
     "web": "lookalike.export.web:Web",
     "voila": "lookalike.export.voila:Voila",
     "space": "lookalike.export.space:Space",
-    "docker": "lookalike.export.docker:Docker",
     "hub": "lookalike.export.hub:Hub",
     "dataset": "lookalike.export.dataset:DataSet",
+    "docker": "lookalike.export.docker:Docker",
 }
 FINDINGS: dict[str, str] = {
     "leak": "lookalike.evaluate.leak:Leak",
