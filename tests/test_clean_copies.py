@@ -165,6 +165,30 @@ def test_where_a_small_change_is_the_label_both_stay_and_are_one_group(cli: Cli,
     assert len(set(groups.values())) == 6
 
 
+@pytest.mark.parametrize("quality", [75, 95])
+def test_the_same_form_with_another_number_is_no_copy(cli: Cli, tmp_path: Path, quality: int) -> None:
+    (tmp_path / "images" / "trams").mkdir(parents=True)
+    for seed in range(4):
+        for number in (417_925, 417_835):
+            ticket = crowds.ticket(crowds.Rng(seed), number)
+            ticket.save(tmp_path / "images" / "trams" / f"{seed}-{number}.jpg", quality=quality)
+    data = cli("clean", "--json", "--suspects", 0).data
+    assert data["aside"] == [] and {note["reason"] for note in data["notes"]} == {"alike"}
+
+
+@pytest.mark.parametrize(("size", "away"), [(72, 0), (160, 1)])
+def test_small_signs_drawn_both_ways_stay_while_a_mirrored_photo_goes(
+    cli: Cli, tmp_path: Path, size: int, away: int
+) -> None:
+    (tmp_path / "images" / "signs").mkdir(parents=True)
+    sign = crowds.scene(crowds.Rng(7), (size, size))
+    sign.save(tmp_path / "images" / "signs" / "left.png")
+    ImageOps.mirror(sign).save(tmp_path / "images" / "signs" / "right.png")
+    data = cli("clean", "--json", "--suspects", 0).data
+    assert (len(data["aside"]), len(data["notes"])) == (away, 1 - away)
+    assert len(set(_groups(tmp_path / "images").values())) == 1
+
+
 @pytest.mark.parametrize("kind", crowds.KINDS)
 def test_photos_that_only_look_alike_stay(cli: Cli, tmp_path: Path, kind: str) -> None:
     crowds.folder(tmp_path / "images", kind, 48)

@@ -2,7 +2,8 @@
 
 Drawn photos are always used. Real ones as well when BENCH_PHOTOS names a folder of label folders, sets that
 are clean already when BENCH_CLEAN names a folder of such folders (lookalikes.py), and a collection of odd
-files when BENCH_ODD names a folder with images.tsv (file, verdict, upright size, pixels).
+files when BENCH_ODD names a folder with images.tsv (file, verdict, upright size, pixels). BENCH_QUICK makes everything
+small.
 
 imagededup's CNN method needs weights from the network; it is given the same packaged network as we use.
 """
@@ -31,6 +32,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import images
 from lookalike.photos.decode import Pool
+from tests.bench import QUICK
 from tests.support import draw
 
 CHANGES = ("half size", "quality 40", "cropped", "mirrored", "recoloured")
@@ -58,7 +60,7 @@ def main() -> None:
 
 
 def _drawn(root: Path) -> Path:
-    return draw.folder(root, {"circles": 120, "stripes": 120}, (320, 240))
+    return draw.folder(root, dict.fromkeys(("circles", "stripes"), 20 if QUICK else 120), (320, 240))
 
 
 def _real(source: Path, root: Path) -> Path:
@@ -189,7 +191,7 @@ def swaps(title: str, photos: Path, root: Path, share: float = 0.1, first: float
     files = sorted(photos.rglob("*.jpg"))
     labels = sorted({path.parent.name for path in files})
     rows = []
-    for seed in range(3):
+    for seed in range(1 if QUICK else 3):
         rng, folder, swapped = random.Random(seed), root / str(seed), set()
         for label in labels:
             mine = [path for path in files if path.parent.name == label]
@@ -214,8 +216,8 @@ def swaps(title: str, photos: Path, root: Path, share: float = 0.1, first: float
 # ---- speed
 
 
-def speed(photos: Path, root: Path, times: int = 5) -> None:
-    """Full verification and hashes of the photos five times over, cold, children included."""
+def speed(photos: Path, root: Path, times: int = 1 if QUICK else 5) -> None:
+    """Full verification and hashes of the photos, several times over, cold, children included."""
     for number in range(times):
         for path in photos.rglob("*.jpg"):
             target = root / path.parent.name / f"{number}-{path.name}"

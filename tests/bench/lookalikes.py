@@ -12,17 +12,20 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 
 from sklearn.datasets import load_digits
 
 from lookalike.gather.providers.digits import png
-from tests.bench import clean
+from tests.bench import QUICK, clean
 from tests.support import crowds
 
-SETS = {"scene": 300, "stroke": 1500, "face": 300, "stamp": 300, "hand": 300, "trap": 300, "icon": 300, "flag": 300}
+SETS = {"stroke": 150 if QUICK else 1500} | dict.fromkeys(
+    ("scene", "face", "stamp", "hand", "trap", "icon", "flag", "ticket", "page"), 30 if QUICK else 300
+)
 SPEED = ("scene", "stroke", "face", "barred", "trap")
-TIMED = 2000
+TIMED = 200 if QUICK else 2000
 
 
 def main(root: Path) -> None:
@@ -38,7 +41,8 @@ def main(root: Path) -> None:
 
 def _digits(root: Path) -> Path:
     digits = load_digits()
-    for number, (pixels, label) in enumerate(zip(digits.images, digits.target, strict=True)):
+    pictures = zip(digits.images, digits.target, strict=True)
+    for number, (pixels, label) in enumerate(islice(pictures, 200 if QUICK else None)):
         path = root / str(label) / f"{number:04}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(png(pixels))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 Rng = random.Random
 Colour = tuple[int, int, int]
@@ -199,6 +199,20 @@ def page(rng: Rng) -> Image.Image:
     return image
 
 
+def ticket(rng: Rng, number: int | None = None) -> Image.Image:
+    """One form of ticket, with other places and another number."""
+    image = Image.new("RGB", (260, 140), (250, 240, 200))
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(size=15)
+    pen.rectangle((4, 4, 255, 135), outline=(150, 30, 30), width=3)
+    pen.rectangle((4, 4, 255, 30), fill=(150, 30, 30))
+    pen.text((12, 8), "CITY TRAM  ADMIT ONE", fill="white", font=font)
+    for line, word in enumerate(("FROM", "TO")):
+        place = "".join(rng.choices("ABCDEFGHKLMNO", k=8))
+        pen.text((12, 45 + 25 * line), f"{word} {place}", fill="black", font=font)
+    pen.text((12, 100), f"No {number or rng.randrange(100_000, 999_999)}", fill="black", font=font)
+    return image
+
+
 def trap(rng: Rng) -> Image.Image:
     """One place in the wood, seen by a fixed camera: each time another animal, elsewhere, in other light."""
     image = scene(Rng(5), (240, 180))
@@ -238,7 +252,7 @@ def stroke(rng: Rng, label: int) -> Image.Image:
 
 KINDS: dict[str, Callable[[Rng], Image.Image]] = {
     made.__name__: made
-    for made in (face, stamp, hand, horizon, sky, silhouette, barred, icon, flag, scan, page, trap, board)
+    for made in (face, stamp, hand, horizon, sky, silhouette, barred, icon, flag, scan, page, ticket, trap, board)
 }  # fmt: skip
 
 

@@ -21,10 +21,12 @@ _RIDGE = 1e-5
 _NOISE, _SMALL_NOISE, _PART = 10.0, 16.0, 0.4  # what saving may leave in a cell: grey levels, or a part of its contrast
 SMALL = 80  # side below which a cell is too near to single pixels for saving to average out
 _OTHER = 0.7  # of the contrast
+_LEAST_LOST = 0.02  # of the contrast: a photo that is saved as well as can be loses so much
 _SEEN = 10.0  # contrast from which a cell shows something
 _GREY, _COLOURED, _ENOUGH = 12.0, 40.0, 0.04  # steps between channels, and a share of pixels
 _CLIPPED = 4  # grey levels near black and white, where a change of colour may have been cut off
-_FALLS, _STEEPEST, _ANGLE = 0.15, 2.6, 0.35  # slopes of a curve of brightness, and an angle of hue in radians
+_FALLS, _STEEPEST = 0.15, 2.6  # slopes of a curve of brightness
+_ANGLE, _FURTHEST = 0.35, 1.0  # radians by which hues may turn otherwise than the usual one: turned, or changed in tone
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 Box = tuple[float, float, float, float]
@@ -36,12 +38,13 @@ class Agreement:
 
     `cells` is the share of cells that agree after one change of colour for the whole picture (a smooth one, either way,
     or of hue), `against` of those that show something else, and `changed` the largest difference of any small spot
-    then (grey levels); `plain`, `other` and `worst` are the same with the colours as they are. `still` is the share of
-    the coloured pixels whose colour stayed as it was.
-    `structure` is the share of the cells with something to see whose light and dark agree, whatever the colours.
-    `shown` is the share of cells with something to see, `side` at how many pixels they were compared, `whole` whether
-    neither photo is cropped, `colours` how many colours there are to tell a change by, `fewest` how many the poorer
-    of the two has. A grey picture and one in colours are compared in grey: `greyed`.
+    then (grey levels); `plain`, `other` and `worst` are the same with the colours as they are. `uneven` tells how many
+    times as much the worst cell has lost as the typical one: what saving loses, it loses everywhere, while what is the
+    same to the last bit in all places but one is no copy. `still` is the share of the coloured pixels whose colour
+    stayed as it was, `structure` that of the cells with something to see whose light and dark agree, whatever the
+    colours. `shown` is the share of cells with something to see, `side` at how many pixels they were compared,
+    `whole` whether neither photo is cropped, `colours` how many colours there are to tell a change by, `fewest` how
+    many the poorer of the two has. A grey picture and one in colours are compared in grey: `greyed`.
     """
 
     cells: float
@@ -50,6 +53,7 @@ class Agreement:
     other: float
     worst: float
     changed: float
+    uneven: float
     still: float
     structure: float
     shown: float
@@ -74,11 +78,7 @@ def agree(left: Image.Image, right: Image.Image, box: Box, *, mirrored: bool) ->
         if greyed := _is_grey(own) != _is_grey(target):
             own, target = _in_grey(own), _in_grey(target)
         contrast = np.maximum(_spread(own), _spread(target))
-        changes = (
-            (_recoloured(own, target) - target, many[0]),
-            (_recoloured(target, own) - own, many[1]),
-            (_turned(own, target), min(many)),
-        )
+        changes = zip(_changes(own, target), (*many, min(many)), strict=True)
         agreeing = [(*_agreeing(change, contrast), change, colours) for change, colours in changes]
         cells, against, changed, colours = max(agreeing, key=lambda one: (one[0], one[3]))
         structure = _structure(own, target)
@@ -93,6 +93,7 @@ def agree(left: Image.Image, right: Image.Image, box: Box, *, mirrored: bool) ->
         other=other,
         worst=float(np.abs(difference).max()),
         changed=float(np.abs(changed).max()),
+        uneven=_uneven(difference, contrast),
         still=_still(own, target),
         structure=structure,
         shown=float((contrast > _SEEN).mean()),
@@ -194,18 +195,28 @@ def _terms(pixels: np.ndarray, channel: int) -> np.ndarray:
     return np.stack([np.ones_like(own), own, own**2, light])
 
 
-def _turned(own: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The difference that turning all hues by one angle leaves: in the largest and smallest channel of each pixel, or
-    all there is where the angle is another one."""
-    difference = np.stack([own.max(0) - target.max(0), own.min(0) - target.min(0)])
+def _changes(own: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The difference that is left after one change of colour, either way, and after all hues were turned (then in the
+    largest and smallest channel); all there was where a hue turns otherwise than the rest."""
+    whole, off = np.abs(own - target).max(0), _off(own, target)
+    turned = np.stack([own.max(0) - target.max(0), own.min(0) - target.min(0)])
+    return (
+        np.where(off > _FURTHEST, whole, _recoloured(own, target) - target),
+        np.where(off > _FURTHEST, whole, _recoloured(target, own) - own),
+        np.where(off > _ANGLE, whole, turned),
+    )
+
+
+def _off(own: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """By how much (radians) each hue turns otherwise than most do from one picture to the other; 0 where one of the two
+    has little colour."""
     angle, other = _hue(own), _hue(target)
     strong = np.minimum(np.abs(angle), np.abs(other)) >= _COLOURED
-    if strong.any():
-        turn = other * angle.conj()
-        usual = np.median(turn[strong].real) + 1j * np.median(turn[strong].imag)
-        off = np.abs(np.angle(turn * np.conj(usual))) > _ANGLE
-        difference[:, strong & off] = np.abs(own - target).max(0)[strong & off]
-    return difference
+    if not strong.any():
+        return np.zeros(strong.shape, np.float32)
+    turn = other * angle.conj()
+    usual = np.median(turn[strong].real) + 1j * np.median(turn[strong].imag)
+    return np.where(strong, np.abs(np.angle(turn * np.conj(usual))), 0).astype(np.float32)
 
 
 def _hue(pixels: np.ndarray) -> np.ndarray:
@@ -244,6 +255,15 @@ def _agreeing(difference: np.ndarray, contrast: np.ndarray) -> tuple[float, floa
     counts = wrong | (contrast > _SEEN)
     against = error > np.maximum(1.5 * noise, _OTHER * contrast)
     return 1 - float(wrong.sum() / max(1, counts.sum())), float(against.mean())
+
+
+def _uneven(difference: np.ndarray, contrast: np.ndarray) -> float:
+    """How many times as much of what there is to see the worst cell has lost as the typical one."""
+    shows = contrast > _SEEN
+    if not shows.any():
+        return 0.0
+    lost = np.sqrt(_means(difference**2).max(0))[shows] / contrast[shows]
+    return float(lost.max() / (np.median(lost) + _LEAST_LOST))
 
 
 def _structure(own: np.ndarray, target: np.ndarray) -> float:

@@ -36,7 +36,7 @@ _LITTLE, _SOME, _FAIR, _MANY, _MUCH = (
     _Evidence(0.1, 3), _Evidence(0.2, 10), _Evidence(0.2, 8), _Evidence(0.2, 12), _Evidence(0.2, 16)
 )  # fmt: skip
 _PIXEL, _EXACT, _CLOSE = _Bar(0.98, 0, 14), _Bar(0.97, 0, 30), _Bar(0.7, 0, 45)
-_LARGE, _SMALL, _BARE = _Bar(0.85, 0.03, 85), _Bar(0.75, 0.03, 88), _Bar(0.8, 0.02, 55)
+_LARGE, _SMALL, _BARE = _Bar(0.85, 0.03, 85), _Bar(0.75, 0.03, 88), _Bar(0.8, 0.03, 88)
 _ONLY_RECOLOURED, _RECOLOURED, _CLIPPED = _Bar(0.98, 0.005, 12), _Bar(0.85, 0.02, 92), _Bar(0.7, 0.1, 60)
 _SMALL_RECOLOURED = _Bar(0.95, 0.02, 60)
 _LINES, _SAME_LINES, _SOME_LINES = 0.85, 0.9, 0.5  # light and dark that run alike: turned hues leave little of that
@@ -44,6 +44,10 @@ _STILL, _SMALL_STILL = 0.4, 0.3  # colours that stay in a recoloured copy: where
 _FEWEST = 12  # colours that a recoloured small picture has at least: any picture turns into a flat one
 _GREYED = 4  # colours that a picture has at least which another is a grey copy of
 _SCENE = 0.75
+_DRAWN = _Bar(0.98, 0, 8)  # a sign drawn the other way round: what is small and was only mirrored may mean the opposite
+_EVEN = (
+    8  # times: no one of 1,100 changed copies lost more in one place; another number on a ticket comes to 40 or more
+)
 
 
 def kind_of(seen: Agreement, *, framed: bool, mirrored: bool) -> str:
@@ -55,12 +59,15 @@ def kind_of(seen: Agreement, *, framed: bool, mirrored: bool) -> str:
     if seen.greyed and not (whole and seen.colours >= _GREYED):
         return "other"
     large = seen.side >= SMALL
-    if large and _tells(seen, _LITTLE) and seen.structure >= _SAME_LINES and _CLOSE.passes(*plain):
+    if mirrored and not large and _DRAWN.passes(*plain):
+        return "alike"
+    even = seen.uneven <= _EVEN
+    if large and even and _tells(seen, _LITTLE) and seen.structure >= _SAME_LINES and _CLOSE.passes(*plain):
         return "copy"
     if not _tells(seen, _LITTLE if whole else _SOME):
         return "copy" if whole and not mirrored and _EXACT.passes(*plain) else "other"
     bar = _LARGE if large else _SMALL if _tells(seen, _MUCH) else _BARE
-    if seen.structure >= _LINES and bar.passes(*plain):
+    if even and seen.structure >= _LINES and bar.passes(*plain):
         return "copy"
     if _recoloured(seen, whole=whole):
         return "copy"
