@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -108,3 +109,14 @@ def test_a_setting_that_is_none_is_named_with_the_nearest(tmp_path: Path):
     with pytest.raises(ConfigError) as fault:
         library.train(project=tmp_path, epoch=3)
     assert "epoch" in fault.value.message and "'epochs'" in fault.value.hint
+
+
+def test_the_notebook_of_the_docs_runs_from_its_first_cell_to_its_last(tmp_path: Path) -> None:
+    path = Path(__file__).parent.parent / "docs" / "library.ipynb"
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert not any(cell["outputs"] for cell in cells)
+    program = "\n".join("".join(cell["source"]) for cell in cells)
+    ended = "\nassert answer.label in ('neither', '3', '8') and len(answers) == 5 and accuracy.value > 0.8"
+    command = [sys.executable, "-c", program + ended]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]

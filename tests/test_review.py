@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.error import HTTPError
 
 import pytest
+from PIL import Image
 
 from tests.conftest import Cli
 from tests.support import draw
@@ -158,3 +160,13 @@ def test_a_file_that_is_no_list_of_marks_is_one_clear_line(cli: Cli, project: Pa
     answer = cli("clean", "--apply", "wrong.csv")
     assert answer.code == 2
     assert "--export-marks" in answer.err
+
+
+def test_a_photo_is_shown_large_when_somebody_looks_closer(serve: Callable[[], Server], project: Path) -> None:
+    draw.photo("circles", 9, (900, 600)).save(project / "images/circles/large.jpg")
+    server = serve()
+    sizes = [
+        Image.open(io.BytesIO(server.ask(f"/api/picture?file=circles/large.jpg{more}"))).size
+        for more in ("", "&size=closer", "&size=../x")
+    ]
+    assert sizes[1] == (900, 600) and sizes[0] == sizes[2] and max(sizes[0]) < 600

@@ -158,14 +158,19 @@ def _wish(item: object) -> tuple[Wish, str]:
 
 
 def _picture(board: Board, pool: Pool, request: Request) -> Response:
-    """A photo of the set or the quarantine as a small JPEG, drawn anew so that nothing of the original file is sent."""
+    """A photo of the set or the quarantine as a JPEG, small or as large as a screen, drawn anew so that nothing of the
+    original file is sent."""
     project, name = board.project, request.query_params.get("file", "")
     path = web.safe_path(project.images, name) or web.safe_path(project.quarantine, name) or _linked(board, name)
     if not path:
         raise web.RefusedError(404, "there is no such photo")
+    drawing = "closer" if request.query_params.get("size") == "closer" else "thumbnail"
     key = hashlib.sha256(repr((str(path), stamp_of(path))).encode()).hexdigest()
     kept = project.cache / "thumbnails" / f"{key}.jpg"
-    data = kept.read_bytes() if kept.is_file() else _draw(pool, path, kept)
+    if drawing == "closer":  # looked at once or twice: not worth its room on the disk
+        data = _draw(pool, path, drawing)
+    else:
+        data = kept.read_bytes() if kept.is_file() else _draw(pool, path, drawing, kept)
     if not data:
         raise web.RefusedError(404, "this photo cannot be drawn")
     return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=86400"})
@@ -177,9 +182,10 @@ def _linked(board: Board, name: str) -> Path | None:
     return path if name in board.known and path.is_file() else None
 
 
-def _draw(pool: Pool, path: Path, kept: Path) -> bytes:
-    answer = pool.call("lookalike.photos.measure:thumbnail", path)
+def _draw(pool: Pool, path: Path, drawing: str, kept: Path | None = None) -> bytes:
+    answer = pool.call(f"lookalike.photos.measure:{drawing}", path)
     if isinstance(answer, UnusablePhoto):
         return b""
-    write_bytes(kept, answer)
+    if kept:
+        write_bytes(kept, answer)
     return bytes(answer)

@@ -23,6 +23,7 @@ from lookalike.project.typed import Record
 
 MODEST = 896
 GREY = 12  # steps of 255 between the channels: what saving a grey photo as a colour JPEG leaves
+SCREEN = 1600
 MAX_FILE = 200_000_000
 _START_OF_SCAN = 0xDA
 _FILLER = re.compile(r"extraneous bytes before marker 0x(?!d[0-7])")
@@ -118,8 +119,17 @@ def modest(path: Path) -> np.ndarray:
 
 def thumbnail(path: Path) -> bytes:
     """A small JPEG of a photo, upright and without its metadata. Raises UnusablePhoto."""
-    image = images.open_rgb(path, at_least=SIDE)
-    image.thumbnail((SIDE, SIDE))
+    return _drawn(path, SIDE)
+
+
+def closer(path: Path) -> bytes:
+    """The same as large as a screen shows it."""
+    return _drawn(path, SCREEN)
+
+
+def _drawn(path: Path, side: int) -> bytes:
+    image = images.open_rgb(path, at_least=side)
+    image.thumbnail((side, side))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=80)
     return buffer.getvalue()

@@ -185,7 +185,7 @@ function build(photo) {
   const said = photo.taken_for ? [`the network says ${photo.taken_for} ${Math.round(photo.sure * 100)} %`] : [];
   add(item, "why", [...said, ...guess, ...(photo.why || [])].join(" · "));
   if (photo.decision || photo.aside) add(item, "mark", photo.aside ? "set aside" : "kept");
-  if (photo.score >= 0.5) add(item, "score", photo.score.toFixed(2));
+  if (photo.score >= 0.5) add(item, "score", `${Math.round(photo.score * 100)} % doubt`, `how much the other photos speak against ${photo.label}`);
   return item;
 }
 
@@ -287,7 +287,8 @@ grid.addEventListener("dblclick", closer);
 function closer() {
   const photo = photos.get(shown[index()]);
   if (!photo) return;
-  $("closer").querySelector("img").src = address(photo);
+  $("closer").querySelector("img").alt = photo.file;
+  $("closer").querySelector("img").src = `${address(photo)}&size=closer`;
   $("closer").querySelector("p").textContent = [photo.file, ...(photo.why || [])].join(" · ");
   $("closer").showModal();
 }
