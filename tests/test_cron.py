@@ -137,6 +137,32 @@ def put_forward(run: Path) -> None:
     (run / "run.json").write_text(json.dumps({**json.loads((run / "run.json").read_text()), "created": future}))
 
 
+WITHOUT = """
+import os, signal, sys
+sys.modules |= dict.fromkeys(("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog"))
+for place, names in (
+    (os, "fork forkpty register_at_fork killpg getpgid setsid getuid geteuid mkfifo pread statvfs sched_getaffinity "
+         "getloadavg nice chown uname O_NONBLOCK"),
+    (signal, "setitimer getitimer alarm ITIMER_REAL SIGALRM SIGHUP SIGUSR1 SIGUSR2 SIGQUIT "
+             "pthread_sigmask siginterrupt"),
+):
+    for name in names.split():
+        delattr(place, name)
+"""
+
+
+def test_nothing_is_needed_that_windows_lacks(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "sitecustomize.py").write_text(WITHOUT)
+    found = os.pathsep.join(
+        [str(tmp_path / "without"), os.environ.get("PYTHONPATH", ""), str(Path(__file__).parents[1])]
+    )
+    done = shell(project, f"{GATHER} && lookalike clean --yes && {SORT}", PYTHONPATH=found)
+    assert done.returncode == 0, done.stderr
+    assert (project / "quarantine" / "circles" / "empty.jpg").is_file()
+    assert len(list((project / "sorted").glob("*/*.jpg"))) == 10 and not partial(project)
+
+
 WRITER = """
 import sys
 from pathlib import Path

@@ -20,6 +20,7 @@ from lookalike.export.opened import OpenedRun, face, open_run
 from lookalike.export.staging import staged
 from lookalike.export.target import DataTarget, RunTarget, Target
 from lookalike.files import JsonObject, write_text
+from lookalike.project.names import is_device
 from lookalike.project.paths import Project, load_bundle, load_evaluation
 from lookalike.project.records import Bundle, Evaluation
 from lookalike.report import SILENT, Block, Reporter, Table, Task
@@ -144,7 +145,7 @@ def _name(project: Project, wanted: str | None) -> str:
     if wanted is None:
         own = "".join(c if c.isalnum() or c in "-_" else "-" for c in project.root.resolve().name)
         return own.strip("-") or "model"
-    if Path(wanted).name != wanted or wanted.startswith("."):
+    if Path(wanted).name != wanted or wanted.startswith(".") or is_device(wanted):
         raise ConfigError(f"{wanted!r} cannot name a folder under models/", "use letters, digits and dashes")
     return wanted
 

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lookalike.errors import ConfigError, NotReadyError
-from lookalike.project.names import NEITHER, NOT_A_LABEL
+from lookalike.project.names import NEITHER, NOT_A_LABEL, is_device
 from lookalike.project.paths import Project
 
-RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
 LONGEST = 100
 _STUMBLES = re.compile('[/\\\\:*?"<>|\x00-\x1f\ud800-\udfff]')  # what other systems refuse, and what is no text
 
@@ -29,7 +28,7 @@ def folder_name(label: str) -> str:
         name = name[:-1]
     if not name.strip("-"):
         raise ConfigError(f"{label!r} cannot be the name of a folder", "use a name with letters or digits")
-    return f"{name}_" if name.partition(".")[0].casefold() in RESERVED else name
+    return f"{name}_" if is_device(name) else name
 
 
 def sort_out(labels: Iterable[str], base: Path) -> tuple[dict[str, str], dict[str, ConfigError]]:

@@ -69,9 +69,13 @@ def photos_folder(name: object) -> str:
     return str(name)
 
 
+def is_device(part: str) -> bool:
+    """Whether a file of this name is a device on Windows, whatever follows a dot: CON, nul.jpg, COM1."""
+    return part.partition(".")[0].rstrip(" ").casefold() in _DEVICES
+
+
 def _refused_by_windows(part: str) -> bool:
-    device = part.partition(".")[0].rstrip(" ").casefold() in _DEVICES
-    return device or part[-1] in ". " or bool(_NOT_ON_WINDOWS.search(part))
+    return is_device(part) or part[-1] in ". " or bool(_NOT_ON_WINDOWS.search(part))
 
 
 def inside(root: Path, name: object, *, parts: int = 2) -> Path:

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lookalike.files import sha256_file
+from lookalike.project.names import is_device
 from lookalike.text import json_text
 
 RECORD = ".sorted.jsonl"
@@ -21,7 +22,8 @@ RECORD = ".sorted.jsonl"
 def folder_name(label: str) -> str:
     """A label as the name of one folder; labels come with the model, and a model may come from a stranger."""
     name = "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in label).strip(". ")
-    return name[:100] or "_"
+    name = name[:100].rstrip(". ")
+    return f"{name}_" if not name or is_device(name) else name
 
 
 class SortedPhotos:

@@ -236,6 +236,8 @@ def _removed(place: str) -> None:
 
 
 def _lives(pid: int) -> bool:
+    if os.name == "nt":  # where this signal is Ctrl-C
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
