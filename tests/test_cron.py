@@ -142,7 +142,7 @@ import os, signal, sys
 sys.modules |= dict.fromkeys(("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog"))
 for place, names in (
     (os, "fork forkpty register_at_fork killpg getpgid setsid getuid geteuid mkfifo pread statvfs sched_getaffinity "
-         "getloadavg nice chown uname O_NONBLOCK"),
+         "getloadavg nice chown O_NONBLOCK"),
     (signal, "setitimer getitimer alarm ITIMER_REAL SIGALRM SIGHUP SIGUSR1 SIGUSR2 SIGQUIT "
              "pthread_sigmask siginterrupt"),
 ):

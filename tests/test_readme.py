@@ -44,7 +44,7 @@ def test_two_commands_set_a_machine_up():
 
 def test_the_makefile_lists_its_recipes():
     listed = re.findall(r"^(\w+):.*## ", MAKEFILE, re.M)
-    assert listed == ["help", "demo", "test", "check", "bench", "config", "docs", "clean"]
+    assert listed == ["help", "demo", "test", "check", "bench", "torture", "config", "docs", "clean"]
 
 
 def test_every_table_of_plug_ins_the_readme_names_exists():
