@@ -142,20 +142,39 @@ class Widget:
 
     def __init__(self, *children: object, **traits: Any) -> None:
         self.layout = SimpleNamespace()
+        self.children = children[0] if children else ()
         self.__dict__.update(traits)
 
     def observe(self, *_: object, **__: object) -> None: ...
 
-    def on_click(self, *_: object) -> None: ...
+    def on_click(self, function: Callable[[object], None]) -> None:
+        self.click = function
 
 
-def test_the_voila_app_shows_words_and_no_bar(
-    here: Path, in_model: None, app: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def notebook(here: Path, in_model: None, app: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The notebook's app in a folder with two samples, of widgets that do nothing by themselves."""
+    (here / "samples").mkdir(exist_ok=True)
+    for number, name in ((10, "dark.png"), (9, "red.png")):
+        (here / "samples" / f"Example {number}.jpg").write_bytes((here / name).read_bytes())
+    monkeypatch.chdir(here)
     names = ("FileUpload", "Button", "Image", "Layout", "HTML", "VBox", "HBox", "FloatProgress")
     monkeypatch.setitem(sys.modules, "ipywidgets", SimpleNamespace(**dict.fromkeys(names, Widget)))
     monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=lambda _: None))
-    page = app("voila_app")
+    return app("voila_app")
+
+
+def test_a_click_on_a_sample_of_the_voila_app_names_it(notebook: Any) -> None:
+    (_, red), (_, dark) = (sample.children for sample in notebook.samples.children)
+    assert (red.description, dark.description) == ("Example 9", "Example 10")
+    red.click(red)
+    assert notebook.label.value.startswith("<h2>circles ")
+    dark.click(dark)
+    assert notebook.label.value == f"<h2>{UNLIKE}</h2>" and notebook.thumbnail.layout.visibility == "visible"
+
+
+def test_the_voila_app_shows_words_and_no_bar(here: Path, notebook: Any) -> None:
+    page = notebook
     page.upload.value = [{"content": (here / "dark.png").read_bytes()}]
     page.classify()
     assert page.label.value == f"<h2>{UNLIKE}</h2>" and not page.bars.children

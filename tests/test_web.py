@@ -25,6 +25,7 @@ from tests.conftest import Cli
 from tests.support import browser, draw, runs, servers
 
 PAGE = Path(web_server.__file__).parent / "page"
+SAMPLES = ("circles/000.jpg", "stripes/000.jpg")  # below images/
 Golden = list[tuple[str, bytes]]
 
 
@@ -37,9 +38,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(f"no onnxruntime for browsers: {error.message}")
     root = tmp_path_factory.mktemp("made")
     runs.untrained(root, certain=True)
-    assert main(["export", "--project", str(root), "--name", "m", "--to", "web", "--quiet"]) == 0
+    shown = [word for name in SAMPLES for word in ("--sample", name)]
+    assert main(["export", "--project", str(root), "--name", "m", "--to", "web", *shown, "--quiet"]) == 0
     single = ["--to", "web", "--single-file", "--out", str(root / "single")]
-    assert main(["export", "--project", str(root), "--name", "m", *single, "--quiet"]) == 0
+    assert main(["export", "--project", str(root), "--name", "m", *single, *shown, "--quiet"]) == 0
     return root
 
 
@@ -218,6 +220,33 @@ def test_a_photo_can_be_taken_with_the_camera(made: Path, chromium: Any) -> None
 
 @browser.needs_browser
 @pytest.mark.browser
+@pytest.mark.parametrize("door", ["page", "single file"])
+def test_an_exported_page_answers_its_samples_shuts_nobody_out_and_is_no_wider_than_a_phone(
+    made: Path, chromium: Any, door: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    with browser.hosted(made / "apps") as host:
+        single = (made / "single" / "m.html").as_uri()
+        page = browser.opened(chromium, f"{host}/m-web/" if door == "page" else single)
+    page.set_viewport_size({"width": 360, "height": 740})
+    for asked in ("Example 1", "Example 2", ""):
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            found = axe.run(page).response["violations"]
+            told = [(rule["id"], [node["html"][:120] for node in rule["nodes"][:3]]) for rule in found]
+            assert not told, (scheme, asked, told)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        if asked:
+            page.get_by_role("button", name=asked, exact=True).first.press("Enter")
+            browser.until(page, f"document.getElementById('thumbnail').alt === {asked!r}")
+            page.wait_for_selector("#answer:not([hidden])")
+    browser.until(page, "!document.body.innerText.includes('…')")
+    assert page.locator("#gallery span").all_inner_texts() == list(runs.LABELS)
+    assert not page.logged
+
+
+@browser.needs_browser
+@pytest.mark.browser
 def test_a_damaged_download_is_noticed(made: Path, tmp_path: Path, chromium: Any) -> None:
     shutil.copytree(made / "apps" / "m-web", tmp_path / "m")
     damaged = bytearray((tmp_path / "m" / "model.onnx.gz").read_bytes())
@@ -235,7 +264,8 @@ def test_the_single_file_holds_everything(made: Path) -> None:
         ".lookalike",
     }
     html = (made / "single" / "m.html").read_text()
-    assert "connect-src" not in html and "default-src 'none'" in html and 'src="' not in html.replace('src="x"', "")
+    assert "connect-src" not in html and "default-src 'none'" in html
+    assert 'src="' not in html.replace('src="data:', "")
 
 
 def test_without_npm_the_error_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,10 @@ from typing import ClassVar
 from lookalike import __version__, plugins
 from lookalike.bundle import bundle
 from lookalike.errors import ConfigError
-from lookalike.export import card, proof
+from lookalike.export import card, proof, samples
 from lookalike.export.formats.base import Format
 from lookalike.export.opened import OpenedRun, face, open_run
+from lookalike.export.samples import SamplePhoto, ShowsSamples
 from lookalike.export.staging import staged
 from lookalike.export.target import DataTarget, RunTarget, Target
 from lookalike.files import JsonObject, write_text
@@ -93,6 +94,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     targets = {name: plugins.find("target", name)() for name in wanted.to}
     if wanted.out and len(targets) != 1:
         raise ConfigError("--out is the folder of one target", "give one --to with it")
+    shown = _samples(project, wanted, targets)
     wanted = wanted.model_copy(update={"name": _name(project, wanted.name)})
     folder = project.models / str(wanted.name)
     places = {name: wanted.out or project.apps / f"{wanted.name}-{name}" for name in targets}
@@ -112,9 +114,19 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
             if name not in told:
                 with staged(places[name]) as part:
                     told[name] = _fill(target, part, folder, description, settings, opened)
+                    if isinstance(target, ShowsSamples) and shown:
+                        target.show_samples(part, shown)
+                        told[name] += samples.told(shown)
                 task.advance()
     sizes = {name: (folder / name).stat().st_size for name in (*description.files, "model.json")}
     return Exported(folder, description, sizes, places, told)
+
+
+def _samples(project: Project, wanted: ExportSettings, targets: Mapping[str, object]) -> list[SamplePhoto]:
+    """The photos that the apps are to show. Raises ConfigError where none of the targets can."""
+    if wanted.sample and not any(isinstance(target, ShowsSamples) for target in targets.values()):
+        raise ConfigError("--sample is for an app that shows photos", "give --to web with it, or voila, space, docker")
+    return samples.chosen(project, wanted.sample)
 
 
 def _opened(

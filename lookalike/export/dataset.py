@@ -57,7 +57,7 @@ class DataSet:
         found = walk(project.images)
         layout.require_photos(found)
         records = Manifest(project.images).fold().files
-        left = {item.file: why for item in found.photos if (why := _kept_back(records.get(item.file)))}
+        left = {item.file: why for item in found.photos if (why := kept_back(records.get(item.file)))}
         sides, late = _sides(project, [item for item in found.photos if item.file not in left], settings)
         shared = _shared(project, found.photos, left, sides, records)
         if not shared:
@@ -75,8 +75,8 @@ class DataSet:
         return list(_told(shared, terms, left, late))
 
 
-def _kept_back(record: ImageRecord | None) -> str:
-    """Why a photo is not handed on; "" when it is."""
+def kept_back(record: ImageRecord | None) -> str:
+    """Why a photo is not handed on, by what the manifest says of it; "" when it is."""
     if record is None:
         return ""
     if record.status == "quarantined":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from lookalike.export import requirements
+from lookalike.export.samples import SamplePhoto, into_page
 from lookalike.export.voila import STANDALONE, copy_model
 from lookalike.files import write_bytes, write_text
 from lookalike.project.records import Bundle
@@ -28,6 +30,10 @@ class Docker:
         requirements.write(part, *requirements.SERVER)
         write_text(part / "Dockerfile", DOCKERFILE.format(python=requirements.PYTHON))
         write_text(part / "README.md", README.format(name=bundle.name.lower()))
+
+    def show_samples(self, part: Path, samples: Sequence[SamplePhoto]) -> None:
+        """Buttons on the page."""
+        into_page(part / "page" / "index.html", samples)
 
 
 DOCKERFILE = """\

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
 from lookalike.export import requirements, web
+from lookalike.export.samples import SamplePhoto, beside, into_page
 from lookalike.export.voila import STANDALONE, copy_model
 from lookalike.files import write_text
 from lookalike.project.records import Bundle
@@ -47,6 +49,11 @@ class Space:
             kind = "sdk: static\napp_file: index.html"
         write_text(part / ".gitattributes", LARGE)
         write_text(part / "README.md", README.format(name=bundle.name, title=json.dumps(bundle.name), kind=kind))
+
+    def show_samples(self, part: Path, samples: Sequence[SamplePhoto]) -> None:
+        """Buttons on the page, or files that the Gradio app finds."""
+        page = part / "index.html"
+        into_page(page, samples) if page.is_file() else beside(part, samples)
 
 
 README = """\

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from lookalike.export import requirements
+from lookalike.export.samples import SamplePhoto, beside
 from lookalike.files import write_json, write_text
 from lookalike.project.records import Bundle
 from lookalike.settings.fields import Section, Settings
@@ -31,6 +33,10 @@ class Voila:
         write_json(part / ".jupyter" / "jupyter_server_config.json", {"ServerApp": room})  # read on Binder
         write_json(part / "voila.json", {"Voila": room})  # read by `voila` itself
         write_text(part / "README.md", README.format(name=bundle.name))
+
+    def show_samples(self, part: Path, samples: Sequence[SamplePhoto]) -> None:
+        """Files that the notebook finds."""
+        beside(part, samples)
 
 
 def copy_model(part: Path, model: Path) -> None:

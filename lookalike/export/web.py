@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from pydantic import Field
 
 from lookalike import text
 from lookalike.export import runtime, small
+from lookalike.export.samples import SamplePhoto, into_page
 from lookalike.files import write_bytes, write_text
 from lookalike.project.records import Bundle
 from lookalike.settings.fields import Section, Settings
@@ -45,6 +46,10 @@ class Web:
     def write(self, part: Path, model: Path, bundle: Bundle, settings: Settings) -> None:
         """The page, in the form asked for."""
         write(part, model, bundle, single=settings.of(WebSettings).single_file)
+
+    def show_samples(self, part: Path, samples: Sequence[SamplePhoto]) -> None:
+        """Buttons on the page."""
+        into_page(next(part.glob("*.html")), samples)
 
 
 def write(part: Path, model: Path, bundle: Bundle, *, single: bool = False) -> None:

@@ -196,6 +196,9 @@ class ExportSettings(Section):
         json_schema_extra={"names": "target"},
     )
     out: Path | None = Field(None, description="folder that --to writes [default: apps/NAME-TARGET]")
+    sample: Annotated[list[str], BeforeValidator(_one_or_many)] = Field(
+        [], description="photo that the app shows to everybody, to try it on; again for each one more"
+    )
     small: bool = Field(False, description="store the weights in half the bytes (fp16); shows the answers that changes")
     proof: int = Field(32, ge=1, le=10_000, description="validation photos that must get the same answer")
 

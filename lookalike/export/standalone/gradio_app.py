@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import gradio
 from predict import Classifier, said
 
 classifier = Classifier()
+SAMPLES = sorted(map(str, Path("samples").glob("*.jpg")), key=lambda name: (len(name), name))
 
 
 def classify(photo: str | None) -> dict[str, float] | str:
@@ -17,6 +20,8 @@ app = gradio.Interface(
     gradio.Image(type="filepath", image_mode=None, label="Photo"),  # the file itself, not a re-encoded copy
     gradio.Label(num_top_classes=5, label="It is"),
     title=classifier.about["name"],
+    examples=SAMPLES or None,
+    cache_examples=False,
     flagging_mode="never",
 )
 

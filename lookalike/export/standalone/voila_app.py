@@ -1,4 +1,6 @@
 import io
+from functools import partial
+from pathlib import Path
 
 import ipywidgets as widgets
 from IPython.display import display
@@ -18,8 +20,13 @@ def show(_: object = None) -> None:
         return
     label.value = ""
     bars.children = ()
+    preview(bytes(upload.value[-1]["content"]))
+
+
+def preview(photo: bytes) -> None:
+    """Show a photo, small."""
     try:
-        small = upright(bytes(upload.value[-1]["content"]))
+        small = upright(photo)
         small.thumbnail((320, 320))
         buffer = io.BytesIO()
         small.save(buffer, "JPEG")
@@ -36,14 +43,33 @@ def classify(_: object = None) -> None:
     if not upload.value:
         label.value = "Choose a photo first."
         return
+    try_it(bytes(upload.value[-1]["content"]))
+
+
+def tell(photo: bytes) -> None:
+    """Say what is on a photo."""
     try:
-        answer = classifier.classify(bytes(upload.value[-1]["content"]))
+        answer = classifier.classify(photo)
     except Exception as error:
         label.value = f"This cannot be read as a photo ({type(error).__name__})."
         return
     label.value = f"<h2>{escaped(said(answer))}</h2>"
     shown = answer["ranked"][:8] if answer["known"] else []
     bars.children = tuple(bar(name, answer["probabilities"][name]) for name in shown)
+
+
+def sample(path: Path) -> widgets.VBox:
+    """A photo to try, over the button that does."""
+    photo = path.read_bytes()
+    button = widgets.Button(description=path.stem, layout=widgets.Layout(width="120px"))
+    button.on_click(partial(try_it, photo))
+    return widgets.VBox([widgets.Image(value=photo, layout=widgets.Layout(width="120px")), button])
+
+
+def try_it(photo: bytes, _: object = None) -> None:
+    """Show a photo and say what is on it."""
+    preview(photo)
+    tell(photo)
 
 
 def bar(name: str, p: float) -> widgets.FloatProgress:
@@ -59,4 +85,6 @@ def escaped(text: str) -> str:
 
 upload.observe(show, names="value")
 button.on_click(classify)
-display(widgets.VBox([widgets.HBox([upload, button]), thumbnail, label, bars]))
+files = sorted(Path("samples").glob("*.jpg"), key=lambda path: (len(path.name), path.name))
+samples = widgets.HBox([sample(path) for path in files])
+display(widgets.VBox([widgets.HBox([upload, button]), samples, thumbnail, label, bars]))

@@ -93,6 +93,19 @@ function card(item) {
   return row;
 }
 
+// Photos that the maker of the page has put into it: each is a button.
+function listenToSamples() {
+  for (const button of document.querySelectorAll('#samples button')) {
+    const { alt, src } = button.firstChild;
+    const letters = atob(src.slice(src.indexOf(',') + 1));
+    const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+    button.addEventListener('click', () => {
+      add([new File([bytes], alt, { type: 'image/jpeg' })]);
+      find('framed').scrollIntoView({ block: 'nearest' });
+    });
+  }
+}
+
 // The boxes of the faces over the photo, each with its name.
 function drawBoxes(faces) {
   const { naturalWidth: across, naturalHeight: down } = find('thumbnail');
@@ -176,6 +189,7 @@ function opening(done, total) {
 }
 
 listen();
+listenToSamples();
 try {
   engine = await open(opening);
   document.title = engine.about.name;
