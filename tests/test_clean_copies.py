@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageEnhance, ImageOps
 
 from lookalike.photos import faces
-from lookalike.photos.copies import links, near
+from lookalike.photos.copies import grain, links, near
 from lookalike.photos.copies.agree import Agreement
 from lookalike.project.dataset import split
 from lookalike.project.records import Example
@@ -59,6 +59,37 @@ def test_a_changed_copy_is_set_aside_and_the_original_stays(cli: Cli, photos: Pa
     assert aside["reason"] == "near-copy"
     if change in ("half", "cropped", "all of it"):
         assert aside["file"] == "circles/copy.jpg"
+
+
+RECOLOURED: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "grey": lambda image: ImageOps.grayscale(image).convert("RGB"),
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.3),
+    "warmer": lambda image: image.convert("RGB", (1.2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0.8, 0)),
+}
+
+
+def test_copies_of_photos_of_little_are_told_by_the_grain_of_a_bare_surface(cli: Cli, tmp_path: Path) -> None:
+    photos, changes = draw.folder(tmp_path / "images", {"stripes": 20}, SIZE), CHANGES | RECOLOURED
+    names = ["half", "cropped", "mirrored", *RECOLOURED]
+    for number, path in enumerate(sorted(photos.rglob("*.jpg"))):
+        with Image.open(path) as image:
+            changed = changes[names[number % len(names)]](image)
+        changed.save(path.with_name(f"copy-{path.name}"), quality=90)
+    groups = cli("clean", "--json", "--dry-run", "--suspects", 0).data["groups"]
+    right = [[f"stripes/{n:03}.jpg", f"stripes/copy-{n:03}.jpg"] for n in range(20)]
+    found = [sorted(group) for group in groups]
+    assert all(group in right for group in found)
+    assert len(found) >= 19
+
+
+def test_a_pattern_that_repeats_is_no_grain() -> None:
+    y, x = np.mgrid[:112, :112]
+    weave, noise = 4 * np.sin(x / 2) * np.sin(y / 2), np.random.default_rng(1).normal(0, 1.5, (2, 112, 112))
+    bare = np.full((14, 14), True)
+    cloth, wall = (np.repeat(shown[:, None], 3, axis=1).astype(np.float32) for shown in (weave + noise, noise))
+    assert grain.shared(cloth[0], cloth[1], bare) == 0
+    assert grain.shared(wall[0], wall[1], bare) < 0.1
+    assert grain.shared(wall[0], 0.8 * wall[0] + 20, bare) > 0.9
 
 
 @pytest.mark.parametrize("border", [(0, 40, 0, 40), (30, 0, 30, 0), (25, 25, 25, 25)], ids=["bars", "pillars", "frame"])

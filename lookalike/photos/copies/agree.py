@@ -8,12 +8,14 @@ Pictures are arrays of float32, shape (3, side, side), in grey levels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from PIL import Image
 
-SIDE, COARSE, LEAST, CELL = 112, 40, 24, 8
+from lookalike.photos.copies import grain
+from lookalike.photos.copies.cells import means, smooth
+
+SIDE, COARSE, LEAST = 112, 40, 24
 _ROUNDS, _LAST_ROUNDS = 3, 2
 _HOPELESS, _CONTRADICTED, _RUNS_ALIKE = 0.6, 0.16, 0.8
 _EVERY = 4  # of the lines one is enough to tell how colours change
@@ -44,7 +46,9 @@ class Agreement:
     stayed as it was, `structure` that of the cells with something to see whose light and dark agree, whatever the
     colours. `shown` is the share of cells with something to see, `side` at how many pixels they were compared,
     `whole` whether neither photo is cropped, `colours` how many colours there are to tell a change by, `fewest` how
-    many the poorer of the two has. A grey picture and one in colours are compared in grey: `greyed`.
+    many the poorer of the two has. A grey picture and one in colours are compared in grey: `greyed`. `grain` tells how
+    well the faint variations of a bare surface agree (correlation), which two photos of it don't share, and `usual` by
+    how much a pixel differs that half of all differ less than (grey levels).
     """
 
     cells: float
@@ -62,6 +66,8 @@ class Agreement:
     colours: int
     fewest: int
     greyed: bool
+    grain: float
+    usual: float
 
 
 def agree(left: Image.Image, right: Image.Image, box: Box, *, mirrored: bool) -> Agreement:
@@ -73,7 +79,7 @@ def agree(left: Image.Image, right: Image.Image, box: Box, *, mirrored: bool) ->
     for side, rounds in sorted({min(COARSE, most): _ROUNDS, most: _LAST_ROUNDS}.items()):
         target = _pixels(right, (0, 0, *right.size), side)
         place, own = _lay(left, target, place, side, rounds)
-        own, target = _smooth(own), _smooth(target)
+        own, target = smooth(own), smooth(target)
         many = _colours(own), _colours(target)
         if greyed := _is_grey(own) != _is_grey(target):
             own, target = _in_grey(own), _in_grey(target)
@@ -102,6 +108,8 @@ def agree(left: Image.Image, right: Image.Image, box: Box, *, mirrored: bool) ->
         colours=colours,
         fewest=min(many),
         greyed=greyed,
+        grain=grain.shared(own, target, contrast <= _SEEN),
+        usual=float(np.median(np.abs(difference).max(0))),
     )
 
 
@@ -147,13 +155,6 @@ def _crop(image: Image.Image, box: np.ndarray, side: int) -> np.ndarray:
 def _pixels(image: Image.Image, corners: Box, side: int) -> np.ndarray:
     seen = image.resize((side, side), Image.Resampling.BILINEAR, box=corners)
     return np.asarray(seen, dtype=np.float32).transpose(2, 0, 1)
-
-
-def _smooth(pixels: np.ndarray) -> np.ndarray:
-    """Means of 3 x 3 pixels, in which the noise of saving mostly cancels out."""
-    padded = np.pad(pixels, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    down = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
-    return (down[:, :, :-2] + down[:, :, 1:-1] + down[:, :, 2:]) / 9
 
 
 def _is_grey(pixels: np.ndarray) -> bool:
@@ -225,31 +226,16 @@ def _hue(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(red + green * np.exp(2j * np.pi / 3) + blue * np.exp(-2j * np.pi / 3), dtype=np.complex64)
 
 
-@cache
-def _shares(side: int) -> np.ndarray:
-    """What adds up lines of pixels to means of cells, shape (cells, side)."""
-    count = side // CELL
-    edge = side // count
-    return np.kron(np.eye(count, dtype=np.float32), np.full((1, edge), 1 / edge, np.float32))
-
-
-def _means(pixels: np.ndarray) -> np.ndarray:
-    """The mean of each cell, shape (..., cells, cells); up to a cell's side less is left out at the far ends."""
-    shares = _shares(pixels.shape[-1])
-    part = pixels[..., : shares.shape[1], : shares.shape[1]]
-    return np.asarray(shares @ part @ shares.T)
-
-
 def _spread(pixels: np.ndarray) -> np.ndarray:
     """The contrast of each cell: the standard deviation of the channel that varies most."""
     centred = pixels - pixels.mean((1, 2), keepdims=True)
-    return np.sqrt(np.maximum(_means(centred**2) - _means(centred) ** 2, 0)).max(0)
+    return np.sqrt(np.maximum(means(centred**2) - means(centred) ** 2, 0)).max(0)
 
 
 def _agreeing(difference: np.ndarray, contrast: np.ndarray) -> tuple[float, float]:
     """Of the cells with something to see the share whose difference is noise, and of all cells the share whose
     difference is as large as what there is to see: those show something else."""
-    error = np.sqrt(_means(difference**2).max(0))
+    error = np.sqrt(means(difference**2).max(0))
     noise = _SMALL_NOISE if difference.shape[-1] < SMALL else _NOISE
     wrong = error > np.maximum(noise, _PART * contrast)
     counts = wrong | (contrast > _SEEN)
@@ -262,21 +248,21 @@ def _uneven(difference: np.ndarray, contrast: np.ndarray) -> float:
     shows = contrast > _SEEN
     if not shows.any():
         return 0.0
-    lost = np.sqrt(_means(difference**2).max(0))[shows] / contrast[shows]
+    lost = np.sqrt(means(difference**2).max(0))[shows] / contrast[shows]
     return float(lost.max() / (np.median(lost) + _LEAST_LOST))
 
 
 def _structure(own: np.ndarray, target: np.ndarray) -> float:
     """The share of the cells with something to see in which light and dark run alike."""
     left, right = (pixels.mean(0) - pixels.mean() for pixels in (own, target))
-    mean_left, mean_right = _means(left), _means(right)
+    mean_left, mean_right = means(left), means(right)
     spread_left, spread_right = (
-        np.maximum(_means(pixels**2) - mean**2, 0) for pixels, mean in ((left, mean_left), (right, mean_right))
+        np.maximum(means(pixels**2) - mean**2, 0) for pixels, mean in ((left, mean_left), (right, mean_right))
     )
     shows = np.maximum(spread_left, spread_right) > (_SEEN / 2) ** 2
     if not shows.any():
         return 0.0
-    alike = (_means(left * right) - mean_left * mean_right) / np.sqrt(spread_left * spread_right + 1e-3)
+    alike = (means(left * right) - mean_left * mean_right) / np.sqrt(spread_left * spread_right + 1e-3)
     return float((np.abs(alike[shows]) >= _RUNS_ALIKE).mean())
 
 

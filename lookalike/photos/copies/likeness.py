@@ -44,6 +44,8 @@ _STILL, _SMALL_STILL = 0.4, 0.3  # colours that stay in a recoloured copy: where
 _FEWEST = 12  # colours that a recoloured small picture has at least: any picture turns into a flat one
 _GREYED = 4  # colours that a picture has at least which another is a grey copy of
 _SCENE = 0.75
+_GRAIN = 0.45  # of one surface under one light: 0.55 and more in copies of drawn noise, 0.32 at most in look-alikes
+_TINGED = 4.0  # grey levels by which a change of all colours changes a bare surface, too
 _DRAWN = _Bar(0.98, 0, 8)  # a sign drawn the other way round: what is small and was only mirrored may mean the opposite
 _EVEN = (
     8  # times: no one of 1,100 changed copies lost more in one place; another number on a ticket comes to 40 or more
@@ -56,13 +58,17 @@ def kind_of(seen: Agreement, *, framed: bool, mirrored: bool) -> str:
     plain = seen.plain, seen.other, seen.worst
     if whole and not (mirrored or seen.greyed) and _PIXEL.passes(*plain):
         return "pixel"
-    if seen.greyed and not (whole and seen.colours >= _GREYED):
-        return "other"
     large = seen.side >= SMALL
+    grain = large and seen.grain >= _GRAIN
+    if seen.greyed and not (whole and (grain or seen.colours >= _GREYED)):
+        return "other"
     if mirrored and not large and _DRAWN.passes(*plain):
         return "alike"
     even = seen.uneven <= _EVEN
-    if large and even and _tells(seen, _LITTLE) and seen.structure >= _SAME_LINES and _CLOSE.passes(*plain):
+    close = large and even and seen.structure >= _SAME_LINES and _CLOSE.passes(*plain)
+    if close and (grain or _tells(seen, _LITTLE)):
+        return "copy"
+    if grain and ((even and _EXACT.passes(*plain)) or (whole and _tinged(seen))):
         return "copy"
     if not _tells(seen, _LITTLE if whole else _SOME):
         return "copy" if whole and not mirrored and _EXACT.passes(*plain) else "other"
@@ -85,6 +91,12 @@ def _recoloured(seen: Agreement, *, whole: bool) -> bool:
     if not _tells(seen, _MANY) or seen.still > _STILL or seen.structure < _SOME_LINES:
         return False
     return _RECOLOURED.passes(*changed) or (seen.structure >= _SAME_LINES and _CLIPPED.passes(*changed))
+
+
+def _tinged(seen: Agreement) -> bool:
+    """Whether one change of all colours makes the one the other where little is to be seen, the bare surface too."""
+    changed = seen.cells, seen.against, seen.changed
+    return seen.usual >= _TINGED and seen.structure >= _SOME_LINES and _RECOLOURED.passes(*changed)
 
 
 def _tells(seen: Agreement, least: _Evidence) -> bool:

@@ -1,0 +1,31 @@
+"""Square pictures, shape (..., side, side), cell by cell."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+CELL = 8
+
+
+def smooth(pixels: np.ndarray) -> np.ndarray:
+    """Means of 3 x 3 pixels, in which the noise of saving mostly cancels out."""
+    padded = np.pad(pixels, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    down = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
+    return (down[:, :, :-2] + down[:, :, 1:-1] + down[:, :, 2:]) / 9
+
+
+@cache
+def _shares(side: int) -> np.ndarray:
+    """What adds up lines of pixels to means of cells, shape (cells, side)."""
+    count = side // CELL
+    edge = side // count
+    return np.kron(np.eye(count, dtype=np.float32), np.full((1, edge), 1 / edge, np.float32))
+
+
+def means(pixels: np.ndarray) -> np.ndarray:
+    """The mean of each cell, shape (..., cells, cells); up to a cell's side less is left out at the far ends."""
+    shares = _shares(pixels.shape[-1])
+    part = pixels[..., : shares.shape[1], : shares.shape[1]]
+    return np.asarray(shares @ part @ shares.T)
