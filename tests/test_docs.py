@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from docs import generate
+from docs import generate, pictures
 from lookalike.cli import application
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +59,13 @@ def test_each_command_of_a_page_can_be_typed(page: str, line: str):
 def test_links_lead_to_files(page: Path):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / target).is_file(), target
+
+
+def test_every_picture_is_taken_by_the_script_and_shown_on_a_page_with_words_for_it():
+    shown = [name for page in PAGES for name in re.findall(r"!\[[^\]]+\]\(pictures/([^)]+)\)", page.read_text())]
+    assert sorted(shown) == sorted(f"{name}.webp" for name in pictures.PICTURES), "run `python -m docs.pictures`"
+    files = {path.name: path.stat().st_size for path in pictures.FOLDER.iterdir()}
+    assert set(files) == set(shown) and sum(files.values()) < 1_000_000
 
 
 def test_the_pages_build_to_a_site_that_fetches_nothing(tmp_path: Path):
