@@ -338,10 +338,8 @@ def test_faces_seen_before_a_kill_are_not_looked_at_again(
     from lookalike.people import eyes
 
     portraits.people_folder(tmp_path / "images", {"ann": 20, "bea": 20})
-    looked: list[Path] = []
     kept: list[str] = []
     cut, keep = eyes._cut, eyes._Memory.keep
-    monkeypatch.setattr(eyes, "_cut", lambda path: looked.append(path) or cut(path))
     with monkeypatch.context() as patch:
 
         def killed(self: object, sha256: str, seen: object) -> None:
@@ -354,9 +352,10 @@ def test_faces_seen_before_a_kill_are_not_looked_at_again(
         patch.setattr(eyes._Memory, "__exit__", lambda *_: None)  # nothing is tidied up
         with pytest.raises(SystemExit):
             main(["train", "--project", str(tmp_path), "--quiet"])
-    looked.clear()
+    again: list[Path] = []
+    monkeypatch.setattr(eyes, "_cut", lambda path: again.append(path) or cut(path))
     answer = cli("train", "--resume")
-    assert answer.code == 0 and len(looked) == 20
+    assert answer.code == 0 and len(again) == 20
     assert "accuracy" in next(iter(tmp_path.glob("runs/*/train.log"))).read_text()
 
 
