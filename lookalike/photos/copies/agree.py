@@ -171,29 +171,28 @@ def _recoloured(own: np.ndarray, target: np.ndarray) -> np.ndarray:
     Such changes (brightness, contrast, warmth, saturation, grey) give each channel a curve of itself and of the
     luminance, on which it rises; whatever else it takes to turn one picture into the other, it is no change of colour.
     """
-    result = own.copy()
-    for channel in range(3):
-        some = _terms(own[:, ::_EVERY, ::_EVERY], channel)
-        goal = target[channel, ::_EVERY, ::_EVERY].ravel()
-        free = ((goal > _CLIPPED) & (goal < 255 - _CLIPPED)).astype(np.float32)
-        weight = free = free if free.mean() >= _ENOUGH else np.ones_like(free)
-        for _ in range(3):
-            normal = (weight * some) @ some.T
-            normal[np.diag_indices(len(normal))] += _RIDGE * len(weight)
-            change = np.linalg.solve(normal, some @ (weight * goal))
-            error = np.abs((change @ some).clip(0, 255) - goal)
-            weight = free * (error <= max(float(np.quantile(error, 0.8)), _NOISE))
-        _, own_slope, curve, light = change / 255
-        slopes = np.array([own_slope, own_slope + 2 * curve])
-        if slopes.min() >= -_FALLS and (slopes + light).min() >= -_FALLS and max(slopes.max(), abs(light)) <= _STEEPEST:
-            result[channel] = (change @ _terms(own, channel)).clip(0, 255).reshape(own.shape[1:])
-    return result
+    some, goal = _terms(own[:, ::_EVERY, ::_EVERY]), target[:, ::_EVERY, ::_EVERY].reshape(3, -1)
+    free = (goal > _CLIPPED) & (goal < 255 - _CLIPPED)
+    free |= free.mean(1, keepdims=True) < _ENOUGH
+    weight = free.astype(np.float32)
+    for _ in range(3):
+        weighted = weight[:, None] * some
+        normal = weighted @ some.swapaxes(1, 2) + _RIDGE * goal.shape[1] * np.eye(4, dtype=np.float32)
+        change = np.linalg.solve(normal, weighted @ goal[..., None]).swapaxes(1, 2)
+        error = np.abs((change @ some)[:, 0].clip(0, 255) - goal)
+        weight = (free & (error <= np.maximum(np.quantile(error, 0.8, axis=1)[:, None], _NOISE))).astype(np.float32)
+    _, slope, curve, light = change[:, 0].T / 255
+    slopes = np.stack([slope, slope + 2 * curve])
+    rises = (slopes.min(0) >= -_FALLS) & ((slopes + light).min(0) >= -_FALLS)
+    rises &= np.maximum(slopes.max(0), np.abs(light)) <= _STEEPEST
+    changed = (change @ _terms(own))[:, 0].clip(0, 255).reshape(own.shape)
+    return np.where(rises[:, None, None], changed, own)
 
 
-def _terms(pixels: np.ndarray, channel: int) -> np.ndarray:
-    """One, a channel, its square, and the luminance, for each pixel: shape (4, pixels)."""
-    own, light = pixels[channel].ravel() / 255, (_LUMA @ pixels.reshape(3, -1)) / 255
-    return np.stack([np.ones_like(own), own, own**2, light])
+def _terms(pixels: np.ndarray) -> np.ndarray:
+    """For each channel one, itself, its square, and the luminance: shape (3, 4, pixels)."""
+    own = pixels.reshape(3, -1) / 255
+    return np.stack([np.ones_like(own), own, own**2, np.broadcast_to(_LUMA @ own, own.shape)], axis=1)
 
 
 def _changes(own: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

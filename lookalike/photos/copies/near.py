@@ -23,6 +23,7 @@ MOST_NEIGHBOURS, MOST_PARTNERS, MOST_PAIRS = 8, 3, 2
 SPOT = 70.0  # grey levels by which a copy, brought to the same brightness and contrast, may differ in a small spot
 AGAINST, UNLIKE, SCENE = 0.05, 0.1, 0.7  # shares of cells: to differ, to run otherwise, and to be the same
 _BLOCK_BYTES = 64_000_000
+_AT_ONCE = 100  # pairs whose pictures stay in a processor's cache: many more take twice as long
 
 # Where a cropped copy may have been cut from: width, height, left and top as parts of the picture. The search that
 # follows closes gaps of a few hundredths between them.
@@ -95,8 +96,8 @@ def between(pairs: Sequence[tuple[int, int]], load: Load) -> list[Likeness]:
 def _judged(candidates: Candidates, load: Load) -> list[Likeness]:
     """Those candidates that may be copies or show one scene."""
     found = []
-    for start in range(0, len(candidates.left), 2000):
-        part = candidates.take(np.arange(start, min(start + 2000, len(candidates.left))))
+    for start in range(0, len(candidates.left), _AT_ONCE):
+        part = candidates.take(np.arange(start, min(start + _AT_ONCE, len(candidates.left))))
         own, other = _pictures(part, load)
         boxes, values = lay.fit(own, other, WINDOWS[part.window])
         seen = lay.compare(own, other, boxes)
@@ -113,8 +114,8 @@ def _judged(candidates: Candidates, load: Load) -> list[Likeness]:
 def _closer(every: Candidates, count: int, load: Load) -> Candidates:
     """Those candidates that are among the likest of either photo at 16 x 16, too."""
     score = np.zeros(len(every.left), np.float32)
-    for start in range(0, len(score), 4000):
-        part = every.take(np.arange(start, min(start + 4000, len(score))))
+    for start in range(0, len(score), _AT_ONCE):
+        part = every.take(np.arange(start, min(start + _AT_ONCE, len(score))))
         own, other = _pictures(part, load)
         own = lay.sample(own, WINDOWS[part.window], MIDDLE)[0]
         other = lay.sample(other, np.tile(WINDOWS[:1], (len(part.left), 1)), MIDDLE)[0]
