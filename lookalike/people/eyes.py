@@ -114,9 +114,9 @@ def people_in(
                     faults[path] = found
                 else:
                     known[sha256], seen = found
-                    memory.keep(sha256, found[0])  # at once: whatever ends the process, no photo is looked at again
                     if looks:
                         looks.keep_views(sha256, seen)
+                    memory.keep(sha256, found[0])  # at once: whatever ends the process, no photo is looked at again
                 task.advance()
     return [known[sha256] for _, sha256 in photos], faults
 
