@@ -101,10 +101,11 @@ def stars(order: Sequence[int], links: Links) -> list[list[int]]:
         left, right = pair
         partners[left].add(right)
         partners[right].add(left)
+    place = {number: rank for rank, number in enumerate(order)}
     taken: set[int] = set()
     found = []
-    for hub in order:
-        if hub not in taken and (rays := [other for other in order if other in partners[hub] - taken]):
+    for hub in sorted(partners, key=place.__getitem__):
+        if hub not in taken and (rays := sorted(partners[hub] - taken, key=place.__getitem__)):
             found.append([hub, *rays])
             taken.update(found[-1])
     return found
