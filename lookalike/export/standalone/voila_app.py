@@ -86,5 +86,5 @@ def escaped(text: str) -> str:
 upload.observe(show, names="value")
 button.on_click(classify)
 files = sorted(Path("samples").glob("*.jpg"), key=lambda path: (len(path.name), path.name))
-samples = widgets.HBox([sample(path) for path in files])
+samples = widgets.HBox([sample(path) for path in files], layout=widgets.Layout(flex_flow="row wrap"))
 display(widgets.VBox([widgets.HBox([upload, button]), samples, thumbnail, label, bars]))
