@@ -54,6 +54,7 @@ def out_of_memory(error: Exception) -> bool:
 def repeatable(seed: int, device: torch.device) -> None:
     """The same seed, data and machine give the same network from here on."""
     set_seed(seed, reproducible=True)
-    if device.type == "cuda":  # the quick kinds of attention add up gradients in any order
-        for kind in ("flash", "mem_efficient", "cudnn"):
+    if device.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False  # 10 bits of each factor: the exported model would answer otherwise
+        for kind in ("flash", "mem_efficient", "cudnn"):  # they add up gradients in any order
             getattr(torch.backends.cuda, f"enable_{kind}_sdp")(False)
