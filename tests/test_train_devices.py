@@ -42,7 +42,7 @@ def test_a_batch_too_large_for_memory_is_halved_and_leaves_nothing_behind(
     monkeypatch.setattr(HalfPrecision, event, small_memory, raising=False)
     answer = cli(*TINY, "--batch-size", 4)
     assert "out of memory; going on with batches of 2" in answer.err
-    assert not torch.is_autocast_enabled("cpu")
+    assert not any(torch.is_autocast_enabled(kind) for kind in ("cpu", "cuda"))
     kept = [Path(ended.data["folder"]) / "weights.safetensors" for ended in (small, answer)]
     assert kept[0].read_bytes() == kept[1].read_bytes()
     losses = [[row.get("train_loss") for row in ended.data["run"]["history"]] for ended in (small, answer)]
@@ -55,7 +55,8 @@ def test_float16_is_for_steps_only(cli: Cli, tmp_path: Path, monkeypatch: pytest
     seen: dict[bool, set[torch.dtype]] = {True: set(), False: set()}
 
     def watched(self: GradScaling) -> None:
-        seen[self.training].add(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32)
+        kind = self.dls.device.type
+        seen[self.training].add(torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32)
 
     monkeypatch.setattr(GradScaling, "before_batch", watched)
     answer = cli(*TINY)
@@ -68,8 +69,16 @@ def test_a_gpu_that_does_not_work_is_told(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: str, code: int
 ):
     draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+    zeros = torch.zeros
+
+    def refused(*shape: int, **options: Any) -> torch.Tensor:
+        if "cuda" in str(options.get("device")):
+            raise RuntimeError("no kernel image is available for execution on the device")
+        return zeros(*shape, **options)
+
+    monkeypatch.setattr("torch.zeros", refused)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     answer = cli("train", "--recipe", "probe", "--size", 64, "--device", flag)
     assert answer.code == code
-    assert "the CUDA device can't be used" in answer.err
+    assert "the CUDA device can't be used" in answer.err and "no kernel image" in answer.err

@@ -89,8 +89,8 @@ def test_moments_lie_in_memory_as_the_weights_do_when_it_is_another_version(
     with monkeypatch.context() as patch:
         patch.setattr("lookalike.vision.callbacks.Steps.after_fit", stopped, raising=False)
         assert cli(*flags).code == 130
-    monkeypatch.setattr("lookalike.vision.plan.MEMORY_FORMAT", torch.contiguous_format)
-    monkeypatch.setattr("lookalike.vision.callbacks.MEMORY_FORMAT", torch.contiguous_format)
+    for module in ("plan", "callbacks"):
+        monkeypatch.setattr(f"lookalike.vision.{module}.memory_format", lambda _: torch.contiguous_format)
     assert cli(*flags, "--resume").code == 0
     assert alike and all(alike)
 

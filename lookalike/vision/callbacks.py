@@ -18,6 +18,7 @@ import time
 from contextlib import AbstractContextManager
 from typing import Any
 
+import fastai.callback.schedule  # noqa: F401  gives Learner fit_one_cycle and fine_tune
 import numpy as np
 import torch
 from fastai.callback.core import Callback, CancelFitException
@@ -29,7 +30,7 @@ from torch import nn
 from lookalike import metrics
 from lookalike.report import Reporter, Task
 from lookalike.vision import distributed, states
-from lookalike.vision.plan import MEMORY_FORMAT
+from lookalike.vision.device import memory_format
 
 PATIENCE = 0.4  # share of the epochs after which fine-tuning is given up when it is far worse than the linear probe
 FAR_WORSE = 1.3  # times its loss
@@ -55,7 +56,7 @@ class HalfPrecision(Callback):
 
     def before_batch(self) -> None:
         photos = self.xb[0].as_subclass(torch.Tensor)  # plain tensors: type dispatch costs a little in every layer
-        self.learn.xb = (photos.contiguous(memory_format=MEMORY_FORMAT),)
+        self.learn.xb = (photos.contiguous(memory_format=memory_format(photos.device)),)
         self.learn.yb = (self.yb[0].as_subclass(torch.Tensor),)
         if self.training and self.half:
             self.context = torch.autocast(photos.device.type, dtype=self.half)

@@ -45,6 +45,17 @@ def _cuda(wanted: str, report: Reporter) -> torch.device:
     return device
 
 
+def memory_format(device: torch.device) -> torch.memory_format:
+    """How pictures and weights lie in memory where the network computes.
+
+    On every processor and network measured pictures with their channels last are as fast or faster (a step of
+    efficientnet_lite0 18 ms a photo against 28, of resnet18 22 against 25). On a GPU steps take as long either way (an
+    H200: efficientnet_lite0 0.42 ms a photo with channels first and 0.48 with them last, resnet18 0.20 and 0.19), but
+    cuDNN compiles the depthwise convolutions of each new shape: 1.7 s for each size of a batch, 8 s for the first step.
+    """
+    return torch.channels_last if device.type == "cpu" else torch.contiguous_format
+
+
 def out_of_memory(error: Exception) -> bool:
     """Whether it came of too little memory."""
     known = isinstance(error, (MemoryError, torch.OutOfMemoryError))

@@ -16,14 +16,11 @@ from torch.nn import functional
 
 from lookalike.vision import architectures, model, trial
 from lookalike.vision.data import training_size
-from lookalike.vision.device import out_of_memory
+from lookalike.vision.device import memory_format, out_of_memory
 
 if TYPE_CHECKING:
     from lookalike.vision.material import Material
 
-# On every machine and network measured pictures with their channels last are as fast or faster (a step of
-# efficientnet_lite0 18 ms a photo against 28, of resnet18 22 against 25).
-MEMORY_FORMAT = torch.channels_last
 TRIAL_BATCH = 4
 MOST_PHOTOS = 64
 # Photos in a batch. Of a network that starts from random weights every layer is trained, and batches of 8 take a fifth
@@ -143,15 +140,15 @@ def _time_within_memory(network: nn.Module, frozen: set[int], size: int, precisi
 
 def _time_step(network: nn.Module, frozen: set[int], size: int, precision: str, count: int) -> float:
     """Milliseconds a photo of one forward and backward pass with `count` photos, after one to warm up."""
-    network.to(memory_format=MEMORY_FORMAT).train()
+    device = next(network.parameters()).device
+    network.to(memory_format=memory_format(device)).train()
     was = [parameter.requires_grad for parameter in network.parameters()]
     for parameter in network.parameters():
         parameter.requires_grad_(id(parameter) not in frozen)
     for layer in network.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             layer.eval()
-    device = next(network.parameters()).device
-    photos = torch.randn(count, 3, size, size, device=device).contiguous(memory_format=MEMORY_FORMAT)
+    photos = torch.randn(count, 3, size, size, device=device).contiguous(memory_format=memory_format(device))
     targets = torch.zeros(count, dtype=torch.long, device=device)
     dtype = torch.float16 if precision == "fp16" else torch.bfloat16
     best = math.inf

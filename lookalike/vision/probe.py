@@ -12,6 +12,7 @@ from torch import nn
 
 from lookalike import logistic, metrics
 from lookalike.project.records import InputSpec
+from lookalike.vision.device import memory_format
 from lookalike.vision.model import backbone_and_head, normalise
 
 STRENGTHS = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
@@ -56,7 +57,7 @@ def features(network: Any, spec: InputSpec, pixels: list[np.ndarray], batch: int
         photos = normalise(torch.from_numpy(squares).to(device), spec)
         if photos.shape[-1] != spec.size:
             photos = nn.functional.interpolate(photos, (spec.size, spec.size), mode="bilinear", antialias=True)
-        rows.append(backbone(photos.contiguous(memory_format=torch.channels_last)).float().cpu().numpy())
+        rows.append(backbone(photos.contiguous(memory_format=memory_format(device))).float().cpu().numpy())
     return np.concatenate(rows)
 
 
