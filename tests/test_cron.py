@@ -112,6 +112,15 @@ def test_another_users_files_are_told_and_stay_as_they_are(project: Path, name: 
     assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
 
 
+def test_a_photo_that_may_not_be_read_stays_and_is_told(project: Path) -> None:
+    (project / "images/circles/001.jpg").chmod(0)
+    as_a_user = f"setpriv --bounding-set {DROPPED}" if os.geteuid() == 0 else ""
+    data = json.loads(shell(project, f"{as_a_user} lookalike clean --yes --json").stdout)["data"]
+    assert [photo["file"] for photo in data["aside"]] == ["circles/empty.jpg"]
+    assert [(passed["file"], passed["reason"]) for passed in data["skipped"]] == [("circles/001.jpg", "no-access")]
+    assert (project / "images/circles/001.jpg").is_file()
+
+
 def test_too_few_open_files_are_told_with_the_way_on(project: Path) -> None:
     done = shell(project, f"ulimit -n 10; {SORT}")
     assert done.returncode == 3 and "Too many open files" in done.stderr and "ulimit -n 1024" in done.stderr

@@ -168,15 +168,6 @@ def test_clean_moves_no_photo_because_a_decoder_failed(
     assert not [note for note in cli("clean", "--yes", "--json").data["notes"] if note["reason"] == reason]
 
 
-def test_a_photo_that_cannot_be_read_for_lack_of_permission_stays(cli: Cli, tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything")
-    draw.folder(tmp_path / "images", {"circles": 4, "stripes": 4})
-    (tmp_path / "images/circles/001.jpg").chmod(0)
-    data = cli("clean", "--yes", "--json").data
-    assert (data["aside"], [note["reason"] for note in data["notes"]]) == ([], ["no-access"])
-
-
 WATCHING = """
 import sys
 from lookalike.cli import main
