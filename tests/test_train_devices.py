@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from lookalike.vision import device
 from lookalike.vision.callbacks import GradScaling, HalfPrecision
 from tests.conftest import Cli
 from tests.support import draw
@@ -82,3 +83,17 @@ def test_a_gpu_that_does_not_work_is_told(
     answer = cli("train", "--recipe", "probe", "--size", 64, "--device", flag)
     assert answer.code == code
     assert "the CUDA device can't be used" in answer.err and "no kernel image" in answer.err
+
+
+def test_on_a_gpu_pictures_lie_channels_first_and_full_precision_is_full(monkeypatch: pytest.MonkeyPatch):
+    """What only a GPU would show: kernels compiled for each size of a batch, and answers other than the export's."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    for kind in ("flash", "mem_efficient", "cudnn"):
+        monkeypatch.setattr(torch.backends.cuda, f"enable_{kind}_sdp", lambda _: None)
+    gpu, processor = torch.device("cuda"), torch.device("cpu")
+    device.repeatable(0, processor)
+    assert torch.backends.cudnn.allow_tf32
+    device.repeatable(0, gpu)
+    assert not torch.backends.cudnn.allow_tf32
+    assert device.memory_format(gpu) is torch.contiguous_format
+    assert device.memory_format(processor) is torch.channels_last

@@ -63,7 +63,8 @@ def out_of_memory(error: Exception) -> bool:
 
 
 def repeatable(seed: int, device: torch.device) -> None:
-    """The same seed, data and machine give the same network from here on."""
+    """The same seed, data and machine give the same network from here on, and a GPU computes as exactly as a processor
+    wherever half precision is not asked for."""
     set_seed(seed, reproducible=True)
     if device.type == "cuda":
         torch.backends.cudnn.allow_tf32 = False  # 10 bits of each factor: the exported model would answer otherwise
