@@ -64,7 +64,8 @@ def test_many_photos_are_named_at_once_and_saved_as_a_table(address: str, chromi
     assert {rows[0]["label"], rows[1]["label"]} == {"tree_sparrow", "'=house_sparrow"}
     assert [row["reason"] for row in rows[2:]] == ["unlikely", "not-an-image"] and not rows[2]["probability"]
     page.click("#clear")
-    assert page.is_hidden("#answer") and page.is_hidden("#session") and page.locator("#gallery li").count() == 0
+    assert not any(page.is_visible(part) for part in ("#answer", "#classify", "#session"))
+    assert page.locator("#gallery li").count() == 0
 
 
 def test_everything_can_be_reached_by_keyboard(address: str, chromium: Any) -> None:
@@ -82,11 +83,23 @@ def test_everything_can_be_reached_by_keyboard(address: str, chromium: Any) -> N
         reached.append(
             page.evaluate("document.activeElement.closest('#gallery') ? 'gallery' : document.activeElement.id")
         )
-    assert {"another", "camera", "gallery", "csv", "clear"} <= set(reached)
+    assert {"another", "classify", "camera", "gallery", "csv", "clear"} <= set(reached)
     page.locator("#gallery button").nth(1).focus()
     page.keyboard.press("Enter")
     browser.until(page, f"document.getElementById('label').innerText != {first!r}")
     assert page.evaluate("document.activeElement.getAttribute('aria-current')") == "true"
+
+
+def test_a_photo_without_an_answer_can_be_asked_about_again(address: str, chromium: Any) -> None:
+    page = browser.opened(chromium, address)
+    assert page.is_hidden("#classify"), "there is nothing to ask about yet"
+    page.route("**/api/predict", lambda route: route.abort())
+    page.set_input_files("#file", [_file("warm.png", WARM)])
+    page.wait_for_selector("#answer:not([hidden])")
+    assert page.inner_text("#label") == "No answer" and "try once more" in page.inner_text("#remark")
+    page.unroute("**/api/predict")
+    page.get_by_role("button", name="Ask again").click()
+    browser.until(page, "document.getElementById('label').innerText.endsWith('sparrow')")
 
 
 DOORS = ["serve", "review", "report", "cleaning"]

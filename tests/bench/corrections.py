@@ -28,6 +28,8 @@ DRAWS = 1 if QUICK else 3
 
 def main() -> None:
     """Print one table."""
+    if not os.environ.get("BENCH_DATA"):
+        print("digits; BENCH_DATA=FOLDER names a folder of label folders with real photos", flush=True)
     print("| draw | wrong before | corrected, still wrong | photos never asked about | better / worse (p) | undo |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:

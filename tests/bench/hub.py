@@ -69,6 +69,8 @@ def main() -> None:
     """Train, export, and ask every loader that is here about the same photos."""
     with TemporaryDirectory() as place:
         root, given = Path(place), os.environ.get("BENCH_PHOTOS")
+        if not given:
+            print("drawn photos; BENCH_PHOTOS=FOLDER names a folder of label folders with real ones", flush=True)
         images = Path(given) if given else draw.folder(root / "images", {"circles": 60, "stripes": 60})
         at = ["--project", str(root / "p"), "--images", str(images), "--quiet"]
         for command in (

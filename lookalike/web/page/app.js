@@ -51,7 +51,7 @@ function show(item) {
   find('thumbnail').alt = item.name;
   find('thumbnail').hidden = false;
   find('invitation').hidden = true;
-  find('another').hidden = false;
+  for (const id of ['another', 'classify']) find(id).hidden = false;
   render(item);
 }
 
@@ -142,7 +142,7 @@ function saveCsv() {
 function clear() {
   for (const { url } of items) URL.revokeObjectURL(url);
   [items, current] = [[], null];
-  for (const id of ['thumbnail', 'answer', 'session', 'another']) find(id).hidden = true;
+  for (const id of ['thumbnail', 'answer', 'session', 'another', 'classify']) find(id).hidden = true;
   find('gallery').replaceChildren();
   find('invitation').hidden = false;
   drawBoxes([]);
@@ -156,6 +156,10 @@ function listen() {
     find('file').value = ''; // so that the same photo can be chosen again
   });
   find('another').addEventListener('click', () => find('file').click());
+  find('classify').addEventListener('click', () => {
+    askAgain(current);
+    render(current);
+  });
   find('csv').addEventListener('click', saveCsv);
   find('clear').addEventListener('click', clear);
   find('link').hidden = !(navigator.clipboard && location.protocol.startsWith('http'));
