@@ -16,7 +16,7 @@ from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 
 from lookalike.project.records import InputSpec
-from lookalike.vision import axes, model
+from lookalike.vision import axes, model, wording
 
 OPSET = 18
 
@@ -135,7 +135,7 @@ def _traced(network: nn.Module, example: torch.Tensor, name: str, outputs: list[
     classifiers have no control flow for it to lose. Callers compare the answers of both.
     """
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), wording.exporting():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network.eval().cpu(),
