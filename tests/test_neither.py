@@ -73,7 +73,7 @@ def test_evaluate_tells_what_the_limit_costs_and_catches(made: Path) -> None:
         and 0 < min(found["min_similarity"]) <= max(found["min_similarity"]) < 1
     )
     known, others = found["findings"]["neither"]["known"], found["findings"]["neither"]["others"]
-    assert known["photos"] == found["accuracy"]["total"] and known["rejected"] == 0
+    assert known["photos"] == found["accuracy"]["total"] and known["rejected"] <= 1
     assert (others["rejected"], others["photos"]) == (18, 18) and 0.8 < others["low"] < others["high"] == 1
     report = next(made.glob("runs/*/report/report.md")).read_text()
     assert "18 of 18" in report and "a third person's face is still a face" in report
@@ -100,7 +100,7 @@ def test_known_photos_are_judged_by_limits_set_without_them(tmp_path: Path) -> N
     assert (found["known"]["rejected"], found["known"]["photos"]) == (12, 60)
 
 
-@pytest.mark.parametrize(("count", "most"), [(60, 0.015), (250, 0.015), (2000, 0.015)])
+@pytest.mark.parametrize(("count", "most"), [(10, 0.015), (20, 0.015), (60, 0.015), (250, 0.015), (2000, 0.015)])
 def test_new_photos_of_the_labels_are_seldom_turned_away(count: int, most: float) -> None:
     new, lost = known(20_000, seed=1), []
     for seed in range(200):
@@ -110,9 +110,15 @@ def test_new_photos_of_the_labels_are_seldom_turned_away(count: int, most: float
 
 
 def test_photos_learnt_from_help_to_set_the_limit_where_they_tell_something() -> None:
-    assert neither.limits(held(known(20)), 1.0)["min_similarity"] is None
+    assert neither.limits(held(known(8)), 1.0)["min_similarity"] is None
+    assert neither.limits(held(known(8), learnt=known(8, 2)), 1.0)["min_similarity"][0] > 0
     with_them = neither.limits(held(known(20), learnt=known(200, 2) - 0.1), 1.0)["min_similarity"]
     assert with_them[0] < neither.limits(held(known(220)), 1.0)["min_similarity"][0] - 0.05
+
+
+def test_ten_photos_set_a_limit_that_catches_what_is_quite_unlike_them() -> None:
+    limits = [neither.limits(held(known(10, seed)), 1.0)["min_similarity"][0] for seed in range(200)]
+    assert np.quantile(limits, 0.1) > 0.2 and np.mean(limits) > 0.5
 
 
 def test_a_mistake_among_the_photos_does_not_let_everything_in() -> None:
