@@ -116,6 +116,15 @@ def test_photos_learnt_from_help_to_set_the_limit_where_they_tell_something() ->
     assert with_them[0] < neither.limits(held(known(220)), 1.0)["min_similarity"][0] - 0.05
 
 
+def test_photos_learnt_from_do_not_set_the_limit_above_new_ones_that_are_less_alike() -> None:
+    new = 1 - 1.35 * (1 - known(20_000, seed=1))
+    limits = [
+        neither.limits(held(1 - 1.35 * (1 - known(40, seed)), learnt=known(200, 300 + seed)), 1.0)["min_similarity"][0]
+        for seed in range(100)
+    ]
+    assert np.mean([(new < limit).mean() for limit in limits]) <= 0.015
+
+
 def test_ten_photos_set_a_limit_that_catches_what_is_quite_unlike_them() -> None:
     limits = [neither.limits(held(known(10, seed)), 1.0)["min_similarity"][0] for seed in range(200)]
     assert np.quantile(limits, 0.1) > 0.2 and np.mean(limits) > 0.5

@@ -24,6 +24,7 @@ SPARED = 0.02  # share of one label's new photos, however unlike the rest it is
 TAIL, LEAST = 0.25, 5  # the share of photos, and how many at least, the lowest, that tell how far down new ones lie
 ODD = 6.0  # medians of the distances below the others, as far as one photo counts: it may be a mistake
 OWN = 10  # photos of a label from which it may have a limit of its own
+SMALLEST = 1e-6  # of what is missing to a similarity of 1
 CANNOT = (
     "Only what looks unlike all the photos learnt from is told apart this way. What looks like them gets a label, and "
     "often a sure one: to a network of two people, a third person's face is still a face."
@@ -118,12 +119,26 @@ def _limits(answers: Answers, temperature: float, counted: np.ndarray) -> tuple[
     number = answers.probabilities.shape[1]
     if answers.similarities is None:
         return (limit(values, LOST),) * number
-    values = np.concatenate([values, answers.learnt[0]]).astype(float)
+    values = np.concatenate([values, _as_new(answers.learnt[0], values)]).astype(float)
     labels = np.concatenate([labels, answers.learnt[1]])
     every = limit(values, LOST)
     of_each = (values[labels == label] for label in range(number))
     own = [min(every, limit(some, SPARED)) if len(some) >= OWN else every for some in of_each]
     return tuple(math.floor(max(-1.0, low) * 1e6) / 1e6 for low in own)
+
+
+def _as_new(learnt: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """The similarities (n,) of photos learnt from, no higher than those of new ones as the photos held back tell.
+
+    They were read in another way, made smaller twice, and copies among them that nothing grouped flatter them. What is
+    missing to 1 is longer for new ones by about one factor at all heights: of drawn shapes by 1.31 to 1.38, and without
+    it 18 of 840 new ones were turned away (3 with it). It is never taken for shorter: few photos held back say it
+    roughly.
+    """
+    if not len(learnt) or not len(held):
+        return learnt
+    longer = float(np.median(1 - held)) / max(SMALLEST, float(np.median(1 - learnt)))
+    return np.asarray(1 - (1 - learnt) * max(1.0, longer))
 
 
 def limit(values: np.ndarray, lost: float) -> float:
