@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from tests.support import signs
+
 Rng = random.Random
 Colour = tuple[int, int, int]
 
@@ -147,30 +149,6 @@ def barred(rng: Rng) -> Image.Image:
     return page
 
 
-def icon(rng: Rng) -> Image.Image:
-    """A few flat forms on white, from a small stock of forms, places and colours."""
-    image = Image.new("RGB", (72, 72), "white")
-    pen, ink = ImageDraw.Draw(image), [(230, 90, 60), (60, 130, 220), (250, 200, 60), (90, 170, 90), (70, 70, 80)]
-    pen.ellipse((6, 6, 66, 66), fill=rng.choice(ink))
-    for _ in range(rng.randrange(2, 5)):
-        x, y, r = rng.randrange(18, 54, 6), rng.randrange(18, 54, 6), rng.choice((5, 8, 12))
-        rng.choice((pen.ellipse, pen.rectangle))((x - r, y - r, x + r, y + r), fill=rng.choice([*ink, (255, 255, 255)]))
-    return image.resize((64, 64), Image.Resampling.LANCZOS)
-
-
-def flag(rng: Rng) -> Image.Image:
-    """Three bands, standing or lying, some with a sign."""
-    inks = [(200, 16, 46), (255, 255, 255), (0, 56, 147), (0, 122, 61), (255, 205, 0), (0, 0, 0), (0, 160, 210)]
-    image, chosen = Image.new("RGB", (96, 64)), [rng.choice(inks) for _ in range(3)]
-    pen = ImageDraw.Draw(image)
-    for band, ink in enumerate(chosen):
-        pen.rectangle((0, band * 21, 96, 64) if rng.random() < 0.5 else (band * 32, 0, 96, 64), fill=ink)
-    if rng.random() < 0.5:
-        x, r = rng.choice((24, 48)), rng.randrange(6, 16)
-        pen.regular_polygon((x, 32, r), rng.randrange(3, 8), rotation=rng.randrange(360), fill=rng.choice(inks))
-    return image
-
-
 def scan(rng: Rng) -> Image.Image:
     """A slice of a body: a grey textured disc on black."""
     texture = Image.new("L", (40, 40))
@@ -252,19 +230,21 @@ def stroke(rng: Rng, label: int) -> Image.Image:
 
 KINDS: dict[str, Callable[[Rng], Image.Image]] = {
     made.__name__: made
-    for made in (face, stamp, hand, horizon, sky, silhouette, barred, icon, flag, scan, page, ticket, trap, board)
+    for made in (face, stamp, hand, horizon, sky, silhouette, barred, scan, page, ticket, trap, board, *signs.KINDS)
 }  # fmt: skip
 
 
 def folder(root: Path, kind: str, count: int, labels: int = 4) -> Path:
     """A folder of label folders with `count` photos of one of KINDS, of `scene` or of `stroke`."""
-    rng = Rng(f"{kind} {count}")
-    for number in range(count):
+    rng, drawn = Rng(f"{kind} {count}"), set[bytes]()
+    while (number := len(drawn)) < count:
         label = number % labels
         made = stroke(rng, label) if kind == "stroke" else scene(rng) if kind == "scene" else KINDS[kind](rng)
-        path = (
-            root / f"label{label}" / (f"{number:05}.png" if kind in ("stroke", "icon", "flag") else f"{number:05}.jpg")
-        )
+        if made.tobytes() in drawn:
+            continue
+        drawn.add(made.tobytes())
+        ending = "png" if kind == "stroke" or made.width < 100 else "jpg"
+        path = root / f"label{label}" / f"{number:05}.{ending}"
         path.parent.mkdir(parents=True, exist_ok=True)
         made.save(path, quality=92)
     return root

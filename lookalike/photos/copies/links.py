@@ -6,22 +6,22 @@ Nothing is joined over a third: in a group every photo is linked to the first.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
-from PIL import Image
 
-from lookalike.photos import images
+from lookalike.errors import UnusablePhoto
 from lookalike.photos.copies import near
-from lookalike.photos.copies.agree import agree
+from lookalike.photos.copies.agree import Agreement, Asked, agree_saved
 from lookalike.photos.copies.likeness import KINDS, kind_of
+from lookalike.photos.decode import Pool, cores
 from lookalike.photos.memory import Memory
 from lookalike.report import Reporter
 
 MOST_ALIKE = 5  # photos in a group of one scene; more that look alike are a crowd
 _IN_MEMORY = 25_000
+_WORTH_PROCESSES = 60  # pairs: a second process takes a quarter of one to start
 _MOST_COPIES = 40  # of one photo that are all compared with each other
 
 Links = dict[frozenset[int], str]
@@ -39,29 +39,47 @@ def find(contents: Sequence[str], memory: Memory, report: Reporter) -> Links:
     def load(numbers: np.ndarray) -> np.ndarray:
         return memory.greys([names[number] for number in numbers]) if every is None else every[numbers]
 
-    @lru_cache(maxsize=4096)
-    def small(view: int) -> Image.Image:
-        return images.open_rgb(memory.small(names[view]))
-
     links: Links = {}
 
+    def note(pair: near.Likeness, kind: str) -> None:
+        both = frozenset((views[pair.left][0], views[pair.right][0]))
+        links[both] = min(kind, links.get(both, kind), key=KINDS.index)
+
     def look(pairs: Sequence[near.Likeness]) -> None:
-        with report.task("laying likely copies on each other", len(pairs)) as task:
-            for pair in sorted(pairs, key=lambda pair: pair.left):
+        likely = [pair for pair in pairs if pair.likely]
+        for pair in pairs:
+            if not pair.likely:
+                note(pair, "alike")
+        asked = ((memory.small(names[pair.left]), memory.small(names[pair.right]), pair.box, pair.mirrored)
+                 for pair in likely)  # fmt: skip
+        with report.task("laying likely copies on each other", len(likely)) as task:
+            for pair, seen in zip(likely, _agreements(asked, len(likely)), strict=True):
                 task.advance()
-                kind = "alike"
-                if pair.likely:
-                    seen = agree(small(pair.left), small(pair.right), pair.box, mirrored=pair.mirrored)
+                if not isinstance(seen, UnusablePhoto):
                     framed = bool(names[pair.left][1] or names[pair.right][1])
-                    kind = kind_of(seen, framed=framed, mirrored=pair.mirrored)
-                both = frozenset((views[pair.left][0], views[pair.right][0]))
-                links[both] = min(kind, links.get(both, kind), key=KINDS.index)
+                    note(pair, kind_of(seen, framed=framed, mirrored=pair.mirrored))
 
     look(near.find([owner for owner, _ in views], load))
     if missing := _missing(len(contents), links):
         first = {owner: view for view, (owner, _) in reversed(list(enumerate(views)))}
         look(near.between([(first[one], first[other]) for one, other in missing], load))
     return {pair: kind for pair, kind in links.items() if kind != "other"}
+
+
+def _agreements(asked: Iterable[Asked], count: int) -> Iterator[Agreement | UnusablePhoto]:
+    """The answers to so many questions, in order; by several processes where that is worth their start."""
+    if count < _WORTH_PROCESSES or cores() == 1:
+        yield from map(_agreement, asked)
+    else:
+        with Pool() as pool:
+            yield from (answer for _, answer in pool.map("lookalike.photos.copies.agree:agree_saved", asked))
+
+
+def _agreement(asked: Asked) -> Agreement | UnusablePhoto:
+    try:
+        return agree_saved(asked)
+    except UnusablePhoto as fault:  # what was remembered of a photo is damaged
+        return fault
 
 
 def sure(links: Links) -> Links:

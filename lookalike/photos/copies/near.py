@@ -19,8 +19,9 @@ from lookalike.photos.copies import lay
 
 COARSE, MIDDLE = 8, 16
 CANDIDATE, POSSIBLE = 0.82, 0.5
-MOST_NEIGHBOURS, MOST_PARTNERS, MOST_PAIRS = 8, 3, 2
-SPOT = 70.0  # grey levels by which a copy, brought to the same brightness and contrast, may differ in a small spot
+MOST_NEIGHBOURS, MOST_PARTNERS, MOST_PAIRS = 16, 3, 2
+SPOT = 60.0  # grey levels by which a copy, brought to the same brightness and contrast, may differ in a small spot
+CLOSE_SPOT = 25.0  # nine in ten copies differ by less: such pairs are worth one more close look
 AGAINST, UNLIKE, SCENE = 0.05, 0.1, 0.7  # shares of cells: to differ, to run otherwise, and to be the same
 _BLOCK_BYTES = 64_000_000
 _AT_ONCE = 100  # pairs whose pictures stay in a processor's cache: many more take twice as long
@@ -142,7 +143,7 @@ def _few(ranked: list[Likeness], count: int) -> list[Likeness]:
     """The pairs that are among the likest of either photo."""
     times, chosen = [0] * count, []
     for pair in ranked:
-        if min(times[pair.left], times[pair.right]) < MOST_PAIRS:
+        if min(times[pair.left], times[pair.right]) < MOST_PAIRS + (pair.spot <= CLOSE_SPOT):
             chosen.append(pair)
             times[pair.left] += 1
             times[pair.right] += 1

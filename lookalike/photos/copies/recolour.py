@@ -1,0 +1,146 @@
+"""Changes of colour that make one picture of another as a whole: brightness, contrast, warmth, saturation, hue, grey.
+
+Pictures are arrays of float32, shape (3, side, side), in grey levels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+NOISE = 10.0  # what saving may leave (grey levels)
+_EVERY = 4  # of the lines one is enough to tell how colours change
+_RIDGE = 1e-5
+_GREY, _COLOURED, _ENOUGH = 12.0, 40.0, 0.04  # steps between channels, and a share of pixels
+_CLIPPED, _NEARLY_CLIPPED = 4, 16  # grey levels near black and white, where a change of colour may have been cut off
+_FALLS, _STEEPEST = 0.15, 2.6  # slopes of a curve of brightness
+_ANGLE, _FURTHEST = 0.35, 1.0  # radians by which hues may turn otherwise than the usual one: turned, or changed in tone
+_GAIN, _OFFSET, _SATURATION = (0.55, 1.8), 80.0, 2.6  # how far a change of tone goes
+_LINE_ROUNDS = 5
+
+
+def is_grey(pixels: np.ndarray) -> bool:
+    """Whether hardly any pixel has a colour."""
+    return float((pixels.max(0) - pixels.min(0) > _GREY).mean()) < 0.01
+
+
+def in_grey(pixels: np.ndarray) -> np.ndarray:
+    """The luminance of a picture, in all three channels."""
+    return np.repeat((LUMA @ pixels.reshape(3, -1)).reshape(1, *pixels.shape[1:]), 3, axis=0)
+
+
+def changes(own: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The difference that is left after one change of colour, either way, and after all hues were turned (then in the
+    largest and smallest channel); all there was where a hue turns otherwise than the rest."""
+    whole, off = np.abs(own - target).max(0), _off(own, target)
+    turned = np.stack([own.max(0) - target.max(0), own.min(0) - target.min(0)])
+    return (
+        np.where(off > _FURTHEST, whole, _curved(own, target) - target),
+        np.where(off > _FURTHEST, whole, _curved(target, own) - own),
+        np.where(off > _ANGLE, whole, turned),
+    )
+
+
+def _curved(own: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The first picture in the colours of the second: one change for all pixels, fitted to most of them.
+
+    Such changes (brightness, contrast, warmth, saturation, grey) give each channel a curve of itself and of the
+    luminance, on which it rises; whatever else it takes to turn one picture into the other, it is no change of colour.
+    """
+    some, goal = _terms(own[:, ::_EVERY, ::_EVERY]), target[:, ::_EVERY, ::_EVERY].reshape(3, -1)
+    free = (goal > _CLIPPED) & (goal < 255 - _CLIPPED)
+    free |= free.mean(1, keepdims=True) < _ENOUGH
+    weight = free.astype(np.float32)
+    for _ in range(3):
+        weighted = weight[:, None] * some
+        normal = weighted @ some.swapaxes(1, 2) + _RIDGE * goal.shape[1] * np.eye(4, dtype=np.float32)
+        change = np.linalg.solve(normal, weighted @ goal[..., None]).swapaxes(1, 2)
+        error = np.abs((change @ some)[:, 0].clip(0, 255) - goal)
+        weight = (free & (error <= np.maximum(np.quantile(error, 0.8, axis=1)[:, None], NOISE))).astype(np.float32)
+    _, slope, curve, light = change[:, 0].T / 255
+    slopes = np.stack([slope, slope + 2 * curve])
+    rises = (slopes.min(0) >= -_FALLS) & ((slopes + light).min(0) >= -_FALLS)
+    rises &= np.maximum(slopes.max(0), np.abs(light)) <= _STEEPEST
+    changed = (change @ _terms(own))[:, 0].clip(0, 255).reshape(own.shape)
+    return np.where(rises[:, None, None], changed, own)
+
+
+def _terms(pixels: np.ndarray) -> np.ndarray:
+    """For each channel one, itself, its square, and the luminance: shape (3, 4, pixels)."""
+    own = pixels.reshape(3, -1) / 255
+    return np.stack([np.ones_like(own), own, own**2, np.broadcast_to(LUMA @ own, own.shape)], axis=1)
+
+
+def toned(own: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The difference that is left after a change of tone as people make it: a line for each channel (brightness,
+    contrast, warmth), or one for the luminance and one for the colours (saturation), whichever leaves less; neither
+    steep. Few colours suffice to tell by, since no such change makes one colour of another.
+
+    The pixels must be as they were saved: what is cut off at black and white is cut off before anything is blurred.
+    """
+    grey = np.broadcast_to(np.tensordot(LUMA, own, 1), own.shape)
+    one = np.ones_like(own)
+    lines = [_line([one[n], own[n]], target[n]) for n in range(3)]
+    left = [target - own]
+    if all(_GAIN[0] <= gain <= _GAIN[1] and abs(offset) <= _OFFSET for _, (offset, gain) in lines):
+        left.append(target - np.stack([changed for changed, _ in lines]))
+    changed, (offset, gain, colour) = _line([one, grey, own - grey], target)
+    if _GAIN[0] <= gain <= _GAIN[1] and abs(offset) <= _OFFSET and 0 <= colour <= _SATURATION:
+        left.append(target - changed)
+    return min(left, key=lambda difference: float((difference**2).sum()))
+
+
+def _line(terms: list[np.ndarray], goal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sum of terms that comes nearest to the goal, cut off at black and white, and its factors. Pixels that are cut
+    off count only while the sum does not reach so far."""
+    design, aim = np.stack([term.ravel() for term in terms]).astype(np.float32), goal.ravel()
+    counts = np.abs(aim - 127.5) <= 127.5 - _NEARLY_CLIPPED
+    if counts.mean() < _ENOUGH:
+        counts = np.ones_like(counts)
+    ridge = 1e-3 * np.eye(len(terms), dtype=np.float32)
+    for _ in range(_LINE_ROUNDS):
+        weighted = design * counts
+        factors = np.linalg.solve(weighted @ design.T + ridge, weighted @ aim)
+        seen = factors @ design
+        error = np.abs(seen.clip(0, 255) - aim)
+        cut = (seen <= 0) | (seen >= 255)
+        usual = float(np.quantile(error[~cut], 0.9)) if not cut.all() else 0.0
+        counts = np.where(cut, error > 3 * NOISE, error <= max(NOISE, usual))
+    return (factors @ design).clip(0, 255).reshape(goal.shape), factors
+
+
+def _off(own: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """By how much (radians) each hue turns otherwise than most do from one picture to the other; 0 where one of the two
+    has little colour."""
+    angle, other = _hue(own), _hue(target)
+    strong = np.minimum(np.abs(angle), np.abs(other)) >= _COLOURED
+    if not strong.any():
+        return np.zeros(strong.shape, np.float32)
+    turn = other * angle.conj()
+    usual = np.median(turn[strong].real) + 1j * np.median(turn[strong].imag)
+    return np.where(strong, np.abs(np.angle(turn * np.conj(usual))), 0).astype(np.float32)
+
+
+def _hue(pixels: np.ndarray) -> np.ndarray:
+    """The colour of each pixel as a complex number: its angle is the hue, its size grows with the saturation."""
+    red, green, blue = pixels
+    return np.asarray(red + green * np.exp(2j * np.pi / 3) + blue * np.exp(-2j * np.pi / 3), dtype=np.complex64)
+
+
+def still(own: np.ndarray, target: np.ndarray) -> float:
+    """The share of the coloured pixels, or of all where hardly any are, whose colour is the same in both."""
+    high, low = np.maximum(own, target), np.minimum(own, target)
+    tint = np.maximum(own.max(0) - own.min(0), target.max(0) - target.min(0)) >= _COLOURED
+    if tint.mean() < _ENOUGH:
+        tint = (high.min(0) < 235) & (low.max(0) > 20)
+    same = np.abs(own - target).max(0) <= NOISE
+    return float(same[tint].mean()) if tint.any() else 1.0
+
+
+def count(pixels: np.ndarray) -> int:
+    """How many of 1,024 colours (16 of brightness, 8 by 8 of hue and saturation) cover 95 % of a picture."""
+    light = LUMA @ pixels.reshape(3, -1)
+    parts = light, 0.56 * (pixels[2].ravel() - light) + 128, 0.71 * (pixels[0].ravel() - light) + 128
+    bright, blue, red = (part.clip(0, 255).astype(np.int32) for part in parts)
+    shares = np.sort(np.bincount(bright >> 4 << 6 | blue >> 5 << 3 | red >> 5))[::-1]
+    return int((shares.cumsum() < 0.95 * shares.sum()).sum()) + 1
