@@ -52,7 +52,7 @@ _EVEN = 8  # times: none of 1,100 changed copies lost more in one place; another
 # copies one in a hundred differs by more than 30 grey levels of light in any spot, of drawings that only look alike
 # nearly all do.
 _SMALL = _Bar(0.7, 0.05, 22)
-_TINT, _SURE, _IN_GREY, _AS_TONED, _AS_CURVED = 50.0, 12.0, 10.0, 20.0, 14.0  # grey levels
+_TINT, _SURE, _IN_GREY, _AS_TONED, _AS_CURVED = 58.0, 12.0, 10.0, 24.0, 14.0  # grey levels
 _SMALL_GREYED = 4  # colours
 _PEAK, _LEAST_LOST = 8.0, 0.5  # times, grey levels: saving loses little in many places, another number much in one
 _DRAWN = _Bar(0.98, 0, 8)  # a sign drawn the other way round: what is small and was only mirrored may mean the opposite

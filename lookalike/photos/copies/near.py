@@ -19,7 +19,7 @@ from lookalike.photos.copies import lay
 
 COARSE, MIDDLE = 8, 16
 CANDIDATE, POSSIBLE = 0.82, 0.5
-MOST_NEIGHBOURS, MOST_PARTNERS, MOST_PAIRS = 16, 3, 2
+MOST_NEIGHBOURS, MOST_PARTNERS, MOST_PAIRS = 24, 3, 2
 SPOT = 60.0  # grey levels by which a copy, brought to the same brightness and contrast, may differ in a small spot
 CLOSE_SPOT = 25.0  # nine in ten copies differ by less: such pairs are worth one more close look
 AGAINST, UNLIKE, SCENE = 0.05, 0.1, 0.7  # shares of cells: to differ, to run otherwise, and to be the same

@@ -15,7 +15,7 @@ _GREY, _COLOURED, _ENOUGH = 12.0, 40.0, 0.04  # steps between channels, and a sh
 _CLIPPED, _NEARLY_CLIPPED = 4, 16  # grey levels near black and white, where a change of colour may have been cut off
 _FALLS, _STEEPEST = 0.15, 2.6  # slopes of a curve of brightness
 _ANGLE, _FURTHEST = 0.35, 1.0  # radians by which hues may turn otherwise than the usual one: turned, or changed in tone
-_GAIN, _OFFSET, _SATURATION = (0.55, 1.8), 80.0, 2.6  # how far a change of tone goes
+_GAIN, _OFFSET, _SATURATION = (0.6, 1.7), 80.0, 2.6  # how far a change of tone goes
 _LINE_ROUNDS = 5
 
 
