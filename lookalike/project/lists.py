@@ -11,14 +11,14 @@ import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from lookalike.project import jsonlists
+from lookalike.project.jsonlists import ListError, named, plain
 from lookalike.project.kinds import HEAD, sniff
-from lookalike.text import json_value
 
 PAGE = re.compile(rb"<(?:html|!doctype|svg|\?xml)", re.IGNORECASE)
-WRAPPERS = ("data", "item", "image", "photo", "result", "value")
 DELIMITERS = ",;\t|"
+__all__ = ("ListError", "Row", "is_header", "is_marked", "plain", "read", "text_of")
 ADDRESSES = (
     "url", "imageurl", "contenturl", "address", "imgurl", "photourl", "originalurl", "link", "uri", "src", "identifier",
     "cocourl", "flickrurl",
@@ -27,6 +27,9 @@ ADDRESSES = (
 
 FILES = ("file", "filename", "filepath", "path", "photo", "image")
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|data:|//[^/\s]|[\w.-]+(?:\.[a-z]{2,}|:\d+)/", re.IGNORECASE)
+SCHEME = re.compile(r"https?://", re.IGNORECASE)
+AMONG = re.compile(r"[\"'\s]*[,;\s][\"'\s]*(?=https?://)", re.IGNORECASE)
+BULLET = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s+(?=\w+://)")
 LONGEST = 2**31 - 1
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -37,10 +40,6 @@ csv.field_size_limit(LONGEST)  # a photo may stand in the list itself, as data:;
 _NO_LISTS = {"ZIP": "an archive or a spreadsheet; save it as CSV", "HTML": "a web page", "PDF": "a PDF"}
 
 
-class ListError(ValueError):
-    """A list that is not understood; the message says why."""
-
-
 @dataclass(frozen=True)
 class Row:
     """One row: its number from 1, what it names, its other columns by their `plain` names, and why it is unusable."""
@@ -49,11 +48,6 @@ class Row:
     name: str = ""
     values: Mapping[str, object] = field(default_factory=dict)
     fault: str = ""
-
-
-def plain(column: object) -> str:
-    """The name of a column without what people write differently: case, spaces, dashes and underscores."""
-    return re.sub(r"[\W_]+", "", str(column)).casefold()
 
 
 def text_of(data: bytes) -> str:
@@ -112,13 +106,17 @@ def read(data: bytes, columns: Sequence[str] = ADDRESSES, *, addresses: bool = T
     text = text_of(data).lstrip("\ufeff")
     reader = _Reader(columns, addresses)
     lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip() and not line.startswith("#")]
+    if addresses and all(map(BULLET.match, lines)):
+        lines = [BULLET.sub("", line, count=1) for line in lines]
     rows = reader.from_json(text) if text.lstrip()[:1] in ("[", "{") else None
     rows = reader.from_table(lines) if rows is None else rows
-    rows = [reader.row(number, line) for number, line in enumerate(lines, start=1)] if rows is None else rows
+    rows = reader.from_lines(lines) if rows is None else rows
     if not rows:
         raise ListError("it is empty")
     if addresses and not any(ADDRESS.match(row.name) for row in rows):
-        raise ListError(f"nothing in it looks like an address; it begins with {lines[0][:60]!r}")
+        found = SCHEME.search(text)
+        why = "what stands beside its addresses is not told" if found else "nothing in it looks like an address"
+        raise ListError(f"{why}; it begins with {lines[0][:60]!r}")
     return rows
 
 
@@ -133,44 +131,33 @@ class _Reader:
         name = _bare(name) if self.addresses else name
         return Row(number, name, values or {}, "" if name.strip() else "the row names none")
 
+    def from_lines(self, lines: Sequence[str]) -> list[Row]:
+        """A name on each line; or several addresses, with commas or spaces between them."""
+        rows = []
+        for number, line in enumerate(lines, start=1):
+            names = [line]
+            if self.addresses and len(SCHEME.findall(line)) > 1:
+                bare = line.strip(" \t[](),;") if line.lstrip()[0] in "[(" else line
+                names = AMONG.split(bare) if ADDRESS.match(_bare(bare)) else names
+            rows += [self.row(number, name) for name in names]
+        return rows
+
     def from_json(self, text: str) -> list[Row] | None:
         """The rows of a JSON document or of JSON lines; None when it is neither."""
-        items: list[object] | None
-        try:
-            items = self._items(json_value(text))
-        except (ValueError, RecursionError) as error:
-            if isinstance(error, ListError):
-                raise
-            items = _from_lines(text)
+        items = jsonlists.items(text, self.columns)
         if items is None:
             return None
+        self.columns = self._json_columns(items)
         return [self._json_row(number, item) for number, item in enumerate(items, start=1)]
 
-    def _items(self, data: object) -> list[object]:
-        """What a JSON document lists: itself, a list in it, or lists by label."""
-        if isinstance(data, list):
-            return data
-        if not isinstance(data, dict) or self._named(data):
-            return [data]
-        lists = {key: value for key, value in data.items() if isinstance(value, list)}
-        inner = [value for value in data.values() if isinstance(value, dict)]
-        if not lists and any(map(self._named, inner)):
-            return list(data.values())  # by numbers or names of their own
-        if not lists and len(inner) == 1:
-            return self._items(inner[0])
-        if not lists:
-            raise ListError("a JSON object without a list in it")
-        fullest = max(
-            lists.values(), key=lambda items: sum(isinstance(i, dict) and bool(self._named(i)) for i in items)
-        )
-        wrapper = len(lists) == 1 and plain(next(iter(lists))).rstrip("s") in (*self.columns, *WRAPPERS)
-        if wrapper or any(isinstance(item, dict) for item in fullest):
-            return fullest
-        return [{self.columns[0]: item, "label": label} for label, items in lists.items() for item in items]
-
-    def _named(self, item: Mapping[str, Any]) -> str:
-        values = {plain(key): value for key, value in item.items()}
-        return next((values[name] for name in self.columns if isinstance(values.get(name), str) and values[name]), "")
+    def _json_columns(self, items: Sequence[object]) -> Sequence[str]:
+        """The names of columns, or where no object has one of them the only one that holds addresses."""
+        objects = [item for item in items if isinstance(item, dict)]
+        if not self.addresses or any(named(item, self.columns) for item in objects):
+            return self.columns
+        cells = ((plain(key), value) for item in objects for key, value in item.items())
+        holding = dict.fromkeys(key for key, value in cells if isinstance(value, str) and ADDRESS.match(value))
+        return tuple(holding) if len(holding) == 1 else self.columns
 
     def _json_row(self, number: int, item: object) -> Row:
         if isinstance(item, str):
@@ -179,7 +166,7 @@ class _Reader:
             return Row(number, fault=str(item))
         if not isinstance(item, dict):
             return Row(number, fault="neither text nor an object")
-        return self.row(number, self._named(item), {plain(key): value for key, value in item.items()})
+        return self.row(number, named(item, self.columns), {plain(key): value for key, value in item.items()})
 
     def from_table(self, lines: Sequence[str]) -> list[Row] | None:
         """The rows of a table with a header, or of two columns without one; None when the lines are no table."""
@@ -197,7 +184,7 @@ class _Reader:
         if not self.addresses:
             return None
         if not any(ADDRESS.match(_bare(cell)) for cells in heads.values() for cell in cells):
-            return self._unknown_header(lines, heads)
+            return self._unknown_header(lines, heads) or self._spaced(lines)
         return self._without_header(lines)
 
     def _rows(
@@ -205,8 +192,8 @@ class _Reader:
     ) -> list[Row]:
         rows = []
         for number, cells in enumerate(table, start=first):
-            if not any(map(str.strip, cells)):
-                continue  # spreadsheets write rows of nothing
+            if not any(cell.strip(" \t:-") for cell in cells):
+                continue  # spreadsheets write rows of nothing, and Markdown one of lines
             last = place == len(names) - 1  # an address may hold the delimiter
             name = mark.join(cells[place:]) if last else "".join(cells[place : place + 1])
             rows.append(self.row(number, name, dict(zip(names, cells, strict=False))))
@@ -228,7 +215,10 @@ class _Reader:
         return None
 
     def _without_header(self, lines: Sequence[str]) -> list[Row] | None:
-        """Addresses with a label before or after them; None unless most lines are such pairs, the others halves."""
+        """Addresses with a label before or after them; None unless most lines are such pairs, the others halves.
+
+        Columns of nothing but numbers may stand beside these two.
+        """
         for mark in "\t;|,":
             table = _cells(lines, mark, 2)
             for place in (0, 1):
@@ -237,24 +227,32 @@ class _Reader:
                 if pairs and len(whole) * 2 > len(table):
                     names = ("url", "label") if place == 0 else ("label", "url")
                     return self._rows(table, names, place, mark, first=1)
+            if len(table[0]) > 2 and {len(row) for row in table} == {len(table[0])}:
+                columns = [
+                    "url" if all(ADDRESS.match(_bare(cell)) for cell in column)
+                    else "" if all(cell.strip().isdecimal() for cell in column)
+                    else "label"
+                    for column in zip(*table, strict=True)
+                ]  # fmt: skip
+                if columns.count("url") == columns.count("label") == 1:
+                    return self._rows(table, columns, columns.index("url"), mark, first=1)
+        return self._spaced(lines)
+
+    def _spaced(self, lines: Sequence[str]) -> list[Row] | None:
+        """Pairs of an address and a label with spaces between them; None unless all lines are such."""
+        for turned in (False, True):
+            table = [line.rsplit(None, 1)[::-1] if turned else line.split(None, 1) for line in lines]
+            if all(
+                len(row) == 2 and _is_pair(row[0], row[1].strip(), " ") and re.search(r"[^\W\d]", row[1])
+                for row in table
+            ):
+                return self._rows(table, ("url", "label"), 0, " ", first=1)
         return None
 
 
 def _bare(text: str) -> str:
     """An address without the quotes or brackets around it, of which one may be missing."""
     return text.strip("\"'<> \t")
-
-
-def _from_lines(text: str) -> list[object] | None:
-    """JSON lines; a line that is none becomes a row with that fault. None when most are none."""
-    items: list[object] = []
-    for line in filter(str.strip, re.split(r"\r\n|\n|\r", text)):
-        try:
-            items.append(json_value(line))
-        except (ValueError, RecursionError):
-            items.append(ListError("not JSON"))
-    wrong = sum(isinstance(item, ListError) for item in items)
-    return items if wrong * 2 < len(items) else None
 
 
 def _cells(lines: Sequence[str], mark: str, width: int) -> list[list[str]]:
@@ -284,4 +282,4 @@ def _line(line: str, mark: str) -> list[str]:
 def _is_pair(address: str, label: str, mark: str) -> bool:
     """Whether these are an address and a label, and not two halves of an address with a delimiter in it."""
     halves = mark != "\t" and re.search(r"[/?=&%#]|\.\w{2,5}$", label)
-    return bool(ADDRESS.match(_bare(address)) and label.strip() and not halves)
+    return bool(ADDRESS.match(_bare(address)) and label.strip() and not halves and not SCHEME.search(label))
