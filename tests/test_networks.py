@@ -17,6 +17,7 @@ import pytest
 import timm
 import torch
 import torchvision
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
@@ -137,7 +138,7 @@ def built(arch: str) -> tuple[nn.Sequential, int]:
 
 
 @pytest.mark.parametrize("arch", cases())
-def test_a_network_trains_a_step_and_answers_alike_as_onnx(arch: str):
+def test_a_network_trains_a_step_and_answers_alike_as_onnx(arch: str, tmp_path: Path):
     network, size = built(arch)
     for layer in network.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
@@ -152,6 +153,8 @@ def test_a_network_trains_a_step_and_answers_alike_as_onnx(arch: str):
     assert any(not torch.equal(now, then) for now, then in zip(learning, before, strict=True))
     network.eval()
     states.load(network, states.copied(network))  # as the best epoch and each run are put back
+    model.save(network, tmp_path / "weights.safetensors")
+    states.load(network, load_file(tmp_path / "weights.safetensors"))
     spec = InputSpec(size)
     session = onnxruntime.InferenceSession(onnx.to_onnx(network, spec), providers=["CPUExecutionProvider"])
     photos = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
@@ -159,6 +162,16 @@ def test_a_network_trains_a_step_and_answers_alike_as_onnx(arch: str):
         assert session.run(["probabilities"], {"image": some})[0] == pytest.approx(
             model.predict(network, spec, some), abs=1e-3
         )
+
+
+def test_a_network_that_uses_numbers_in_several_places_is_kept(tmp_path: Path):
+    layer = nn.Linear(4, 4)
+    network = nn.Sequential(layer, nn.ReLU(), layer, nn.Linear(4, 4))
+    network[3].weight = nn.Parameter(layer.weight.detach().T)  # the same memory, seen another way
+    model.save(network, tmp_path / "weights.safetensors")
+    kept = load_file(tmp_path / "weights.safetensors")
+    assert set(kept) == set(network.state_dict())
+    assert all(torch.equal(kept[name], tensor) for name, tensor in network.state_dict().items())
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from lookalike.project import jsonlists
 from lookalike.project.jsonlists import ListError, named, plain
 from lookalike.project.kinds import HEAD, sniff
 
+__all__ = ("ListError", "Row", "is_header", "is_marked", "plain", "read", "text_of")
+
 PAGE = re.compile(rb"<(?:html|!doctype|svg|\?xml)", re.IGNORECASE)
 DELIMITERS = ",;\t|"
-__all__ = ("ListError", "Row", "is_header", "is_marked", "plain", "read", "text_of")
 ADDRESSES = (
     "url", "imageurl", "contenturl", "address", "imgurl", "photourl", "originalurl", "link", "uri", "src", "identifier",
     "cocourl", "flickrurl",

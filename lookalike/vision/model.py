@@ -116,8 +116,9 @@ def _in_order(module: nn.Module) -> list[nn.Module]:
 
 def save(network: nn.Module, path: Path) -> None:
     """Write the weights to `path` in one step."""
-    state = {name: tensor.detach().contiguous().cpu().float() if tensor.is_floating_point() else tensor.detach().cpu()
-             for name, tensor in network.state_dict().items()}  # fmt: skip
+    # Each is written for itself, though some networks (coat) use the same numbers in several places.
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
+    state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     with replacing(path) as part:
         save_file(state, part)
 
