@@ -68,7 +68,7 @@ def _interpolate(given: torch.Tensor, size: Any = None, *told: Any, **how: Any) 
 def _matrix(old: int, new: int, how: JsonObject) -> torch.Tensor:
     """What takes a line of `old` numbers to one of `new` (old, new); a constant for who traces.
 
-    Each line is there twice: torch gives wrong numbers for pictures that are one pixel high or wide.
+    Each line is there twice: torch 2.10 gives wrong numbers for pictures that are one pixel high or wide.
     """
     lines = torch.eye(old).view(old, 1, 1, old).expand(-1, -1, 2, -1).contiguous()
     return torch.from_numpy(functional.interpolate(lines, (2, new), **how)[:, 0, 0].numpy())
