@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from lookalike.cli import main
 from lookalike.project.records import InputSpec
-from lookalike.vision import architectures, model, onnx, states, trial
+from lookalike.vision import architectures, device, model, onnx, states, trial
 from tests.conftest import Cli
 from tests.support import draw
 
@@ -100,6 +100,10 @@ WORDLESS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "norm of pictures": lambda x: functional.rms_norm(x, [16, 16]),
     "smaller, smoothed": lambda x: functional.interpolate(x, size=(5, 7), mode="bilinear", antialias=True),
     "one row": lambda x: functional.interpolate(x, (1, 20), mode="bicubic", antialias=True),
+    "tiles": lambda x: x + x[:, :1, :4, :4].tile(4, 4, 4),
+    "tiles of fewer sides": lambda x: x + x[:, :, :4, :4].tile((4, 4)),
+    "the largest of cells": lambda x: functional.adaptive_max_pool2d(x, (5, 3)),
+    "the largest of rows": lambda x: functional.adaptive_max_pool2d(x, (1, 16)),
     "larger": lambda x: functional.interpolate(x, scale_factor=2.0),
 }
 
@@ -127,6 +131,34 @@ def test_a_network_that_onnx_has_no_word_for_is_refused_without_a_line_of_its_gr
     assert main([*asked, "--project", str(tmp_path), "--images", str(tmp_path / "images"), "--json"]) == 2
     out, err = capfd.readouterr()  # the exporter writes past Python's own standard output
     assert "test_resnet can't be written as ONNX: " in json.loads(out)["error"]["message"] and "graph(" not in err
+
+
+def faulty(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """Give the network test_resnet a fault that no forward pass shows."""
+    resnet = timm.create_model("test_resnet").__class__
+    if fault == "kept":
+        monkeypatch.setattr(resnet, "get_extra_state", lambda self: {"date": "2026"}, raising=False)
+        monkeypatch.setattr(resnet, "set_extra_state", lambda self, state: None, raising=False)
+        return
+    usual = resnet.forward_features
+    scripted = torch.jit.script(branching)
+    monkeypatch.setattr(resnet, "forward_features", lambda self, x: scripted(usual(self, x)))
+
+
+def branching(x: torch.Tensor) -> torch.Tensor:
+    if bool(x.sum() > 0):
+        x = x * 2
+    return x
+
+
+@pytest.mark.parametrize("fault", ["kept", "loops or branches"])
+def test_what_a_run_could_not_be_opened_with_is_known_before_photos_are_read(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+):
+    faulty(monkeypatch, fault)
+    draw.folder(tmp_path / "images", {"circles": 4, "stripes": 4})
+    answer = cli("train", "--arch", "test_resnet", "--weights", "none", "--size", "32")
+    assert answer.code == 2 and fault in answer.err and "reading photos" not in answer.err
 
 
 def built(arch: str) -> tuple[nn.Sequential, int]:
@@ -191,6 +223,22 @@ def test_features_are_what_the_networks_own_classifier_gets(arch: str):
         seen = body(photos).flatten(1)
     if isinstance(classifier, nn.Linear):  # what a convolution gets is averaged after it
         assert seen.shape == (1, features) and torch.allclose(seen, got[0], atol=1e-5)
+
+
+def test_weights_of_five_dimensions_are_laid_out_with_the_others():
+    network = nn.Sequential(nn.Conv3d(1, 4, (1, 3, 3)), nn.Conv2d(3, 4, 3))
+    device.lay_out(network, torch.device("cpu"))
+    assert network[1].weight.is_contiguous(memory_format=torch.channels_last) and network[0].weight.is_contiguous()
+
+
+def test_a_training_whose_numbers_run_away_ends_with_the_reason_and_nothing_to_go_on_with(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("lookalike.vision.finetune.SCRATCH_RATE", 1e38)
+    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+    answer = cli("train", "--arch", "test_resnet", "--weights", "none", "--size", "32", "--epochs", "3")
+    assert answer.code == 3 and "no numbers" in answer.err and "--arch" in answer.err
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("arch", TORCHVISION)

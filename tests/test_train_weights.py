@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections import defaultdict, deque
+from datetime import date
 from pathlib import Path, PosixPath
 from typing import Any
 
@@ -59,6 +62,19 @@ def ways(state: dict[str, torch.Tensor]) -> dict[str, Any]:
         },
         "a better one beside": {"discriminator": prefixed(other, "x."), "model": state},
         "a best score and a path": {"model": state, "best": np.float64(0.5), "at": PosixPath("runs"), "n": np.int64(2)},
+        "the state of random numbers": {"model": state, "numpy": np.random.RandomState(0).get_state(), "seen": {1}},
+        "settings and records of its own": {
+            "settings": Warnings(),
+            "log": defaultdict(list, a=[1]),
+            "last": deque([1]),
+            "date": date(2026, 1, 1),
+            "model": state,
+        },
+        "beside the optimizer": (state, {"state": {0: {"exp_avg": torch.ones(2)}}}),
+        "eight bits": {
+            name: value.to(torch.float8_e5m2) if value.is_floating_point() and not value.any() else value
+            for name, value in state.items()
+        },
         "half": {name: value.half() if value.is_floating_point() else value for name, value in state.items()},
     }
 
@@ -112,7 +128,7 @@ def test_names_nobody_knows_are_taken_in_order_with_a_warning(tmp_path: Path, st
         ([1], "no weights by name"), (torch.ones(2), "no weights by name"), (None, "no weights by name"),
         ({"conv_stem.weight": 1}, "no weights by name"), ({"a": torch.ones(2)}, "do not fit"),
         (nn.Linear(2, 2), "not a file of plain weights"), (b"no weights at all", "not a file of plain weights"),
-        (b"", "not a file of plain weights"),
+        (b"", "not a file of plain weights"), ({"model": {}, "then": os.system}, r"it could run code \(\w+\.system\)"),
     ],
 )  # fmt: skip
 def test_what_is_no_weights_is_refused_with_why(tmp_path: Path, content: object, why: str) -> None:
@@ -124,10 +140,13 @@ def test_what_is_no_weights_is_refused_with_why(tmp_path: Path, content: object,
         loaded(tmp_path / "w")
 
 
-@pytest.mark.parametrize("spoil", ["shape", "number", "missing"])
+@pytest.mark.parametrize("spoil", ["shape", "number", "missing", "steps of a scale", "quantised", "imaginary"])
 def test_weights_that_fit_but_for_one_are_refused(tmp_path: Path, state: dict[str, torch.Tensor], spoil: str) -> None:
     first = next(iter(state))
-    wrong = {"shape": torch.ones(3), "number": state[first] * float("nan")}
+    wrong = {
+        "shape": torch.ones(3), "number": state[first] * float("nan"), "steps of a scale": state[first].to(torch.int8),
+        "quantised": torch.quantize_per_tensor(state[first], 0.1, 0, torch.qint8), "imaginary": state[first] * 1j,
+    }  # fmt: skip
     spoilt = {name: value for name, value in state.items() if name != first} | (
         {first: wrong[spoil]} if spoil in wrong else {}
     )

@@ -180,6 +180,9 @@ class KeepBest(Callback):
     def after_validate(self) -> None:
         probabilities, targets = torch.cat(self.answers).softmax(dim=1).numpy(), torch.cat(self.targets).numpy()
         losses, accuracy = distributed.share(lambda: metrics.losses_at_best_temperature(probabilities, targets))
+        if not np.isfinite(losses).all():
+            self.broke = True
+            return
         row: dict[str, float] = {
             "epoch": self.history[-1]["epoch"] + 1 if self.history else 1,
             "train_loss": sum(self.losses) / max(1, len(self.losses)),
@@ -212,6 +215,10 @@ class StopOnNaN(Callback):
 
     def __init__(self, best: KeepBest) -> None:
         self.best = best
+
+    def after_validate(self) -> None:
+        if self.best.broke:
+            raise CancelFitException
 
     def after_loss(self) -> None:
         if self.training and distributed.any_of(not math.isfinite(float(self.loss.detach())), self.loss.device):

@@ -25,7 +25,7 @@ from lookalike.vision.callbacks import (
     StopOnNaN,
     quiet,
 )
-from lookalike.vision.device import memory_format, out_of_memory
+from lookalike.vision.device import lay_out, out_of_memory
 
 if TYPE_CHECKING:
     from lookalike.vision.material import Material
@@ -97,7 +97,7 @@ def _learner(network: nn.Sequential, material: Material, chosen: plan.Plan, pret
         labels=material.dataset.labels, spec=material.spec, training_size=chosen.size, side=material.side,
         batch_size=max(2, chosen.batch_size // distributed.size()), device=material.device,
     )  # fmt: skip
-    network.to(memory_format=memory_format(material.device))
+    lay_out(network, material.device)
     learner = Learner(
         dls, network, loss_func=LogitAdjusted(material.train_targets), splitter=groups, train_bn=not pretrained,
         opt_func=partial(OptimWrapper, opt=partial(torch.optim.AdamW, fused=True)), wd=0.05,

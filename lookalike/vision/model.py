@@ -116,11 +116,14 @@ def _in_order(module: nn.Module) -> list[nn.Module]:
 
 def save(network: nn.Module, path: Path) -> None:
     """Write the weights to `path` in one step."""
-    # Each is written for itself, though some networks (coat) use the same numbers in several places.
-    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
-    state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     with replacing(path) as part:
-        save_file(state, part)
+        save_file(kept(network), part)
+
+
+def kept(network: nn.Module) -> states.State:
+    """The weights as a file keeps them: each for itself, though some networks (coat) use numbers in several places."""
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
 
 
 def load_run(folder: Path) -> tuple[TrainedRun, nn.Sequential]:

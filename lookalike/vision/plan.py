@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from lookalike.vision import architectures, model, trial
 from lookalike.vision.data import training_size
-from lookalike.vision.device import memory_format, out_of_memory
+from lookalike.vision.device import fitting_precision, lay_out, memory_format, out_of_memory
 
 if TYPE_CHECKING:
     from lookalike.vision.material import Material
@@ -82,20 +82,6 @@ def choose(network: nn.Sequential, material: Material, epochs: int, seconds: flo
     return replace(chosen, epochs=chosen.affordable_epochs(len(material.train), len(material.valid), seconds))
 
 
-def fitting_precision(network: nn.Module, device: torch.device) -> str:
-    """bf16, fp16 or fp32: half where the device computes it natively and the network gains by it.
-
-    On processors those of depthwise convolutions don't: a step of efficientnet_lite0 takes 18 ms a photo in fp32 and 25
-    in bf16, one of resnet18 22 and 11.
-    """
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    able: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    native = able.get("avx512_bf16") or able.get("amx_bf16")
-    depthwise = any(isinstance(layer, nn.Conv2d) and layer.groups > 1 for layer in network.modules())
-    return "bf16" if native and not depthwise else "fp32"
-
-
 def affordable_size(arch: str, size: int, photos: int, seconds: float, device: torch.device) -> int:
     """The largest size up to `size`, in steps of 32, at which a linear probe and an epoch fit; at least LEAST_SIZE.
 
@@ -141,7 +127,8 @@ def _time_within_memory(network: nn.Module, frozen: set[int], size: int, precisi
 def _time_step(network: nn.Module, frozen: set[int], size: int, precision: str, count: int) -> float:
     """Milliseconds a photo of one forward and backward pass with `count` photos, after one to warm up."""
     device = next(network.parameters()).device
-    network.to(memory_format=memory_format(device)).train()
+    lay_out(network, device)
+    network.train()
     was = [parameter.requires_grad for parameter in network.parameters()]
     for parameter in network.parameters():
         parameter.requires_grad_(id(parameter) not in frozen)

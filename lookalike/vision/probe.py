@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lookalike import logistic, metrics
+from lookalike.errors import NotReadyError
 from lookalike.project.records import InputSpec
 from lookalike.vision.device import memory_format
 from lookalike.vision.model import backbone_and_head, normalise
@@ -47,7 +48,10 @@ class Probe:
 
 @torch.no_grad()
 def features(network: Any, spec: InputSpec, pixels: list[np.ndarray], batch: int = 32) -> np.ndarray:
-    """What the head gets to see (n, features), float32, of the centre squares of uint8 photos."""
+    """What the head gets to see (n, features), float32, of the centre squares of uint8 photos.
+
+    Raises NotReadyError when some of it is no number: weights that are of no use here, or were lost in training.
+    """
     network.eval()
     device = next(network.parameters()).device
     backbone, _ = backbone_and_head(network)
@@ -58,7 +62,11 @@ def features(network: Any, spec: InputSpec, pixels: list[np.ndarray], batch: int
         if photos.shape[-1] != spec.size:
             photos = nn.functional.interpolate(photos, (spec.size, spec.size), mode="bilinear", antialias=True)
         rows.append(backbone(photos.contiguous(memory_format=memory_format(device))).float().cpu().numpy())
-    return np.concatenate(rows)
+    seen = np.concatenate(rows)
+    if not np.isfinite(seen).all():
+        told = "the network sees no numbers in these photos, only infinity or none: its weights are of no use"
+        raise NotReadyError(told, "choose another network with --arch, or other weights")
+    return seen
 
 
 def _centre_square(photo: np.ndarray) -> np.ndarray:

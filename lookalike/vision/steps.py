@@ -11,7 +11,7 @@ from torch import nn
 
 from lookalike import metrics
 from lookalike.vision import axes, distributed, model, probe
-from lookalike.vision.device import memory_format
+from lookalike.vision.device import lay_out
 from lookalike.vision.material import Material, Trained
 
 BETTER = 0.9  # times the loss of a cheaper network: less is not worth a slower one
@@ -42,7 +42,7 @@ def built(material: Material, arch: str) -> tuple[nn.Sequential, bool]:
     """The network with one linear layer for the labels, where it is trained, and whether its weights are pretrained."""
     labels, size = len(material.dataset.labels), material.spec.size
     network, pretrained = model.build(arch, labels, head="classifier", source=material.weights, size=size)
-    network.to(material.device).to(memory_format=memory_format(material.device))
+    lay_out(network, material.device)
     return network, pretrained
 
 

@@ -1,4 +1,5 @@
-"""A network tried before any photo is read: at which size it works, that it can be trained, that ONNX says the same.
+"""A network tried before any photo is read: at which size it works, that it can be trained and kept, and that ONNX says
+the same.
 
 What can't work is refused at once, with why, instead of after minutes of training.
 """
@@ -7,14 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from safetensors.torch import load, save
 from torch import nn
 from torch.nn import functional
 
 from lookalike.errors import ConfigError
 from lookalike.project.records import InputSpec
 from lookalike.report import SILENT, Reporter
-from lookalike.vision import architectures, model
+from lookalike.vision import architectures, model, states
 from lookalike.vision.data import training_size
+from lookalike.vision.device import fitting_precision, lay_out, memory_format
 
 LARGEST_SIZE = 1024
 TOLERANCE = 1e-3  # of a probability
@@ -27,8 +30,8 @@ def usable_size(
     """The side of the photos that this network will see: the `usual` one, its own, or the next it can take.
 
     With `told` the usual size is what was asked for, and no other will do. `source` and `recipe` are as in Material.
-    Raises ConfigError when the network can't take that size, can't be trained or can't be written as ONNX, and when
-    the weights don't fit.
+    Raises ConfigError when the network can't take that size, can't be trained, kept or written as ONNX, and when the
+    weights don't fit.
     """
     if architectures.parameters(arch) * 4 >= architectures.LARGEST:
         raise ConfigError(
@@ -43,6 +46,7 @@ def usable_size(
         _require(arch, network, first, own)
     spec = InputSpec(size)
     _train_a_step(arch, network, size)
+    _keep(arch, network, HEADS.get(recipe, "classifier"), size)
     _compare_onnx(arch, network, spec)
     return size
 
@@ -84,15 +88,20 @@ def _require(arch: str, network: nn.Module, size: int, own: int) -> None:
 
 
 def _train_a_step(arch: str, network: nn.Module, size: int) -> None:
-    """One training step on two photos. Raises ConfigError when it can't."""
+    """One training step on two photos, as trainings take them here. Raises ConfigError when it can't."""
+    here = torch.device("cpu")
+    half = fitting_precision(network, here) == "bf16"
+    lay_out(network, here)
     network.train()
     for layer in network.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             layer.eval()
     side = training_size(size, lambda smaller: takes(network, smaller))
     try:
-        answers = network(torch.zeros(2, 3, side, side))
-        functional.cross_entropy(answers, torch.tensor([0, 1])).backward()
+        photos = torch.zeros(2, 3, side, side).contiguous(memory_format=memory_format(here))
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            answers = network(photos)
+        functional.cross_entropy(answers.float(), torch.tensor([0, 1])).backward()
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ConfigError(f"{arch} can't be trained: {reason}", "choose another network with --arch") from None
@@ -101,18 +110,24 @@ def _train_a_step(arch: str, network: nn.Module, size: int) -> None:
         network.eval()
 
 
+def _keep(arch: str, network: nn.Module, head: str, size: int) -> None:
+    """Raises ConfigError when the weights can't be written to a file or put back from it, as every run is opened."""
+    again, _ = model.build(arch, 2, head=head, size=size)
+    try:
+        states.load(again, load(save(model.kept(network))))
+    except Exception as error:  # safetensors and torch each have their own kinds
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ConfigError(f"{arch} can't be kept in a file: {reason}", "choose another network with --arch") from None
+
+
 def _compare_onnx(arch: str, network: nn.Module, spec: InputSpec) -> None:
     """Raises ConfigError when the network can't be written as ONNX, or answers differently there."""
-    import onnxruntime
-
+    from lookalike.bundle import running
     from lookalike.vision import onnx
 
     photos = np.random.default_rng(0).integers(0, 256, (3, spec.size, spec.size, 3), dtype=np.uint8)
     try:
-        written = onnx.to_onnx(network, spec)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        session = onnxruntime.InferenceSession(written, options, providers=["CPUExecutionProvider"])
+        session = running.open_session(onnx.to_onnx(network, spec))  # with the limits that `predict` sets
         answers = session.run(["probabilities"], {"image": photos})[0]
     except Exception as error:  # the exporter and onnxruntime have many kinds
         reason = (str(error) or type(error).__name__).split("\n")[0].split(". ")[0][:160]

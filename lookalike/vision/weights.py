@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import sys
 import urllib.error
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PosixPath
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
-import numpy as np
 import timm
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from lookalike.errors import ConfigError, NetworkError
+from lookalike.errors import ConfigError, NetworkError, in_words
 from lookalike.report import SILENT, Reporter
 from lookalike.vision import states
 from lookalike.vision.architectures import classifier_names, create, normalisation, resolve
@@ -26,12 +25,25 @@ from lookalike.vision.states import State
 __all__ = ["create", "load_into", "normalisation", "resolve"]
 
 DEEPEST = 4  # mappings within each other that are looked into
-# What training programs keep beside the weights: the flags that timm was given, a best score, where it was written.
-SCALAR: Any = np.float64(0).__reduce__()[0]  # what numpy pickles single numbers with, today and before 2.0
-VALUES = [
-    argparse.Namespace, PosixPath, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType, np.dtypes.Int64DType,
-    SCALAR, (SCALAR, "numpy.core.multiarray.scalar"),
-]  # fmt: skip
+# What programs keep beside the weights, for the older of torch's formats: it does not tell without being read.
+BESIDE = (
+    "argparse.Namespace", "pathlib.PosixPath", "numpy.dtype", "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar", "numpy.core.multiarray._reconstruct", "numpy.ndarray", "_codecs.encode",
+)  # fmt: skip
+
+
+class _StandIn(list[object]):  # torch lets lists be appended to, and so may this be
+    """In place of whatever is neither a tensor nor plain: a program's settings, the state of its random numbers. It
+    takes what it is given and does nothing, so nothing of a stranger's is called."""
+
+    def __init__(self, *_: object) -> None:
+        super().__init__()
+
+    def __setstate__(self, _: object) -> None: ...
+
+
+def _a_dict(*_: object) -> dict[object, object]:
+    return {}
 
 
 def load_into(whole: nn.Module, arch: str, weights: str, report: Reporter = SILENT) -> bool:
@@ -71,7 +83,7 @@ def _fill(whole: nn.Module, arch: str, states_found: Sequence[State], source: st
         found = _by_position(needed, own, state)
         if found:
             report.warn(f"the names in {source} are not those of {arch}; its tensors were taken in their order")
-    unfit = [name for name in needed if name not in found or found[name].shape != own[name].shape]
+    unfit = [name for name in needed if name not in found or not _fits(found[name], own[name])]
     if unfit:
         some = ", ".join(unfit[:3]) + (f" and {len(unfit) - 3} more" if len(unfit) > 3 else "")
         raise ConfigError(
@@ -79,10 +91,15 @@ def _fill(whole: nn.Module, arch: str, states_found: Sequence[State], source: st
             f"missing or of another shape: {some}",
             "name the network they were made for with --arch",
         )
-    if not all(bool(found[name].isfinite().all()) for name in needed):
+    if not all(bool(found[name].float().isfinite().all()) for name in needed):
         raise ConfigError(f"the weights ({source}) hold values that are no numbers", "use another file")
     fitting = {name: tensor for name, tensor in found.items() if tensor.shape == own[name].shape}
     states.load(whole, fitting, strict=False)
+
+
+def _fits(given: torch.Tensor, own: torch.Tensor) -> bool:
+    """Whole numbers in place of fractions are steps of some scale, which is not told."""
+    return given.shape == own.shape and given.is_floating_point()
 
 
 def _prefix(needed: list[str], state: State) -> str:
@@ -109,28 +126,56 @@ def _read_file(path: Path) -> list[State]:
     if not path.is_file():
         raise ConfigError(f"there is no weights file {path}", "--weights takes a file, none or auto")
     try:
-        with path.open("rb") as file, torch.serialization.safe_globals(VALUES):
+        with path.open("rb") as file:
             if file.read(9)[8:] == b"{":
                 return [load_file(path)]
             file.seek(0)  # told the path, torch would go by its ending
-            content = torch.load(file, map_location="cpu", weights_only=True)
+            content = _plainly(file)
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {in_words(error)}", "--weights takes a file, none or auto") from None
     except Exception as error:  # each format has its own kinds for "not what it says it is"
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        _, told, what = str(error).partition(" GLOBAL ")
+        reason = f"it could run code ({what.split()[0]})" if told else "it is of another kind, or damaged"
         raise ConfigError(f"{path} is not a file of plain weights: {reason}", "save a state dict") from None
+    if isinstance(content, _StandIn):
+        raise ConfigError(f"{path} is not a file of plain weights: a whole network was pickled", "save a state dict")
     found = list(_states(content))
     if not found:
         raise ConfigError(f"{path} holds no weights by name", "save a state dict")
     return found
 
 
+def _plainly(file: BinaryIO) -> object:
+    """What torch wrote: tensors and plain values as they are, all else as stand-ins."""
+    try:
+        others: Sequence[str] = torch.serialization.get_unsafe_globals_in_checkpoint(file)
+    except ValueError:
+        others = BESIDE
+    file.seek(0)
+    dicts = ("collections.defaultdict",)
+    allowed: list[Any] = [(_a_dict if name in dicts else _StandIn, name) for name in others]
+    with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is a tensor of numbers that can be copied as they are."""
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided:
+        return False
+    return not (value.is_quantized or value.is_meta or value.is_complex())
+
+
 def _states(content: object, deepest: int = DEEPEST) -> Iterator[State]:
     """The sets of tensors by name in what a training program wrote: of the network, its running average and so on,
     wherever and under whatever name it keeps them."""
+    if isinstance(content, (list, tuple)):
+        content = dict(enumerate(content))
     if not isinstance(content, Mapping) or not deepest:
         return
     state = {
         name: value for name, value in content.items()
-        if isinstance(name, str) and isinstance(value, torch.Tensor) and value.layout == torch.strided
+        if isinstance(name, str) and _is_plain(value)
     }  # fmt: skip
     if state:
         yield state

@@ -74,8 +74,26 @@ def _matrix(old: int, new: int, how: JsonObject) -> torch.Tensor:
     return torch.from_numpy(functional.interpolate(lines, (2, new), **how)[:, 0, 0].numpy())
 
 
+def _tile(given: torch.Tensor, *dims: Any) -> torch.Tensor:
+    """`tensor.tile` (hiera's abswin), which the exporter would decide on while the model runs."""
+    told = tuple(dims[0]) if isinstance(dims[0], Sequence) else dims
+    return given.repeat(*[1] * (given.ndim - len(told)), *told)
+
+
+def _adaptive_max_pool2d(given: torch.Tensor, output_size: Any, return_indices: bool = False) -> torch.Tensor:
+    """`functional.adaptive_max_pool2d` (bat_resnext), as the largest of each of so many rows, then of columns."""
+    for dimension, cells in zip((-2, -1), _pair(output_size), strict=True):
+        length = int(given.shape[dimension])
+        bounds = [(cell * length // cells, -(-(cell + 1) * length // cells)) for cell in range(cells)]
+        parts = [given.narrow(dimension, start, end - start) for start, end in bounds]
+        given = torch.cat([part.amax(dimension, keepdim=True) for part in parts], dimension)
+    return given
+
+
 WORDS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.Tensor.unfold: _unfold,
+    torch.Tensor.tile: _tile,
+    functional.adaptive_max_pool2d: _adaptive_max_pool2d,
     functional.fold: _fold,
     functional.rms_norm: _rms_norm,
     functional.interpolate: _interpolate,
