@@ -57,7 +57,7 @@ class Checkpoint(Callback):
     def after_epoch(self) -> None:
         started = time.monotonic()
         costly = self.spent > SHARE * (started - self.began)
-        if costly or not self.best.state or self.epoch < self.learn.skipped_epochs or distributed.rank():
+        if costly or self.epoch < self.learn.skipped_epochs or distributed.rank():
             return
         scaler = getattr(self.learn, "scaler", None)
         kept = {
