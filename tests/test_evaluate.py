@@ -6,9 +6,11 @@ import json
 import os
 import re
 import shutil
+import warnings
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lookalike.bundle.bundle import check
 from lookalike.files import sha256_file, write_json
@@ -244,13 +246,14 @@ def test_more_folds_than_photos_is_refused(cli: Cli, tmp_path: Path):
     assert "fewer --folds" in answer.err
 
 
-def many_labels(project: Path, count: int) -> Path:
-    """A run on so many labels with two photos each, whose model takes nearly all of them for the first or last one."""
-    labels = tuple(f"label {number:03}" for number in range(count))
+def run_on(project: Path, labels: tuple[str, ...]) -> Path:
+    """A run on these labels with two photos each, whose model takes nearly all of them for the first or last one."""
     draw.folder(project / "images", dict.fromkeys(labels, 2), (64, 64))
     names = [f"{label}/{index:03}.jpg" for label in labels for index in range(2)]
     examples = tuple(
-        Example(name, name[:9], sha256_file(project / "images" / name), name, "valid" if "001" in name[9:] else "train")
+        Example(
+            name, name[:-8], sha256_file(project / "images" / name), name, "valid" if "001" in name[-8:] else "train"
+        )
         for name in names
     )
     folder = project / "runs" / "r1"
@@ -262,7 +265,7 @@ def many_labels(project: Path, count: int) -> Path:
 
 
 def test_of_three_hundred_labels_the_pairs_confused_most_are_shown_and_the_rest_by_the_page(cli: Cli, tmp_path: Path):
-    folder = many_labels(tmp_path, 300)
+    folder = run_on(tmp_path, tuple(f"label {number:03}" for number in range(300)))
     out = cli("evaluate", "--no-heat").out
     assert len(out.splitlines()) < 120 and max(map(len, out.splitlines())) < 300
     assert "most confused, 20 of " in out and "the 20 of 300 with the lowest recall" in out
@@ -270,6 +273,16 @@ def test_of_three_hundred_labels_the_pairs_confused_most_are_shown_and_the_rest_
     assert page.stat().st_size < 2_000_000 and (folder / "report/confusion.png").stat().st_size < 500_000
     assert "<summary>251 to 300 of 300</summary>" in page.read_text() and "| label 299 |" in text
     assert "most confused, 100 of " in text and not re.search(r"(\| [^|\n]* ){50}", text)
+
+
+def test_labels_in_any_letters_and_of_any_length_are_drawn_without_a_librarys_word(cli: Cli, tmp_path: Path):
+    folder = run_on(tmp_path, ("猫", "क", "$x$", "y" * 200))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        assert cli("evaluate", "--no-heat").code == 0
+    assert not [each for each in told if "plots" in each.filename]
+    width, height = Image.open(folder / "report/confusion.png").size
+    assert 0.8 < width / height < 1.6
 
 
 def test_of_few_labels_every_count_is_shown(cli: Cli, trained: Path):

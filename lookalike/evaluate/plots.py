@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import warnings
 from importlib.util import find_spec
 from typing import Any
 
 from lookalike.errors import MissingExtraError, missing_package
 from lookalike.project.records import Evaluation, TrainedRun
+from lookalike.text import printable
 
 INK, SOFT = "#1f4e79", "#c9d6e2"
 CAPTIONS = {
@@ -19,6 +21,12 @@ CAPTIONS = {
     "learning-curve": "How well it would know new photos with fewer photos to learn from, and with more.",
 }
 """What to see in a picture of the report, by its name."""
+LONGEST = 30  # letters of a label in a picture
+WIDE = {
+    "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Micro Hei", "Hiragino Sans", "Arial Unicode MS",
+    "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Noto Sans Devanagari", "Nirmala UI", "Noto Sans Thai",
+}  # fmt: skip
+"""Fonts of systems that have the letters which matplotlib's own has not."""
 MANY = 20  # labels; of more, single counts are not read but the pairs confused most
 
 
@@ -48,9 +56,24 @@ def figure(width: float, height: float) -> tuple[object, Any]:
 
 
 def png(drawn: Any) -> bytes:
+    """The figure as a file. What it can't show, such as letters that no font here has, is no matter for a warning."""
     buffer = io.BytesIO()
-    drawn.savefig(buffer, format="png", dpi=110)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        drawn.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
+
+
+def _fonts() -> list[str]:
+    """Those that have letters, the first that has a letter draws it."""
+    from matplotlib import font_manager
+
+    return ["DejaVu Sans", *sorted(WIDE & set(font_manager.get_font_names()))]
+
+
+def _short(label: str) -> str:
+    label = printable(label)
+    return label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"
 
 
 def _confusion(evaluation: Evaluation) -> bytes:
@@ -62,8 +85,9 @@ def _confusion(evaluation: Evaluation) -> bytes:
     axes.imshow([[c / max(1, sum(row)) for c in row] for row in table], cmap="Blues", vmin=0, vmax=1)
     if not many:
         _write_counts(axes, table)
-        axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", parse_math=False)
-        axes.set_yticks(range(len(labels)), labels, parse_math=False)
+        names, fonts = [_short(label) for label in labels], _fonts()
+        axes.set_xticks(range(len(labels)), names, rotation=45, ha="right", parse_math=False, fontfamily=fonts)
+        axes.set_yticks(range(len(labels)), names, parse_math=False, fontfamily=fonts)
     axes.set_xlabel("predicted")
     axes.set_ylabel("actual")
     return png(drawn)

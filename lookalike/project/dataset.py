@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from lookalike.files import read_rows, write_rows
 from lookalike.project.records import Dataset, Example, Part, TrainedRun
 
 SIMILARITIES = "similarities.csv"
+SPLIT = ("file", "label", "part", "sha256", "group", "seed", "valid")
 
 
 def in_order(labels: Iterable[str]) -> tuple[str, ...]:
@@ -62,23 +64,34 @@ def _order(seed: int, sha256: str) -> str:
 def write_split(path: Path, dataset: Dataset, *, seed: int, valid: float) -> None:
     """Keep who was on which side, in split.csv beside the run."""
     rows = ((e.file, e.label, e.part, e.sha256, e.group, seed, valid) for e in dataset.examples)
-    write_rows(path, ("file", "label", "part", "sha256", "group", "seed", "valid"), rows)
+    write_rows(path, SPLIT, rows)
 
 
 def read_split(path: Path, *, seed: int, valid: float) -> dict[str, Part]:
-    """The side of each photo (by sha256) in an earlier split with the same seed and share; empty for any other."""
+    """The side of each photo (by sha256) in an earlier split with the same seed and share; empty for any other.
+
+    Raises NotReadyError when it is damaged.
+    """
     if not path.is_file():
         return {}
-    rows = [row for row in read_rows(path) if (row.get("seed"), row.get("valid")) == (str(seed), str(valid))]
-    return {example.sha256: example.part for example in map(Example.from_json, rows)}
+    with _intact(path):
+        rows = [row for row in read_rows(path, SPLIT) if (row["seed"], row["valid"]) == (str(seed), str(valid))]
+        return {example.sha256: example.part for example in map(Example.from_json, rows)}
+
+
+@contextmanager
+def _intact(path: Path) -> Iterator[None]:
+    """Raises NotReadyError when what is read of a split in the block cannot be."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError) as error:
+        raise NotReadyError(f"{path} is missing or damaged: {in_words(error)}", "run `lookalike train` again") from None
 
 
 def read_examples(path: Path) -> tuple[Example, ...]:
     """The examples of a run, as split.csv names them. Raises NotReadyError when it is missing or damaged."""
-    try:
+    with _intact(path):
         return tuple(map(Example.from_json, read_rows(path, ("file", "label", "sha256"))))
-    except (OSError, ValueError, TypeError) as error:
-        raise NotReadyError(f"{path} is missing or damaged: {in_words(error)}", "run `lookalike train` again") from None
 
 
 def examples_of(folder: Path, run: TrainedRun) -> tuple[Example, ...]:

@@ -18,6 +18,7 @@ from lookalike.project.records import Bundle, Evaluation, TrainedRun
 from lookalike.project.typed import Record
 
 MOST_BYTES = 200_000_000
+END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)  # nothing was made later, and after Python's last day nothing can be
 
 RecordType = TypeVar("RecordType", bound=Record)
 
@@ -110,13 +111,14 @@ class Project:
         return _newest(self.runs, "run.json", run, "run", "run `lookalike train` first")
 
     def model_dir(self, model: str | None = None) -> Path:
-        """The folder of a model: a path, a name under models/, or by default the newest of models/ and runs/.
+        """The folder of a model: that, or a run, by its path or name; by default the newest of models/ and runs/.
 
         Raises NotReadyError.
         """
-        if model and (Path(model) / "model.json").is_file():
-            return Path(model)
         if model:
+            places = (Path(model), self.models / model, Path(model) / "model", self.runs / model / "model")
+            if there := [place for place in places if (place / "model.json").is_file()]:
+                return there[0]
             return _newest(self.models, "model.json", model, "model", "run `lookalike train`, then `lookalike export`")
         found = [*self.models.glob("[!.]*/model.json"), *self.runs.glob("[!.]*/model/model.json")]
         if not found:
@@ -148,9 +150,12 @@ def newest(markers: Iterable[Path]) -> Path:
 def _made(marker: Path) -> datetime:
     try:
         made = datetime.fromisoformat(json.loads(marker.read_text(encoding="utf-8"))["created"])
-        return made if made.tzinfo else made.replace(tzinfo=UTC)
-    except (OSError, ValueError, TypeError, LookupError, RecursionError):
-        return datetime.fromtimestamp(marker.stat().st_mtime, UTC)
+        made = made if made.tzinfo else made.replace(tzinfo=UTC)
+        if made < END_OF_TIME:
+            return made
+    except (OSError, ValueError, TypeError, LookupError, RecursionError, OverflowError):
+        pass
+    return datetime.fromtimestamp(marker.stat().st_mtime, UTC)
 
 
 def load_run(folder: Path) -> TrainedRun:

@@ -23,7 +23,7 @@ from lookalike.project.manifest import CORRECTION, Manifest
 from lookalike.project.paths import Project
 from lookalike.project.records import Dataset, Example, InputSpec, Part
 from lookalike.project.walk import Found, Walk
-from lookalike.report import Reporter
+from lookalike.report import SILENT, Reporter
 from lookalike.settings.fields import Settings, TrainSettings
 from lookalike.text import counted
 from lookalike.train import room
@@ -183,7 +183,8 @@ def divided(
         Example(item.file, item.label, sha256, group, item.part or "train")
         for (item, sha256), group in zip(photos, groups, strict=True)
     ]
-    return split_of(project, wanted, examples, divided=any(item.part == "valid" for item, _ in photos))
+    by_folders = any(item.part == "valid" for item, _ in photos)
+    return split_of(project, wanted, examples, divided=by_folders, report=report)
 
 
 def _groups(project: Project, photos: Sequence[tuple[str, str]], looks: Memory, report: Reporter) -> list[str]:
@@ -199,7 +200,9 @@ def _groups(project: Project, photos: Sequence[tuple[str, str]], looks: Memory, 
     return [group or names.get(home, home) for group, home in zip(told, homes, strict=True)]
 
 
-def split_of(project: Project, wanted: TrainSettings, examples: list[Example], *, divided: bool) -> tuple[Example, ...]:
+def split_of(
+    project: Project, wanted: TrainSettings, examples: list[Example], *, divided: bool, report: Reporter = SILENT
+) -> tuple[Example, ...]:
     """The folders' own division where there is one; else ours, in which no photo changes sides between runs."""
     if divided:
         return tuple(examples)
@@ -207,7 +210,10 @@ def split_of(project: Project, wanted: TrainSettings, examples: list[Example], *
     rest = [example for example in examples if example.part != "test"]
     before: dict[str, Part] = {}
     for path in sorted(project.runs.glob("*/run.json")):
-        before |= datasets.read_split(path.with_name("split.csv"), seed=wanted.seed, valid=wanted.valid)
+        try:
+            before |= datasets.read_split(path.with_name("split.csv"), seed=wanted.seed, valid=wanted.valid)
+        except NotReadyError as error:
+            report.warn(f"{error.message}; photos of that run may change sides")
     before |= dict.fromkeys(corrected(project), "train")  # to be learnt from: that is why somebody took the trouble
     if not tests and _enough_for_tests(rest):
         rest, tests = _keep_for_tests(rest, wanted.seed, before)

@@ -114,3 +114,39 @@ def test_kept_pixels_whose_place_makes_no_sense_are_read_again(tmp_path: Path, p
     index.write_text(json.dumps(["of it", *place]) + "\n7\n[]\n")
     ((again,), faults) = cache.get([(photo, "of it")], reading, report=SILENT)
     assert first is not None and again is not None and (first == again).all() and not faults
+
+
+def test_a_run_made_on_the_last_day_there_is_leaves_room_for_what_is_made_next(cli: Cli, tmp_path: Path) -> None:
+    run = runs.untrained(tmp_path) / "run.json"
+    run.write_text(json.dumps({**json.loads(run.read_text()), "created": "9999-12-31T23:59:59.999999+00:00"}))
+    answer = cli("export")
+    assert answer.code == 0, answer.err
+
+
+def test_a_split_of_an_earlier_run_that_cannot_be_read_is_told_and_the_training_goes_on(
+    cli: Cli, tmp_path: Path
+) -> None:
+    draw.folder(tmp_path / "images", {"circles": 4, "stripes": 4})
+    right = f"file,label,part,sha256,group,seed,valid\ncircles/000.jpg,circles,train,{'0' * 64},,42,0.2\n"
+    spoilt = {
+        "part": right.replace("train", "exam"), "way out": right.replace("circles/", "../"),
+        "semicolons": right.replace(",", ";"), "bytes": "\0\x01\x02", "cell": right + "x" * 200_000,
+    }  # fmt: skip
+    for name, text in {**spoilt, "right": right}.items():
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "run.json").write_text("{}")
+        (tmp_path / "runs" / name / "split.csv").write_text(text)
+    answer = cli("train", "--size", 32, "--recipe", "probe")
+    told = [line for line in answer.err.splitlines() if "may change sides" in line]
+    assert answer.code == 0 and sorted(name for name in spoilt for line in told if f"/{name}/" in line) == sorted(
+        spoilt
+    )
+    assert len(told) == len(spoilt)
+
+
+def test_a_run_can_be_asked_by_its_name_or_its_folder(cli: Cli, tmp_path: Path) -> None:
+    models.bundle(runs.untrained(tmp_path) / "model")
+    models.bundle(tmp_path / "models" / "newer", created="2999-01-01T00:00:00.000+00:00")
+    for name in ("r1", "runs/r1", tmp_path / "runs" / "r1", "runs/r1/model"):
+        answer = cli("predict", "images", "--model", name, "--json")
+        assert answer.code == 0 and answer.data["model"]["name"] != "newer", answer.err
