@@ -33,6 +33,11 @@ def printable(text: str) -> str:
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def host_of(typed: str) -> str:
+    """host or host:port, lower case, of what a person typed for it: perhaps a whole address."""
+    return (typed.strip().partition("://")[2] or typed.strip()).partition("/")[0].lower()
+
+
 def without_secrets(address: str) -> str:
     """An address as it may be shown and kept: `***` for a password in it, and for the signature of a signed one."""
     return _SIGNATURE.sub(r"\1***", _PASSWORD.sub(r"\1:***@", address))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -87,6 +88,7 @@ def test_only_its_own_names_are_answered(server: Server, host: str) -> None:
     "headers",
     [
         {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://[::1"},
         {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example", "Content-Type": "text/plain"},
     ],
 )  # fmt: skip
@@ -257,10 +259,24 @@ def test_a_taken_port_and_a_missing_model_are_explained(cli: Cli, tmp_path: Path
     assert answer.code == 2 and "lookalike serve --port 0" in answer.err
 
 
+@pytest.mark.parametrize("host", ["nobody.invalid", "192.0.2.1", "x" * 70])
+def test_an_address_that_is_not_this_computers_is_explained(cli: Cli, tmp_path: Path, host: str) -> None:
+    models.bundle(tmp_path / "models" / "toy")
+    answer = cli("serve", "--host", host, "--port", 0)
+    assert answer.code == 2 and "name an address of this computer" in answer.err
+
+
+def test_a_form_is_known_however_its_type_is_written_and_what_is_packed_is_no_bad_photo(server: Server) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.jpg"\r\n\r\n' + PHOTO + b"\r\n--x--\r\n"
+    assert server.ask(body, **{"Content-Type": "Multipart/Form-Data; boundary=x"}).status_code == 200
+    packed = server.ask(gzip.compress(PHOTO), **{"Content-Encoding": "gzip"})
+    assert packed.status_code == 400 and packed.json()["reason"] == "bad-request"
+
+
 def test_a_server_behind_a_proxy_or_another_port_is_told_its_addresses(tmp_path: Path, server: Server) -> None:
     refused = requests.post(f"{server.address}/api/predict", PHOTO, headers={"host": "Bears.example.org"}, timeout=10)
     assert refused.status_code == 403 and refused.text.endswith("start it with --allow-hosts bears.example.org")
-    allowed = "bears.example.org,localhost:9000"
+    allowed = "https://Bears.example.org/,localhost:9000"  # one as it stands in the address bar
     with servers.serving(models.bundle(tmp_path / "toy"), "--allow-hosts", allowed) as behind:
         for host, scheme in (("bears.example.org", "https"), ("localhost:9000", "http")):
             assert behind.ask(PHOTO, host=host, origin=f"{scheme}://{host}").status_code == 200

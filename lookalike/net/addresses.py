@@ -25,6 +25,7 @@ from urllib3.poolmanager import ProxyManager
 from urllib3.util.ssl_ import create_urllib3_context
 
 from lookalike.net.pairing import Plain, Secure, pools
+from lookalike.text import host_of
 
 PORTS = (80, 443)
 MAX_URL = 16_000
@@ -63,7 +64,7 @@ class AddressGuard:
     """The rule for one client: public addresses, and what the user listed as host or host:port."""
 
     def __init__(self, allow: Iterable[str] = ()) -> None:
-        self.allow = {_plain(entry) for entry in allow}
+        self.allow = {_plain(host_of(entry)) for entry in allow}
 
     def lists(self, host: str, port: int) -> bool:
         """Whether the user has listed this host by name."""

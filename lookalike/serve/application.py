@@ -111,7 +111,9 @@ class _InMemory(MultiPartParser):
 
 async def _photo(request: Request) -> tuple[str, bytes]:
     """Name and bytes of the one photo a request carries, as a form or as its whole body. Raises ValueError."""
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ValueError("send the photo as it is, without a Content-Encoding")
+    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         form = await _InMemory(request.headers, request.stream(), max_files=1, max_fields=4).parse()
         for part in form.values():
             if not isinstance(part, str):

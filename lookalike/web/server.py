@@ -11,6 +11,7 @@ pages (Origin, Sec-Fetch-Site) and carry its token; bodies are capped in size an
 from __future__ import annotations
 
 import asyncio
+import errno
 import hmac
 import re
 import secrets
@@ -19,12 +20,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
 
 from lookalike.errors import ConfigError
 from lookalike.project.names import OutsideError, inside
+from lookalike.text import host_of
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -36,6 +38,7 @@ TOKEN_HEADER = "x-lookalike-token"  # noqa: S105 - a header's name
 COOKIE = "lookalike"
 _HOST = re.compile(r"[a-z0-9.:\[\]-]{1,255}").fullmatch
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
+NOT_OURS = errno.EADDRNOTAVAIL
 READING = ("GET", "HEAD", "OPTIONS")
 BODY_SECONDS = 30.0
 HEADERS = (
@@ -63,7 +66,7 @@ def own_hosts(host: str, port: int, more: Iterable[str] = ()) -> frozenset[str]:
     return frozenset(
         {f"{name}:{port}".lower() for name in names}
         | ({name.lower() for name in names} if port == 80 else set())
-        | {name.lower() for name in more}
+        | {host_of(name) for name in more}
     )
 
 
@@ -139,7 +142,7 @@ class RequestGuard:
         if (host := headers["host"].lower()) not in self.hosts:
             raise RefusedError(403, f"this server answers only under its own address{self._way(host)}")
         origin = headers.get("origin")
-        if origin is not None and (site := urlsplit(origin.lower()).netloc) not in self.hosts:
+        if origin is not None and (site := host_of(origin)) not in self.hosts:
             raise RefusedError(403, f"requests from other sites are refused{self._way(site)}")
         if headers.get("sec-fetch-site") == "cross-site" and scope["method"] not in READING:
             raise RefusedError(403, "requests from other sites are refused")
@@ -248,10 +251,11 @@ def listen(host: str, port: int, command: str = "lookalike serve") -> socket.soc
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
         sock.listen(128)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name may be none at all
         sock.close()
-        reason = error.strerror or str(error)
-        hint = f"take a free one: {command} --port 0"
+        reason = getattr(error, "strerror", None) or str(error)
+        elsewhere = isinstance(error, (socket.gaierror, UnicodeError)) or getattr(error, "errno", 0) == NOT_OURS
+        hint = "name an address of this computer" if elsewhere else f"take a free one: {command} --port 0"
         raise ConfigError(f"cannot listen on {host} port {port}: {reason}", hint) from None
     return sock
 
