@@ -19,6 +19,7 @@ from lookalike.photos import images, measure
 from lookalike.photos.decode import Pool
 from lookalike.project import kinds
 from lookalike.project.records import InputSpec
+from tests.conftest import Cli
 from tests.support import draw
 
 PHOTO = draw.photo("circles", 1, (60, 40))
@@ -195,6 +196,26 @@ def test_a_deep_tiff_whose_white_is_zero_is_no_negative() -> None:
     assert grey[0, 0] == 255 and grey[-1, -1] == 0
 
 
+def test_whole_numbers_without_a_sign_are_read_as_such() -> None:
+    values = (shades().astype(np.float64) * (2**32 - 1)).astype(np.uint32).view(np.int32)
+    data = bytearray(_bytes(Image.fromarray(values), "TIFF"))
+    place = data.index(struct.pack("<HHI", 339, 3, 1)) + 8
+    data[place : place + 2] = struct.pack("<H", 1)
+    grey = np.asarray(images.open_rgb(bytes(data)))[..., 0]
+    assert np.abs(grey - shades() * 255).max() <= 1
+
+
+@pytest.mark.parametrize("filler", [-9999.0, float(np.finfo(np.float32).min), -np.inf])
+def test_what_stands_where_nothing_was_measured_makes_no_map_black_or_white(filler: float) -> None:
+    values = (100 + shades() * 900).astype(np.float32)
+    values[:3] = filler
+    entries = TiffImagePlugin.ImageFileDirectory_v2()
+    entries[42113] = "-9999"
+    grey = np.asarray(images.open_rgb(_bytes(Image.fromarray(values), "TIFF", tiffinfo=entries)))[..., 0]
+    assert grey[0, 0] == 0
+    assert len(np.unique(grey)) > 100
+
+
 def test_every_stage_sees_the_same_deep_scan(tmp_path: Path) -> None:
     path = tmp_path / "scan.png"
     Image.fromarray((shades() * 1023).astype(np.uint16)).save(path)
@@ -219,6 +240,15 @@ def test_transparency_lies_on_white(mode: str) -> None:
     else:
         data = _bytes(Image.new(mode, (8, 8), (0, 0, 0, 0) if mode == "RGBA" else (0, 0)), "PNG")
     assert images.open_rgb(data).getpixel((4, 4)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("opacity", [0, 1])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_a_photo_whose_opacity_was_never_filled_is_seen(kind: str, opacity: int) -> None:
+    photo = PHOTO.copy()
+    photo.putalpha(opacity)
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    assert _near(images.open_rgb(_bytes(photo, kind, **options)), PHOTO)
 
 
 def test_a_white_drawing_on_nothing_lies_on_black() -> None:
@@ -315,11 +345,37 @@ def test_no_message_shows_an_object_of_the_program(kind: str, tmp_path: Path) ->
             assert "<" not in refusal.value.detail and "0x" not in refusal.value.detail
 
 
-@pytest.mark.parametrize("kind", ["ICO", "PPM", "TGA", "PCX", "EPS", "SGI", "DDS", "JPEG2000"])
+@pytest.mark.parametrize("kind", ["ICO", "PPM", "TGA", "PCX", "EPS", "SGI", "DDS"])
 def test_formats_outside_the_list_are_never_decoded(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = _bytes(PHOTO, kind)
     monkeypatch.setattr("subprocess.Popen", None)  # no helper program, such as a PostScript interpreter
     assert _reason(data) == "not-an-image"
+
+
+def _double(tmp_path: Path) -> bytes:
+    """A grey TIFF of double precision, as numerical programs write it by default."""
+    data = bytearray(_bytes(Image.fromarray(shades()), "TIFF"))
+    place = data.index(struct.pack("<HHI", 258, 3, 1)) + 8
+    data[place : place + 2] = struct.pack("<H", 64)
+    return bytes(data)
+
+
+def test_photos_of_kinds_that_are_not_read_stay_and_are_named(cli: Cli, tmp_path: Path) -> None:
+    tall = _bytes(PHOTO, "JPEG").replace(b"\xff\xc0\0\x11\x08", b"\xff\xc1\0\x11\x0c")
+    unread = {
+        "deep.jpg": tall, "double.tif": _double(tmp_path), "new.jxl": b"\xff\x0a" + bytes(90),
+        "old.jp2": _bytes(PHOTO, "JPEG2000"), "camera.cr2": b"II*\0\x10\0\0\0CR\2\0" + bytes(90),
+        "camera.cr3": b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(90),
+    }  # fmt: skip
+    draw.folder(Path("images"), {"circles": 4, "stripes": 4})
+    for name, data in unread.items():
+        assert _reason(data) == "unsupported"
+        (Path("images") / "circles" / name).write_bytes(data)
+    result = cli("clean", "--yes", "--json", "--suspects", 0).data
+    assert result["aside"] == []
+    named = {Path(row["file"]).name: row["reason"] for row in [*result["skipped"], *result["notes"]]}
+    assert {name: named.get(name) for name in unread} == dict.fromkeys(unread, "unsupported")
+    assert all((Path("images") / "circles" / name).exists() for name in unread)
 
 
 @pytest.mark.parametrize(
@@ -393,4 +449,4 @@ def test_random_bytes_behind_every_signature_end_in_a_reason(tmp_path: Path) -> 
         answers = [answer for _, answer in pool.map("lookalike.photos.images:open_rgb", paths)]
     reasons = {answer.reason for answer in answers if isinstance(answer, UnusablePhoto)}
     assert len(answers) == 200
-    assert reasons <= {"unreadable", "truncated", "too-large", "not-an-image"}
+    assert reasons <= {"unreadable", "truncated", "too-large", "not-an-image", "unsupported"}

@@ -16,7 +16,10 @@ from lookalike.net.client import Client
 from lookalike.settings.fields import NetworkSettings
 from tests.conftest import Cli
 from tests.support import draw
+from tests.support.faultserver import FaultServer
 from tests.support.gathering import fetch, lines, reasons
+
+pytest_plugins = ("tests.support.gathering",)
 
 Send = Callable[[bytes], None]
 
@@ -121,6 +124,26 @@ def test_no_photo_is_kept_under_another_address(cli: Cli, server: Server, kind: 
     assert kept.items() <= own.items()
     assert len(kept) == (10 if kind in ANNOUNCED else 5)
     assert set(reasons()) <= {"ok", "empty", "http-304", "bad-response", "connection-lost"}
+
+
+@pytest.mark.parametrize(
+    "sent", [b"HTTP/1.1 200 OK\r\nServer: x\r\n", b"HTTP/1.1 200 OK\r\nServ", b"HTTP/1.1 200 OK\r\n\r\n"]
+)
+def test_an_answer_that_ends_before_its_body_is_asked_for_again_by_the_next_run(
+    cli: Cli, faults: FaultServer, sent: bytes
+) -> None:
+    faults.bodies["raw"] = sent
+    fetch(cli, faults.url("/raw"))
+    assert set(reasons()) <= {"connection-lost", "truncated"}
+    faults.bodies["raw"] = whole(photo("/1"))
+    fetch(cli, faults.url("/raw"))
+    assert reasons()["ok"] == 1
+
+
+def test_a_redirect_in_an_old_encoding_is_followed_byte_by_byte(cli: Cli, faults: FaultServer) -> None:
+    faults.bodies["raw"] = b"HTTP/1.1 302 Found\r\nLocation: /photo/circles/3/\xfcber.jpg\r\nContent-Length: 0\r\n\r\n"
+    fetch(cli, faults.url("/raw"))
+    assert [line["final_url"] for line in lines()] == [faults.url("/photo/circles/3/%FCber.jpg")]
 
 
 def client(server: Server) -> Client:

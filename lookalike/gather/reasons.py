@@ -40,7 +40,7 @@ REASONS: dict[str, str] = {
     "too-small": "smaller than --min-size",
     "truncated": "the photo ends too early",
     "two-labels": "the same photo was found under two names",
-    "unsupported": 'HEIC, which needs an optional package: pip install "lookalike[heic]"',
+    "unsupported": 'a kind of photo that is not read; for HEIC: pip install "lookalike[heic]"',
     "unreadable": "damaged: it cannot be decoded completely",
 }
 

@@ -9,6 +9,7 @@ last byte; requests' own timeout counts silence only, and a server that drips a 
 from __future__ import annotations
 
 import email.utils
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +25,7 @@ import urllib3
 from lookalike import __version__
 from lookalike.errors import UnusablePhoto
 from lookalike.net.addresses import AddressGuard, BadAddressError, GuardedAdapter, deadline
+from lookalike.net.pairing import WITHOUT_BODY
 from lookalike.project.kinds import HEAD
 from lookalike.settings.fields import NetworkSettings
 
@@ -102,6 +104,8 @@ class Client:
         body = self.send("GET", url, headers=headers, willing=willing)
         if body.status >= 300:
             raise refused(body)
+        if not body.content and not body.whole and body.status not in WITHOUT_BODY:
+            raise FetchError("truncated", "the connection ended before the body")
         if not body.content:
             raise FetchError("empty", f"an answer {body.status} without a body")
         return body
@@ -182,7 +186,7 @@ class Client:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = requests.Session()
+            session = _Session()
             session.trust_env = False
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             session.mount("http://", self._adapter)
@@ -231,12 +235,22 @@ def refused(body: Body) -> FetchError:
     return FetchError(f"http-{body.status}", "", retry_after(body.headers))
 
 
+class _Session(requests.Session):
+    """A session that leaves redirects to `Client.send`: requests prepares the next step even when told not to go, and
+    fails on a Location that is not UTF-8."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: no answer leads on by itself."""
+
+
 def _text(header: str) -> str:
-    """A header that requests read as latin-1 and that is UTF-8 in truth."""
+    """An address in a header, which is read as latin-1: UTF-8 in truth, or bytes that are sent back as they came."""
     try:
         return header.encode("latin-1").decode("utf-8")
-    except (UnicodeEncodeError, UnicodeDecodeError):
+    except UnicodeEncodeError:
         return header
+    except UnicodeDecodeError:
+        return re.sub("[\x80-\xff]", lambda byte: f"%{ord(byte[0]):02X}", header)
 
 
 def _why(error: BaseException) -> tuple[str, str]:

@@ -22,6 +22,24 @@ MOST_INTERIM = 16
 WITHOUT_BODY = frozenset({204, 205, 304})
 
 
+class _Head:
+    """The lines before a body, each of them whole: the standard library takes a head that is cut off for a short one,
+    and what would have followed for an empty body."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readline(self, limit: int = -1) -> bytes:
+        """The next line. Raises ConnectionError when the connection ends within the head."""
+        line: bytes = self._file.readline(limit)
+        if not line.endswith(b"\n") and len(line) != limit:
+            raise ConnectionError("the connection ended within the head of an answer")
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 class FinalResponse(HTTPResponse):
     """The final answer to a request, whatever was sent ahead of it (100, 102, 103 …)."""
 
@@ -40,7 +58,9 @@ class FinalResponse(HTTPResponse):
 
     def begin(self) -> None:
         """Read status and headers; an answer that others may follow closes its connection."""
+        file, self.fp = self.fp, _Head(self.fp)  # type: ignore[assignment]
         super().begin()
+        self.fp = file
         lengths = self.headers.get_all("Content-Length") or []
         doubtful = len(set(lengths)) > 1 or (lengths and self.headers.get("Transfer-Encoding"))
         if self.announced or self.status in WITHOUT_BODY or doubtful:

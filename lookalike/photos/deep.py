@@ -15,7 +15,8 @@ from PIL import Image
 
 from lookalike.errors import UnusablePhoto
 
-BITS, PHOTOMETRIC, PLANES = 258, 262, 284  # entries of a TIFF file
+BITS, PHOTOMETRIC, PLANES, SAMPLES, NO_DATA = 258, 262, 284, 339, 42113  # entries of a TIFF file
+FILLER = 1e30  # what no sensor measures: the largest float stands where there is nothing
 SMALLEST_AND_LARGEST_UNSIGNED, SMALLEST_AND_LARGEST = (280, 281), (340, 341)
 DARK = 64  # upper bytes that stay below this leave two bits or more unused
 _OTHER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
@@ -73,8 +74,12 @@ def scaled_grey(image: Image.Image) -> Image.Image:
 
     Scans of 10, 12 and 14 bits come in files of 16, mostly without a word about it.
     """
-    values = np.array(image, dtype=np.float32)
-    black, white = _told_range(image) or _fitting_range(values, whole=image.mode != "F")
+    stored = np.asarray(image)
+    if stored.dtype == np.int32 and _tag(image, SAMPLES) == 1:  # without a sign, which Pillow doesn't know
+        stored = stored.view(np.uint32)
+    values = stored.astype(np.float32)
+    measured = values[np.isfinite(values) & (np.abs(values) < FILLER) & (values != _no_data(image))]
+    black, white = _told_range(image) or _fitting_range(measured, whole=image.mode != "F")
     values = _in_a_byte(values, black, white)
     if _white_is_zero(image):
         np.subtract(255, values, out=values)
@@ -100,6 +105,14 @@ def _tag(image: Image.Image, tag: int) -> float | None:
     return float(first) if isinstance(first, (int, float)) else None
 
 
+def _no_data(image: Image.Image) -> np.float32:
+    """The number that stands where nothing was measured, as programs for maps note it in a TIFF; NaN for none."""
+    try:
+        return np.float32(getattr(image, "tag_v2", {}).get(NO_DATA, "nan").strip("\0 "))
+    except (ValueError, AttributeError):
+        return np.float32("nan")
+
+
 def _in_planes(image: Image.Image) -> bool:
     return _tag(image, PLANES) == 2 and _tag(image, BITS) == 16
 
@@ -123,8 +136,7 @@ def _fitting_range(values: np.ndarray, *, whole: bool) -> tuple[float, float]:
 
     One value in a thousand may be brighter than the range of whole numbers: sensors have hot pixels.
     """
-    known = values if whole else values[np.isfinite(values)]
-    lowest, highest = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    lowest, highest = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if not whole:
         usual = [(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)]
         fitting = [(black, white) for black, white in usual if black <= lowest and highest <= white]
@@ -133,6 +145,6 @@ def _fitting_range(values: np.ndarray, *, whole: bool) -> tuple[float, float]:
         return lowest, max(highest, lowest + 1)
     if lowest < highest:
         for bits in (8, 10, 12, 14):
-            if np.count_nonzero(known >= 2**bits) <= known.size / 1000:
+            if np.count_nonzero(values >= 2**bits) <= values.size / 1000:
                 return 0.0, 2.0**bits - 1
     return 0.0, 65535.0

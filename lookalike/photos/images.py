@@ -3,7 +3,7 @@
 Rules: a type is known by content, never by name; only the formats below are decoded, whatever else Pillow can do
 (its security guide asks for such a list); a photo is decoded completely or refused; the first frame counts; the
 orientation its metadata asks for is applied once; deep grey is scaled, not clipped; transparency lies
-on white, or on black where all that can be seen is white.
+on white, or on black where all that can be seen is white; opacity that is nowhere is no opacity.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, ImageStat
+from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
 
 from lookalike.errors import OutOfMemory, UnusablePhoto, in_words
 from lookalike.photos import deep
-from lookalike.project.kinds import FORMATS, HEAD, refusal, sniff
+from lookalike.project.kinds import FORMATS, HEAD, SAVED, refusal, sniff
 from lookalike.project.records import InputSpec
 
 SUFFIXES = {
@@ -30,9 +30,13 @@ SUFFIXES = {
 MAX_PIXELS = 50_000_000
 
 FULL_PALETTE = 200  # colours
+_SOUND_BUT_UNREAD = ("unknown pixel mode", "12-bit layers")
+"""What Pillow says of scans in double precision, of colours in floats, of five channels, of JPEG for medicine."""
 VANISHED = 250  # what is nowhere darker than this can't be seen on white
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+Source = Path | io.BytesIO
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def open_photo(source: Path | bytes, *, at_least: int | None = None) -> Photo:
         raise UnusablePhoto(*wrong)
     kind = sniff(head)
 
-    def again() -> Path | io.BytesIO:
+    def again() -> Source:
         return io.BytesIO(source) if isinstance(source, bytes) else source
 
     try:
@@ -80,7 +84,7 @@ def open_photo(source: Path | bytes, *, at_least: int | None = None) -> Photo:
     except MemoryError:
         raise OutOfMemory from None
     except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged files; each means the same to us
-        raise UnusablePhoto(*_reason(error, kind)) from None
+        raise UnusablePhoto(*_reason(error, kind, again)) from None
 
 
 def _formats(kind: str) -> tuple[str, ...]:
@@ -138,10 +142,17 @@ def _head(path: Path) -> bytes:
         raise UnusablePhoto("no-access", error.strerror or type(error).__name__) from None
 
 
-def _reason(error: Exception, kind: str) -> tuple[str, str]:
+def _reason(error: Exception, kind: str, again: Callable[[], Source]) -> tuple[str, str]:
+    if isinstance(error, UnidentifiedImageError):  # which hides what its decoder said
+        try:
+            Image.OPEN["HEIF" if kind == "HEIC" else kind][0](again(), "").close()  # type: ignore[arg-type]
+        except Exception as said:
+            error = said
     text = in_words(error)
     if "truncated" in text.lower():
         return "truncated", text
+    if any(words in text for words in _SOUND_BUT_UNREAD):
+        return "unsupported", f"a {kind} of this depth or number of channels is not read; {SAVED}"
     return "unreadable", f"{kind}: {text}"
 
 
@@ -159,6 +170,10 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
 def _laid(image: Image.Image) -> Image.Image:
     """A transparent picture on white; a white drawing, of which nothing would be left there, on black."""
     opacity = image.getchannel("A")
+    *colours, (_, highest) = ImageStat.Stat(image).extrema
+    pictured = any(low < high for low, high in colours)
+    if highest <= 1 and pictured:  # a mask of 0 and 1, or a channel that was never filled: nothing could be seen
+        opacity = opacity.point(lambda value: 255 * (value == highest))
     white = Image.new("RGB", image.size, "white")
     white.paste(image, mask=opacity)
     if min(low for low, _ in ImageStat.Stat(white).extrema) < VANISHED or not opacity.getbbox():
@@ -208,7 +223,7 @@ def size(path: Path) -> tuple[int, int]:
         with Image.open(path, formats=_formats(sniff(head))) as image:
             return image.size
     except Exception as error:
-        raise UnusablePhoto(*_reason(error, sniff(head))) from None
+        raise UnusablePhoto(*_reason(error, sniff(head), lambda: path)) from None
 
 
 def read(source: Path | bytes, spec: InputSpec) -> np.ndarray:

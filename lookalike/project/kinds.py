@@ -5,18 +5,26 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 
+SAVED = "save it as JPEG or PNG"
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 HEAD = 512
 """How many of the first bytes tell."""
 
+_RAW = "a camera's raw file"
 _SIGNATURES = (
+    (b"II*\0\x10\0\0\0CR", _RAW), (b"FUJIFILMCCD-RAW", _RAW), (b"IIU\0", _RAW), (b"IIRO", _RAW), (b"IIRS", _RAW),
+    (b"MMOR", _RAW), (b"FOVb", _RAW), (b"\xff\x0a", "JPEG XL"), (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"version https://git-lfs", "a pointer of Git LFS (run `git lfs pull`)"),
     (b"\xff\xd8", "JPEG"), (b"\x89PNG", "PNG"), (b"GIF87a", "GIF"), (b"GIF89a", "GIF"),
     (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "TIFF"), (b"MM\0+", "TIFF"), (b"%PDF", "PDF"),
     (b"PK\x03\x04", "ZIP"), (b"8BPS", "PSD"), (b"%!PS", "EPS"),
     (b"\0\0\0\x0cjP  ", "JPEG2000"), (b"\xff\x4f\xff\x51", "JPEG2000"),
 )  # fmt: skip
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
-_BRANDS = {b"avif": "AVIF", b"avis": "AVIF"} | dict.fromkeys(
+_UNREAD = frozenset({_RAW, "JPEG XL", "JPEG2000"})
+"""Photos, but of kinds that are not read: they stay where they are."""
+
+_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"crx ": _RAW} | dict.fromkeys(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevm", b"hevs"), "HEIC"
 )
 _CONTAINERS = (b"mif1", b"msf1")
@@ -63,4 +71,6 @@ def refusal(head: bytes) -> tuple[str, str] | None:
         return None
     if kind == "HEIC":
         return "unsupported", 'HEIC needs an optional package: pip install "lookalike[heic]"'
+    if kind in _UNREAD:
+        return "unsupported", f"this is {kind}; {SAVED}"
     return "not-an-image", f"this is {kind}, not a photo we read" if kind else "no known image format"

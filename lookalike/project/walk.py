@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lookalike.project.kinds import HEAD, refusal
+from lookalike.project.kinds import HEAD, SAVED, refusal
 from lookalike.project.records import Part
 from lookalike.text import counted
 
@@ -25,10 +25,11 @@ PARTS: dict[Part, re.Pattern[str]] = {
 }
 OURS = ("manifest.jsonl", "ATTRIBUTION.csv", ".manifest.lock")
 
+UNREAD = f'HEIC: pip install "lookalike[heic]"; others: {SAVED.replace(" it", " them")}'
 WORDS = {
     "not-an-image": ("no image", "no images"),
     "empty": ("empty", "empty"),
-    "unsupported": ('HEIC (pip install "lookalike[heic]")', 'HEIC (pip install "lookalike[heic]")'),
+    "unsupported": (f"of a kind that is not read ({UNREAD})", f"of kinds that are not read ({UNREAD})"),
     "no-access": ("that cannot be read", "that cannot be read"),
     "link": ("link that leads to no other photo", "links that lead to no other photo"),
     "hidden": ("hidden", "hidden"),
