@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -146,5 +147,7 @@ def nearest(name: str, known: list[str]) -> str:
     return f"choose from: {', '.join(known[:MOST_NAMES])}{more}"
 
 
+@cache
 def _installed(kind: str) -> Mapping[str, EntryPoint]:
+    # once in a process: it reads what every installed package says of itself, 13 ms
     return {point.name: point for point in entry_points(group=f"lookalike.{kind}s")}

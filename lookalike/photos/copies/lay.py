@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lookalike.photos.copies.cells import smooth
+
 SIDE = 64
 WHOLE = np.array([[1, 1, 0, 0]], dtype=np.float32)
 FINE, CLOSE, CELL = 24, 40, 5
@@ -16,6 +18,7 @@ NOISE, PART = 8.0, 0.25  # what saving leaves in a cell: grey levels, or a part 
 OTHER, ALIKE = 0.7, 0.5  # of the contrast, and a correlation
 SEEN = 6.0
 _ROUNDS, _LONGEST_STEP = 5, 0.06
+_ARRIVED = 0.004  # parts of a picture (a quarter of a pixel): whoever moves less has found its place
 
 
 def fit(own: np.ndarray, other: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +29,7 @@ def fit(own: np.ndarray, other: np.ndarray, box: np.ndarray) -> tuple[np.ndarray
 
 
 def _blurred(pictures: np.ndarray) -> np.ndarray:
-    return _softened(_softened(_softened(pictures)))
+    return smooth(smooth(smooth(pictures)))
 
 
 def _full(count: int) -> np.ndarray:
@@ -35,20 +38,23 @@ def _full(count: int) -> np.ndarray:
 
 def _fitted(own: np.ndarray, other: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     other = sample(other, _full(len(box)))[0]
-    goal, aim = _centred(other), _gradients(other)
-    best, most, value = box, np.full(len(box), -1.0, np.float32), np.zeros(len(box), np.float32)
+    goal = _centred(other)
+    best, most = box.copy(), np.full(len(box), -1.0, np.float32)
+    going = np.arange(len(box))
     for _ in range(_ROUNDS):
-        seen, across, down = sample(own, box)
-        grey = _centred(seen)
-        shared, norm = np.einsum("ij,ij->i", grey, goal), np.einsum("ij,ij->i", grey, grey)
-        got = shared / np.sqrt(norm * np.einsum("ij,ij->i", goal, goal) + 1e-3)
-        better = got > most
-        best = np.where(better[:, None], box, best)
-        value = np.where(better, np.einsum("ij,ij->i", _gradients(seen), aim), value)
-        most = np.maximum(most, got)
+        seen, across, down = sample(own, box, rows=going)
+        grey, aim = _centred(seen), goal[going]
+        shared, norm = np.einsum("ij,ij->i", grey, aim), np.einsum("ij,ij->i", grey, grey)
+        got = shared / np.sqrt(norm * np.einsum("ij,ij->i", aim, aim) + 1e-3)
+        better = got > most[going]
+        best[going[better]], most[going[better]] = box[better], got[better]
         gain = np.clip(shared / (norm + 1e-3), 0.2, 5)[:, None].astype(np.float32)
-        box = _inside(box + _step(grey, goal, gain, across, down))
-    return best, value
+        further = _inside(box + _step(grey, aim, gain, across, down))
+        moves = np.abs(further - box).max(1) > _ARRIVED
+        going, box = going[moves], further[moves]
+        if not len(going):
+            break
+    return best, np.einsum("ij,ij->i", _gradients(sample(own, best)[0]), _gradients(other))
 
 
 class Apart(NamedTuple):
@@ -56,20 +62,21 @@ class Apart(NamedTuple):
 
     `spot` is the largest difference of a small spot (grey levels) and `against` the share of cells whose difference is
     as large as what they show, both as they are or after one change of brightness and contrast for the whole picture.
-    Of the cells with something to see, `unlike` is the share in which light and dark run otherwise, and `same` the
-    share that is the same as it is.
+    Of the cells with something to see, `unlike` is the share in which light and dark run otherwise, `same` that of
+    those that are the same as they are, and `other` that of those that are not.
     """
 
     spot: np.ndarray
     against: np.ndarray
     unlike: np.ndarray
     same: np.ndarray
+    other: np.ndarray
 
 
 def compare(own: np.ndarray, other: np.ndarray, boxes: np.ndarray) -> Apart:
     """Compare the box of the first picture of each pair with the second."""
-    own = _softened(sample(own, boxes, CLOSE)[0])
-    other = _softened(sample(other, _full(len(boxes)), CLOSE)[0])
+    own = smooth(sample(own, boxes, CLOSE)[0])
+    other = smooth(sample(other, _full(len(boxes)), CLOSE)[0])
     flat = _centred(own), _centred(other)
     changes = [own - other]
     for one, two in (flat, flat[::-1]):
@@ -81,20 +88,15 @@ def compare(own: np.ndarray, other: np.ndarray, boxes: np.ndarray) -> Apart:
     contrast = np.maximum(*spread)
     shows = contrast > SEEN
     count = np.maximum(shows.sum(1), 1)
+    same = errors[0] <= np.maximum(NOISE, PART * contrast)
     alike = np.abs((left * right).mean(2)) / (spread[0] * spread[1] + 0.5)
     return Apart(
         spot=np.min([np.abs(change).max((1, 2)) for change in changes], axis=0),
         against=np.min([(error > np.maximum(NOISE, OTHER * contrast)).mean(1) for error in errors], axis=0),
         unlike=((alike < ALIKE) & shows).sum(1) / count,
-        same=((errors[0] <= np.maximum(NOISE, PART * contrast)) & shows).sum(1) / count,
+        same=(same & shows).sum(1) / count,
+        other=(~same & shows).sum(1) / count,
     )
-
-
-def _softened(pictures: np.ndarray) -> np.ndarray:
-    """Means of 3 x 3 pixels."""
-    padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    down = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
-    return (down[:, :, :-2] + down[:, :, 1:-1] + down[:, :, 2:]) / 9
 
 
 def _cells(pictures: np.ndarray) -> np.ndarray:
@@ -124,16 +126,19 @@ def _inside(boxes: np.ndarray) -> np.ndarray:
     return boxes
 
 
-def sample(pictures: np.ndarray, boxes: np.ndarray, side: int = FINE) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One box of each picture, read at side x side points with bilinear interpolation, and its slopes across and
-    down."""
+def sample(
+    pictures: np.ndarray, boxes: np.ndarray, side: int = FINE, rows: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One box of each picture, or of those in `rows`, read at side x side points with bilinear interpolation, and its
+    slopes across and down."""
     points = ((np.arange(side) + 0.5) / side).astype(np.float32)
     across = np.clip((boxes[:, 2, None] + boxes[:, 0, None] * points) * SIDE - 0.5, 0, SIDE - 1.001)
     down = np.clip((boxes[:, 3, None] + boxes[:, 1, None] * points) * SIDE - 0.5, 0, SIDE - 1.001)
     x, y = across.astype(np.intp), down.astype(np.intp)
     right, below = (across - x)[:, None, :], (down - y)[:, :, None]
     flat = pictures.reshape(-1)
-    corner = (np.arange(len(pictures)) * SIDE * SIDE)[:, None, None] + y[:, :, None] * SIDE + x[:, None, :]
+    first = (np.arange(len(pictures)) if rows is None else rows) * SIDE * SIDE
+    corner = first[:, None, None] + y[:, :, None] * SIDE + x[:, None, :]
     a, b, c, d = flat[corner], flat[corner + 1], flat[corner + SIDE], flat[corner + SIDE + 1]
     top, bottom = a + (b - a) * right, c + (d - c) * right
     return top + (bottom - top) * below, (b - a) * (1 - below) + (d - c) * below, bottom - top

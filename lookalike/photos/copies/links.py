@@ -55,7 +55,9 @@ def find(contents: Sequence[str], memory: Memory, report: Reporter) -> Links:
         with report.task("laying likely copies on each other", len(likely)) as task:
             for pair, seen in zip(likely, _agreements(asked, len(likely)), strict=True):
                 task.advance()
-                if not isinstance(seen, UnusablePhoto):
+                if seen is None and pair.scene:
+                    note(pair, "alike")
+                elif isinstance(seen, Agreement):
                     framed = bool(names[pair.left][1] or names[pair.right][1])
                     note(pair, kind_of(seen, framed=framed, mirrored=pair.mirrored))
 
@@ -66,7 +68,7 @@ def find(contents: Sequence[str], memory: Memory, report: Reporter) -> Links:
     return {pair: kind for pair, kind in links.items() if kind != "other"}
 
 
-def _agreements(asked: Iterable[Asked], count: int) -> Iterator[Agreement | UnusablePhoto]:
+def _agreements(asked: Iterable[Asked], count: int) -> Iterator[Agreement | UnusablePhoto | None]:
     """The answers to so many questions, in order; by several processes where that is worth their start."""
     if count < _WORTH_PROCESSES or cores() == 1:
         yield from map(_agreement, asked)
@@ -75,7 +77,7 @@ def _agreements(asked: Iterable[Asked], count: int) -> Iterator[Agreement | Unus
             yield from (answer for _, answer in pool.map("lookalike.photos.copies.agree:agree_saved", asked))
 
 
-def _agreement(asked: Asked) -> Agreement | UnusablePhoto:
+def _agreement(asked: Asked) -> Agreement | UnusablePhoto | None:
     try:
         return agree_saved(asked)
     except UnusablePhoto as fault:  # what was remembered of a photo is damaged

@@ -11,6 +11,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 NOISE = 10.0  # what saving may leave (grey levels)
 _EVERY = 4  # of the lines one is enough to tell how colours change
 _RIDGE = 1e-5
+_MOST = 0.8  # of the pixels, to which a curve is fitted
 _GREY, _COLOURED, _ENOUGH = 12.0, 40.0, 0.04  # steps between channels, and a share of pixels
 _CLIPPED, _NEARLY_CLIPPED = 4, 16  # grey levels near black and white, where a change of colour may have been cut off
 _FALLS, _STEEPEST = 0.15, 2.6  # slopes of a curve of brightness
@@ -32,13 +33,13 @@ def in_grey(pixels: np.ndarray) -> np.ndarray:
 def changes(own: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The difference that is left after one change of colour, either way, and after all hues were turned (then in the
     largest and smallest channel); all there was where a hue turns otherwise than the rest."""
-    whole, off = np.abs(own - target).max(0), _off(own, target)
+    off = _off(own, target)
     turned = np.stack([own.max(0) - target.max(0), own.min(0) - target.min(0)])
-    return (
-        np.where(off > _FURTHEST, whole, _curved(own, target) - target),
-        np.where(off > _FURTHEST, whole, _curved(target, own) - own),
-        np.where(off > _ANGLE, whole, turned),
-    )
+    found = _curved(own, target) - target, _curved(target, own) - own, turned
+    for change, furthest in zip(found, (_FURTHEST, _FURTHEST, _ANGLE), strict=True):
+        if (other := off > furthest).any():
+            change[:, other] = np.abs(own - target).max(0)[other]
+    return found
 
 
 def _curved(own: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -50,19 +51,21 @@ def _curved(own: np.ndarray, target: np.ndarray) -> np.ndarray:
     some, goal = _terms(own[:, ::_EVERY, ::_EVERY]), target[:, ::_EVERY, ::_EVERY].reshape(3, -1)
     free = (goal > _CLIPPED) & (goal < 255 - _CLIPPED)
     free |= free.mean(1, keepdims=True) < _ENOUGH
-    weight = free.astype(np.float32)
+    weight, most = free.astype(np.float32), int(_MOST * goal.shape[1])
     for _ in range(3):
         weighted = weight[:, None] * some
         normal = weighted @ some.swapaxes(1, 2) + _RIDGE * goal.shape[1] * np.eye(4, dtype=np.float32)
         change = np.linalg.solve(normal, weighted @ goal[..., None]).swapaxes(1, 2)
         error = np.abs((change @ some)[:, 0].clip(0, 255) - goal)
-        weight = (free & (error <= np.maximum(np.quantile(error, 0.8, axis=1)[:, None], NOISE))).astype(np.float32)
+        usual = np.partition(error, most, axis=1)[:, most, None]
+        weight = (free & (error <= np.maximum(usual, NOISE))).astype(np.float32)
     _, slope, curve, light = change[:, 0].T / 255
     slopes = np.stack([slope, slope + 2 * curve])
     rises = (slopes.min(0) >= -_FALLS) & ((slopes + light).min(0) >= -_FALLS)
     rises &= np.maximum(slopes.max(0), np.abs(light)) <= _STEEPEST
     changed = (change @ _terms(own))[:, 0].clip(0, 255).reshape(own.shape)
-    return np.where(rises[:, None, None], changed, own)
+    changed[~rises] = own[~rises]
+    return changed
 
 
 def _terms(pixels: np.ndarray) -> np.ndarray:
