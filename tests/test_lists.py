@@ -67,6 +67,8 @@ LISTS = {
     "a comma too many": ('[{"url": "@1"}, {"url": "@2"}, {"url": "@3"},\n]', "utf-8"),
     "lines with commas": ('{"url": "@1"},\n{"url": "@2"},\n{"url": "@3"}\n', "utf-8"),
     "python": ("['@1', '@2', '@3']", "utf-8"), "one line": ("@1, @2, @3", "utf-8"), "spaces": ("@1 @2\n@3", "utf-8"),
+    "quoted lines": ('"@1",\n"@2",\n"@3"\n', "utf-8"),
+    "typeset": ("label,url\ncat,“@1”\ncat,\xa0@2\ncat,«@3»", "utf-8"),
     "bullets": ("- @1\n- @2\n* @3\n", "utf-8"), "numbers": ("1. @1\n2. @2\n10) @3\n", "utf-8"),
     "pairs with spaces": ("@1  cat\n@2   cat\n@3 cat\n", "utf-8"),
     "pairs turned with spaces": ("cat @1\ncat @2\ncat\t @3\n", "utf-8"),
@@ -84,6 +86,32 @@ def test_each_way_of_writing_a_list_gives_its_photos(cli: Cli, faults: FaultServ
     assert (answer.data["saved"], [line["status"] for line in lines()]) == (3, ["ok"] * 3)
     if name == "by label":
         assert {row["label"]: row["saved"] for row in answer.data["labels"]} == {"cat": 2, "kitten": 1}
+
+
+LABELLED = {
+    "category": "category,image_url\ncat,@1\ndog,@2\ncat,@3\n", "target": "url\ttarget\n@1\tcat\n@2\tdog\n@3\tcat\n",
+    "any language": "Bild;Art\n@1;cat\n@3;cat\n@2;dog\n@2;dog\n", "one word": '{"tag": ["cat"], "url": "@1"}\n'
+    '{"tag": "dog", "url": "@2"}\n{"tag": "cat", "url": "@3"}\n', "torn": 'label,url\n"cat,@1\ndog,@2\ncat,@3\n',
+    "wrapped by label": '{"cat": {"images": ["@1", "@3"]}, "dog": {"images": [{"url": "@2"}]}}',
+    "a sheet without one": "label,url\ncat,@1\ndog,@2\n@9\ncat,@3\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_the_labels_of_a_list_are_found(cli: Cli, faults: FaultServer, name: str) -> None:
+    answer = gather(cli, faults, LABELLED[name], label="")
+    assert answer.code == 0, answer.json
+    assert {row["label"]: row["saved"] for row in answer.data["labels"]} == {"cat": 2, "dog": 1}
+
+
+def test_labels_that_are_numbers_are_kept_zero_included(cli: Cli, faults: FaultServer) -> None:
+    answer = gather(cli, faults, '{"label": 0, "url": "@1"}\n{"label": 1, "url": "@2"}\n', label="")
+    assert {row["label"]: row["saved"] for row in answer.data["labels"]} == {"0": 1, "1": 1}
+
+
+def test_a_name_that_a_list_does_not_have_is_answered_with_those_it_has(cli: Cli, faults: FaultServer) -> None:
+    (outcome,) = gather(cli, faults, LABELLED["category"], label="horse").data["providers"]
+    assert (outcome["reason"], outcome["detail"]) == ("no-hits", "it has 'cat', 'dog'")
 
 
 @pytest.mark.parametrize(

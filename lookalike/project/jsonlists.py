@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from lookalike.text import json_value
@@ -72,16 +73,33 @@ class _Document:
         inner = [value for value in data.values() if isinstance(value, dict)]
         if not lists and self._count(inner):
             return list(data.values())  # by numbers or names of their own
+        held = {key: [*chain(*_lists_in(value))] for key, value in data.items()}
+        if len(inner) == len(data) > 1 and all(items and all(map(self._names, items)) for items in held.values()):
+            return self._by_label(held)
         fullest = max(_lists_in(data), key=lambda found: (self._count(found), _objects(found)), default=[])
         wrapper = len(lists) == 1 and plain(next(iter(lists))).rstrip("s") in (*self.columns, *WRAPPERS)
         if wrapper or not lists or any(isinstance(item, dict) for each in lists.values() for item in each):
             if not fullest:
                 raise ListError("a JSON object without a list in it")
             return self._table(fullest)
-        return [{self.columns[0]: item, "label": label} for label, items in lists.items() for item in items]
+        return self._by_label(lists)
+
+    def _by_label(self, lists: Mapping[str, list[object]]) -> list[object]:
+        """Names, or objects that hold one, by their label."""
+        return [
+            {"label": label, **_flat(item)} if isinstance(item, dict) else {self.columns[0]: item, "label": label}
+            for label, items in lists.items()
+            for item in items
+        ]
 
     def _count(self, found: Sequence[object]) -> int:
         return sum(isinstance(item, dict) and bool(named(_flat(item), self.columns)) for item in found)
+
+    def _names(self, item: object) -> bool:
+        """Whether an item of a list says where a photo is."""
+        if isinstance(item, str):
+            return "/" in item or "." in item
+        return isinstance(item, dict) and bool(named(_flat(item), self.columns))
 
     def _table(self, rows: list[object]) -> list[object]:
         """Rows whose first names the columns as objects; others as they are."""

@@ -31,6 +31,7 @@ ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|data:|//[^/\s]|[\w.-]+(?:\.[a-z]{2,}
 SCHEME = re.compile(r"https?://", re.IGNORECASE)
 AMONG = re.compile(r"[\"'\s]*[,;\s][\"'\s]*(?=https?://)", re.IGNORECASE)
 BULLET = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s+(?=\w+://)")
+_QUOTES = "\"'<>“”„«»‘’`"
 LONGEST = 2**31 - 1
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -252,8 +253,9 @@ class _Reader:
 
 
 def _bare(text: str) -> str:
-    """An address without the quotes or brackets around it, of which one may be missing."""
-    return text.strip("\"'<> \t")
+    """An address without the quotes or brackets around it, of which one may be missing, and what stands there unseen;
+    and without the comma after a quote, where a program's list was copied line by line."""
+    return re.sub(rf"(?<=[{_QUOTES}])[,;]$", "", text.strip()).strip(f"{_QUOTES} \t\xa0\u200b\ufeff")
 
 
 def _cells(lines: Sequence[str], mark: str, width: int) -> list[list[str]]:
@@ -275,7 +277,9 @@ def _cells(lines: Sequence[str], mark: str, width: int) -> list[list[str]]:
 def _line(line: str, mark: str) -> list[str]:
     torn = line.count('"') % 2 > 0
     try:
-        return next(csv.reader([line], delimiter=mark, quoting=csv.QUOTE_NONE if torn else csv.QUOTE_MINIMAL))
+        if torn:
+            return [cell.strip('"') for cell in next(csv.reader([line], delimiter=mark, quoting=csv.QUOTE_NONE))]
+        return next(csv.reader([line], delimiter=mark))
     except csv.Error:
         return []
 

@@ -21,7 +21,9 @@ from lookalike.text import json_value
 
 NAMED = ("metadata.csv", "metadata.jsonl", "metadata.json")
 FILES = (*lists.FILES, "imagepath", "imagename", "imageid", "img", "filenames", "id")
-LABELS = ("label", "labels", "class", "classname", "category", "categoryname", "target", "y")
+LABELS = (
+    "label", "labels", "class", "classname", "category", "categoryname", "target", "y", "species", "breed", "tag",
+)  # fmt: skip
 SPLITS = ("split", "part", "subset", "set")
 WORDS = {
     "license": ("license", "licence", "licensename"), "license_url": ("licenseurl", "licenceurl"),
@@ -93,17 +95,20 @@ def _pairs(rows: list[lists.Row]) -> list[lists.Row]:
 def _told(row: lists.Row, table: str, side: Part | None) -> TableRow:
     where = f"row {row.number} of {table}"
     fault = row.fault
-    values = [row.values[name] for name in LABELS if row.values.get(name) not in (None, "")]
-    if not values and len(row.values) == 2 and not {"label", *SPLITS} & set(row.values):
-        values = [value for name, value in row.values.items() if name not in FILES and name not in _ALL_WORDS]
-    value = values[0] if values else ""
+    others: tuple[str, ...] = ()
+    if len(row.values) == 2 and not {"label", *SPLITS} & set(row.values):
+        others = tuple(name for name in row.values if name not in FILES and name not in _ALL_WORDS)
+    label, odd = label_of(row.values, (*LABELS, *others))
+    split = next((part for name in SPLITS if (part := part_of(text(row.values.get(name))))), side)
+    return TableRow(where, row.name.strip(), label, split, _words(row.values), fault or odd)
+
+
+def label_of(values: Mapping[str, object], columns: Iterable[str]) -> tuple[str, str]:
+    """What the first of these columns that says something says, 0 included; and what is wrong with that."""
+    value = next((values[name] for name in columns if values.get(name) not in (None, "")), "")
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    if isinstance(value, (list, dict)):
-        fault = fault or "its label is no text"
-        value = ""
-    split = next((part for name in SPLITS if (part := part_of(text(row.values.get(name))))), side)
-    return TableRow(where, row.name.strip(), text(str(value)), split, _words(row.values), fault)
+    return ("", "its label is no text") if isinstance(value, (list, dict)) else (text(str(value)), "")
 
 
 def _words(values: Mapping[str, object]) -> dict[str, str]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from lookalike.errors import ConfigError, UnusablePhoto, in_words
+from lookalike.gather.providers import tables
 from lookalike.gather.providers.base import Ask, Hit, Query, Stop, text, whole_number
 from lookalike.project import lists
 from lookalike.settings.fields import Section, Settings
 
-LABELS = ("label", "class", "classname")
 WORDS = ("page_url", "title", "license", "license_url", "creator", "attribution", "group")
 BARE = re.compile(r"//[^/\s]|(?![a-z][a-z0-9+-]*:(?!\d))[\w.-]+(?:\.[a-z]{2,}|:\d+)/", re.IGNORECASE)
 """An address that lacks only its scheme: //example.org/x.jpg, example.org/x.jpg, 127.0.0.1:8000/x.jpg."""
@@ -28,7 +29,7 @@ def parse(path: Path) -> Iterator[tuple[str, Hit]]:
     `group`, `width` and `height`. Raises ConfigError when the list cannot be read or makes no sense.
     """
     try:
-        rows = lists.read(path.read_bytes())
+        rows = _with_labels(lists.read(path.read_bytes()))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "give --source a file of addresses") from None
     except lists.ListError as error:
@@ -36,10 +37,23 @@ def parse(path: Path) -> Iterator[tuple[str, Hit]]:
     yield from (_hit(row, path.name) for row in rows)
 
 
+def _with_labels(rows: list[lists.Row]) -> list[lists.Row]:
+    """The same with the other of two columns as label, whatever it is called in whatever language, where no column is
+    known for one and each word of it stands in two rows or more."""
+    columns = {name for row in rows for name in row.values}
+    if len(columns) != 2 or columns & {*tables.LABELS, *map(lists.plain, WORDS), "width", "height"}:
+        return rows
+    others = [[text(value) for value in row.values.values() if value != row.name] for row in rows]
+    words = Counter(other[0] for other in others if len(other) == 1 and other[0])
+    if not words or min(words.values()) < 2 or any(map(lists.ADDRESS.match, words)):
+        return rows
+    return [replace(row, values={"label": (other or [""])[0]}) for row, other in zip(rows, others, strict=True)]
+
+
 def _hit(row: lists.Row, file: str) -> tuple[str, Hit]:
-    label = next((text(row.values[name]) for name in LABELS if row.values.get(name)), "")
-    if row.fault:
-        fault = UnusablePhoto("bad-row", f"row {row.number} of {file}: {row.fault}")
+    label, odd = tables.label_of(row.values, tables.LABELS)
+    if row.fault or odd:
+        fault = UnusablePhoto("bad-row", f"row {row.number} of {file}: {row.fault or odd}")
         return label, Hit(f"{file}#row={row.number}", fault=fault)
     address, alternatives = _complete(row.name.replace("&amp;", "&"))
     words = {name: text(row.values.get(lists.plain(name)), 2000) for name in WORDS}
@@ -82,14 +96,16 @@ class Urls:
 
     def labels(self) -> list[str]:
         """The labels the file names, in their order."""
-        return [label for label in self.hits if label]
+        return [label for label, hits in self.hits.items() if label and not all(hit.fault for hit in hits)]
 
     def search(self, query: Query) -> Iterator[Hit]:
         """The lines of this label. Lines without one belong to the only label asked for; in a list of several labels
         they are faults, counted with the first. Raises ConfigError."""
         mine, anyones = self.hits.get(query.label, []), self.hits.get("", [])
         self.owner = self.owner or query.label
-        if len(self.labels()) > 1:
+        labels = self.labels()
+        anyones += [hit for label, hits in self.hits.items() if label not in ("", query.label, *labels) for hit in hits]
+        if len(labels) > 1:
             lost = UnusablePhoto("bad-row", "it has no label, and the list has several")
             anyones = [replace(hit, fault=hit.fault or lost) for hit in anyones] if self.owner == query.label else []
         if anyones and self.owner != query.label:
@@ -99,4 +115,6 @@ class Urls:
             )
         yield from mine
         yield from anyones
-        raise Stop("exhausted" if mine or anyones else "no-hits")
+        if mine or anyones:
+            raise Stop("exhausted")
+        raise Stop("no-hits", f"it has {', '.join(map(repr, labels[:5]))}" if labels else "")
