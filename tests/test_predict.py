@@ -91,6 +91,16 @@ def test_a_dash_reads_a_list_from_standard_input(
     assert cli("predict", "-", "--json").data["counts"] == {"circles": 1, "stripes": 1}
 
 
+def test_quotes_and_spaces_around_a_name_on_standard_input_are_not_part_of_it_unless_a_file_is_called_so(
+    cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "photos" / "c.jpg").rename(here / "photos" / " c.jpg")
+    lines = ['"photos/ c.jpg"', "photos/ c.jpg", "  photos/s.jpg ", "'photos/s.jpg'", " photos/none.jpg"]
+    type_in(monkeypatch, "\n".join(lines).encode())
+    told = cli("predict", "-", "--json").data
+    assert told["counts"] == {"circles": 2, "stripes": 2} and told["predictions"][-1]["file"] == " photos/none.jpg"
+
+
 @pytest.mark.parametrize("separator", ["\n", "\0"])
 def test_each_name_on_standard_input_is_answered_before_the_next_is_written(here: Path, separator: str) -> None:
     command = [sys.executable, "-m", "lookalike", "predict", "-", "--jsonl"]

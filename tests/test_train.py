@@ -82,6 +82,19 @@ def test_no_photo_changes_sides_when_the_set_grows(cli: Cli, tmp_path: Path):
     assert sum(row["part"] == "valid" for row in second.values()) == 9
 
 
+def test_a_label_whose_photos_held_back_are_gone_is_divided_anew(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+    first = split_of(tmp_path / train(cli, "--recipe", "probe").data["folder"])
+    held = [file for file, row in first.items() if row["part"] == "valid" and file.startswith("circles")]
+    for file in held:
+        (tmp_path / "images" / file).unlink()
+    answer = train(cli, "--recipe", "probe")
+    assert held and answer.code == 0, answer.out
+    second = split_of(tmp_path / answer.data["folder"])
+    assert {row["part"] for file, row in second.items() if file.startswith("circles")} == {"train", "valid"}
+    assert all(first[file]["part"] == row["part"] for file, row in second.items() if file.startswith("stripes"))
+
+
 def test_the_same_seed_gives_the_same_network(cli: Cli, tmp_path: Path):
     draw.folder(tmp_path / "images", {"circles": 8, "stripes": 8})
     first = Path(train(cli).data["folder"])

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -200,6 +205,8 @@ LAYOUTS: list[tuple[Tree, str, str]] = [
     ({".": 3}, "images holds 3 photos and no label folders", "such as images/LABEL/p0-0.jpg"),
     ({"train": 3, "test": 3}, "test/ and train/ in images hold photos and no label folders", "images/test/LABEL/"),
     ({"valid/a": 2, "test/a": 2, "valid/b": 2, "test/b": 2}, "images has test, valid and no train folder", "`train`"),
+    ({"train/a": 2, "train/b": 2, "test/a": 1, "test/wasps": 2},
+     "'wasps' has 2 photos in images/test and none in images/train", "move some into images/train/wasps"),
     ({"ants": 3}, "images has one label, 'ants'", "lookalike gather"),
     ({"ants": 3, "Ants ": 3}, "differ only in case", "merge"),
 ]  # fmt: skip
@@ -214,6 +221,47 @@ def test_a_layout_that_cannot_be_learnt_from_is_named_with_the_way_on(
     assert answer.code == 3
     assert words in answer.json["error"]["message"]
     assert hint in answer.json["error"]["hint"]
+
+
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+@pytest.mark.parametrize("place", ["set", "images/set"])
+def test_an_archive_is_no_folder_and_the_line_that_unpacks_it_works(
+    cli: Cli, tmp_path: Path, kind: str, place: str
+) -> None:
+    make(tmp_path / "made", {"cat": 3, "dog": 3})
+    archive = Path(shutil.make_archive(str(tmp_path / place), kind, tmp_path / "made"))
+    flags = ["--images", archive.name] if place == "set" else []
+    answer = cli("clean", "--dry-run", *flags, "--json")
+    assert answer.code == 3 and "is an archive" in answer.json["error"]["message"]
+    unpack, images = re.findall(r"unpack it: python (.*); then add --images (.*)", answer.json["error"]["hint"])[0]
+    subprocess.run([sys.executable, *shlex.split(unpack)], check=True, cwd=tmp_path)
+    assert cli("clean", "--dry-run", "--images", images, "--json").data["before"] == {"cat": 3, "dog": 3}
+
+
+def test_a_file_in_place_of_the_folder_is_called_a_file(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "images").write_text("ants\nbees\n")
+    assert "images is a file" in cli("train").err
+
+
+def test_folders_that_give_no_label_are_named(cli: Cli, tmp_path: Path, no_heic: None) -> None:
+    images = make(tmp_path / "images", {"ants": 4, "bees": 4, "__MACOSX/ants": 1})
+    for name, content in {"phone": b"\0\0\0\x18ftypheic" + bytes(64), "cut": draw.jpeg("circles", 1)[:500]}.items():
+        (images / name).mkdir()
+        (images / name / "a.jpg").write_bytes(content)
+    (images / "empty").mkdir()
+    answer = cli("train", "--size", 32, "--recipe", "probe")
+    assert answer.code == 0
+    for name in ("phone", "empty"):
+        assert f"'{name}' has no photos and is no label" in answer.err
+    assert "not one photo of 'cut' can be read" in answer.err and "__MACOSX" not in answer.err
+
+
+def test_copies_of_one_photo_are_no_two_photos_of_a_label(cli: Cli, tmp_path: Path) -> None:
+    images = make(tmp_path / "images", {"ants": 4, "bees": 1})
+    for number in range(2):
+        shutil.copy(images / "bees" / "p1-0.jpg", images / "bees" / f"{number}.jpg")
+    answer = cli("train", "--size", 32, "--recipe", "probe")
+    assert answer.code == 3 and "'bees' has 3 photos, all copies of one; each label needs at least 2" in answer.err
 
 
 def test_the_command_that_is_named_works(cli: Cli, tmp_path: Path) -> None:

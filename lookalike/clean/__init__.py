@@ -23,9 +23,11 @@ from lookalike.clean.undo import undo
 from lookalike.decisions import aside
 from lookalike.errors import NotReadyError, in_words
 from lookalike.photos.memory import Memory, Stamp, stamp_of
+from lookalike.project.layout import require_photos
 from lookalike.project.manifest import Manifest, State
 from lookalike.project.names import OutsideError
 from lookalike.project.paths import Project
+from lookalike.project.walk import walk
 from lookalike.report import SILENT, Reporter, Result
 from lookalike.settings.fields import CleanSettings, Settings
 
@@ -38,7 +40,7 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> R
     wishes, manifest = settings.clean, Manifest(project.images)
     require_known(wishes)
     if not project.images.is_dir():
-        raise NotReadyError(f"there is no folder {project.images}", "run `lookalike gather NAME NAME` first")
+        require_photos(walk(project.images))  # which says why there are none
     try:
         return _run(project, manifest, settings, report)
     except OSError as error:

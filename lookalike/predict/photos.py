@@ -126,8 +126,14 @@ def _stdin(passed: list[Found]) -> Iterator[Iterable[Named]]:
         yield _rows(listfile.understood(stream.read(), "on standard input"), STDIN, passed)
     else:
         for lines in _as_they_come(stream, b"\0" if b"\0" in head else b"\n"):
-            names = (name for line in lines if (name := os.fsdecode(line).strip("\r\n")))
+            names = (_meant(name) for line in lines if (name := os.fsdecode(line).strip("\r\n")))
             yield (named for name in names for named in _one(name, passed))
+
+
+def _meant(line: str) -> str:
+    """A line as it stands, or without what other programs put around a path, quotes and spaces, where that is one."""
+    bare = line.strip().strip("\"'")
+    return bare if not os.path.lexists(line) and (is_remote(bare) or os.path.lexists(bare)) else line
 
 
 def _as_they_come(stream: Any, separator: bytes) -> Iterator[list[bytes]]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
+import tarfile
 import unicodedata
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -26,7 +29,7 @@ def require_labels(found: Walk) -> None:
     """Raise NotReadyError unless there are two labels that can be told apart."""
     labels = found.labels
     if len(labels) < 2:
-        raise NotReadyError(*(_deeper(found) or _flat(found) or _too_few(found)))
+        raise NotReadyError(*(_packed(found) or _deeper(found) or _flat(found) or _too_few(found)))
     if all(part_of(label) for label in labels) and not any(item.part for item in found.photos):
         names = " and ".join(f"{label}/" for label in labels)
         folder = found.root / labels[0]
@@ -58,7 +61,7 @@ def require_labels(found: Walk) -> None:
 def require_photos(found: Walk) -> None:
     """Raise NotReadyError unless there are photos in label folders, however few."""
     if not found.photos:
-        raise NotReadyError(*(_deeper(found) or _flat(found) or _too_few(found)))
+        raise NotReadyError(*(_packed(found) or _deeper(found) or _flat(found) or _too_few(found)))
 
 
 def require_both_sides(found: Walk) -> None:
@@ -66,19 +69,46 @@ def require_both_sides(found: Walk) -> None:
     sides = Counter((str(item.part), item.label) for item in found.photos)
     folders: dict[str, str] = {}
     for item in found.photos:
-        if item.part in ("train", "valid"):
+        if item.part:
             folders.setdefault(item.part, item.file.partition("/")[0])
-    if len(folders) < 2:
-        return
     for label in sorted(found.labels):
-        for here, there in (("train", "valid"), ("valid", "train")):
-            if sides[here, label] and not sides[there, label]:
+        for here, there in (("train", "valid"), ("valid", "train"), ("test", "train")):
+            if there in folders and sides[here, label] and not sides[there, label]:
                 raise NotReadyError(
-                    f"{label!r} has {sides[here, label]} photos in {found.root / folders[here]} and none in"
+                    f"{label!r} has {counted(sides[here, label], 'photo')} in {found.root / folders[here]} and none in"
                     f" {found.root / folders[there]}",
                     f"move some into {found.root / folders[there] / label}; or, to have them divided for you, move"
                     f" every label folder into {found.root} itself",
                 )
+
+
+def without_photos(found: Walk) -> list[str]:
+    """Folders that stand where label folders do and give no label: they are empty, or nothing in them is a photo."""
+    spoilt = {item.label for item in found.passed if item.label and item.reason not in ("nested", "hidden", "folder")}
+    parts = {found.root / item.file.partition("/")[0] for item in found.photos if item.part}
+    tops = parts or {found.root}
+    empty = {child.name for top in tops for child in top.iterdir() if child.name[:1] != "." and _is_empty(child)}
+    return sorted((spoilt | empty) - set(found.labels))
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and not any(folder.iterdir())
+    except OSError:
+        return False
+
+
+def _packed(found: Walk) -> tuple[str, str] | None:
+    """The photos are still in the archive they came in, which stands where their folder should be or in it."""
+    inside = [found.root / item.file for item in found.passed if item.reason == "not-an-image"]
+    for path in [found.root] if found.root.is_file() else inside if not found.photos else []:
+        kind = "zipfile" if zipfile.is_zipfile(path) else "tarfile" if tarfile.is_tarfile(path) else ""
+        if kind:
+            folder = path.with_name(path.name.partition(".")[0] or "set")
+            unpacked = folder if not folder.exists() else folder.with_name(f"{folder.name}-photos")
+            unpack = shlex.join(["python", "-m", kind, "-e", str(path), str(unpacked)])
+            return f"{path} is an archive, not a folder", f"unpack it: {unpack}; then add --images {unpacked}"
+    return None
 
 
 def _deeper(found: Walk) -> tuple[str, str] | None:
@@ -111,6 +141,8 @@ def _flat(found: Walk) -> tuple[str, str] | None:
 
 
 def _too_few(found: Walk) -> tuple[str, str]:
+    if found.root.is_file():
+        return f"there are no photos: {found.root} is a file, not a folder of label folders", GATHER
     if not found.root.is_dir():
         return f"there are no photos: there is no folder {found.root}", GATHER
     rest = found.summary().partition(", ")[2]

@@ -21,7 +21,7 @@ from lookalike.errors import ConfigError
 from lookalike.files import write_bytes, write_json, write_rows
 from lookalike.photos import faces
 from lookalike.project import dataset as datasets
-from lookalike.project.layout import require_labels
+from lookalike.project.layout import require_both_sides, require_labels, without_photos
 from lookalike.project.paths import Project
 from lookalike.project.records import Accuracy, Bundle, Dataset, InputSpec, Part, TrainedRun
 from lookalike.project.walk import Walk, walk
@@ -58,6 +58,9 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
         plugins.require("recipe", wanted.recipe)
         found = walk(project.images)
         require_labels(found)
+        require_both_sides(found)
+        for label in without_photos(found):
+            report.warn(f"{label!r} has no photos and is no label of this training")
         settings = settings.model_copy(update={"train": wanted})
         if not place.start and (made := _of_people(project, settings, found, report, started)):
             return _leave(place, project, wanted, made, found, report)

@@ -144,6 +144,8 @@ def prepare(
         readable = replace(found, photos=tuple(item for item, _ in known))
         require_labels(readable)
         require_both_sides(readable)
+        for label in sorted(set(found.labels) - set(readable.labels)):
+            report.warn(f"not one photo of {label!r} can be read: it is no label of this training")
         if before:
             _require_all_of(before, {item.file: sha256 for item, sha256 in known}, report)
         split = tuple(before) or divided(project, wanted, known, looks, report)
@@ -214,10 +216,22 @@ def split_of(
             before |= datasets.read_split(path.with_name("split.csv"), seed=wanted.seed, valid=wanted.valid)
         except NotReadyError as error:
             report.warn(f"{error.message}; photos of that run may change sides")
+    before = _with_some_to_hold(rest, before)
     before |= dict.fromkeys(corrected(project), "train")  # to be learnt from: that is why somebody took the trouble
     if not tests and _enough_for_tests(rest):
         rest, tests = _keep_for_tests(rest, wanted.seed, before)
     return (*datasets.split(rest, seed=wanted.seed, valid=wanted.valid, before=before), *tests)
+
+
+def _with_some_to_hold(examples: Sequence[Example], before: Mapping[str, Part]) -> dict[str, Part]:
+    """The sides of earlier runs, but for labels whose held-back photos have all gone: they are divided anew, for
+    nothing else would be left to measure them by."""
+    contents: dict[str, set[str]] = {}
+    for example in examples:
+        contents.setdefault(example.label, set()).add(example.sha256)
+    lost = [known for known in contents.values() if {before.get(sha256) for sha256 in known} == {"train"}]
+    released = set().union(*lost)
+    return {sha256: part for sha256, part in before.items() if sha256 not in released}
 
 
 def corrected(project: Project) -> set[str]:
@@ -246,7 +260,10 @@ def require_enough(dataset: Dataset, *, held: int = 1) -> None:
     """Raise NotReadyError unless of each label there is a photo to learn from and so many are held back."""
     for label in dataset.labels:
         if dataset.count(label, "train") < 1 or dataset.count(label, "valid") < held:
+            count = dataset.count(label)
+            groups = {example.group for example in dataset.examples if example.label == label}
+            alike = ", all copies of one" if count > 1 and len(groups) == 1 else ""
             raise NotReadyError(
-                f"{label!r} has {counted(dataset.count(label), 'photo')}; each label needs at least 2, and better 50",
+                f"{label!r} has {counted(count, 'photo')}{alike}; each label needs at least 2, and better 50",
                 f'gather more: lookalike gather "{label}"',
             )
