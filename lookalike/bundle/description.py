@@ -27,6 +27,7 @@ def require_sealed(path: Path) -> None:
             raise ValueError("it is too large")
         text = path.read_bytes().decode()
         data = json.loads(text)
+        json.dumps(data, allow_nan=False)  # NaN and 1e999 are no JSON to those it is passed on to, such as a browser
         version, checksum, unknown = data.get("version", 1), data.get("checksum", ""), data.keys() - _KEYS
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise NotReadyError(f"{path} is damaged or not ours: {in_words(error)}", AGAIN) from None
