@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from lookalike.files import JsonObject
 from lookalike.project.names import name_in_folder, photo_name, photos_folder
-from lookalike.project.typed import Record, between, one_of
+from lookalike.project.typed import Record, between, numbers, one_of, several
 from lookalike.text import counted
 
 PhotoName = Annotated[str, photo_name]
@@ -105,7 +105,7 @@ class TrainedRun(Record):
 
     id: str
     created: str
-    labels: tuple[str, ...]
+    labels: Annotated[tuple[str, ...], several]
     arch: str
     recipe: str
     input: InputSpec
@@ -115,7 +115,7 @@ class TrainedRun(Record):
     seed: int
     images: FolderName
     versions: dict[str, str] = field(default_factory=dict)
-    history: tuple[dict[str, float], ...] = ()
+    history: tuple[Annotated[dict[str, float], numbers("epoch", "valid_loss")], ...] = ()
     best_epoch: int = 0
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)

@@ -88,6 +88,25 @@ def between(least: int, most: int) -> Fit:
     return fit
 
 
+def numbers(*needed: str) -> Fit:
+    """A check for Annotated: numbers by name, these names among them."""
+
+    def fit(value: object) -> dict[str, object]:
+        known = _dict(_text, _real, value)
+        if lacking := [name for name in needed if name not in known]:
+            raise ValueError(f"without {' and '.join(lacking)}")
+        return known
+
+    return fit
+
+
+def several(value: object) -> tuple[object, ...]:
+    """A check for Annotated: two texts or more."""
+    if len(known := _tuple([_text], True, value)) < 2:
+        raise ValueError("fewer than two")
+    return known
+
+
 def _optional(fits: list[Fit], value: object) -> object:
     """Nothing, or a value of the first type that it fits; the last one says what is wrong."""
     for fit in fits[:-1]:

@@ -22,6 +22,7 @@ Change = Callable[[Path], object]
         ({"labels": ["../x", "b"]}, "split.csv does not belong to run.json"),
         ({"input": {"size": 10**9}}, "input: size: not from 8 to 2048"),
         ({"input": {"size": 64, "resize": "melt"}}, "input: resize: not one of"), ({"id": ["x"]}, "id: not text"),
+        ({"labels": []}, "labels: fewer than two"), ({"history": [{"epoch": 1}, {}]}, "history: without valid_loss"),
     ],
 )  # fmt: skip
 def test_a_run_that_makes_no_sense_is_explained(
