@@ -127,6 +127,7 @@ _WAYS_ON = {
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _ELSEWHERE),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more and run the same command again: ulimit -n 1024"),
     **dict.fromkeys((errno.ENOMEM, errno.EAGAIN), _MEMORY),
+    errno.ELOOP: "nothing is written through a link, which may lead anywhere: put the file itself in its place",
     errno.ENAMETOOLONG: "give it a shorter name",
     errno.EBUSY: "wait for the other command to end and run this again",
     errno.EIO: "see that the disk has room and is in order, and run the same command again",

@@ -95,6 +95,27 @@ def write_bytes(path: Path, data: bytes) -> None:
         part.write_bytes(data)
 
 
+_ADD = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+def add_lines(path: Path, lines: Iterable[str]) -> None:
+    """Add whole lines to a text file; one that a killed process left torn is closed first.
+
+    Never through a link, which may lead anywhere, as sets and projects come from strangers: raises OSError (ELOOP).
+    """
+    with about(path), os.fdopen(os.open(path, _ADD, 0o666), "ab+") as file:
+        torn = file.tell() and not _ends_with_newline(file.fileno())
+        file.write(("\n" * bool(torn) + "".join(f"{line}\n" for line in lines)).encode())
+
+
+def _ends_with_newline(descriptor: int) -> bool:
+    """Whether the open file's last byte is a line end."""
+    end = os.lseek(descriptor, -1, os.SEEK_END)
+    last = os.read(descriptor, 1)
+    os.lseek(descriptor, end + 1, os.SEEK_SET)
+    return last == b"\n"
+
+
 def write_json(path: Path, data: object) -> None:
     """Replace a JSON file in one step. Bytes of a file name that are no text are written as \\udcNN."""
     text = json.dumps(data, indent=2, ensure_ascii=False)

@@ -10,6 +10,7 @@ sheet        the report                             memory      what was seen be
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import asdict, replace
@@ -21,7 +22,7 @@ from lookalike.clean.result import Cleaning, Finding, Restored
 from lookalike.clean.survey import survey
 from lookalike.clean.undo import undo
 from lookalike.decisions import aside
-from lookalike.errors import NotReadyError, in_words
+from lookalike.errors import FULL, NotReadyError, in_words, refused
 from lookalike.photos.memory import Memory, Stamp, stamp_of
 from lookalike.project.layout import require_photos
 from lookalike.project.manifest import Manifest, State
@@ -44,8 +45,11 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> R
     try:
         return _run(project, manifest, settings, report)
     except OSError as error:
+        error.filename = error.filename or str(project.images)
+        if error.errno in FULL | {errno.ELOOP}:
+            raise refused(error) from error
         hint = "photos, manifest and quarantine must be writable; `lookalike clean --dry-run` only looks"
-        raise NotReadyError(f"{error.filename or project.images}: {error.strerror or error}", hint) from error
+        raise NotReadyError(f"{error.filename}: {error.strerror or error}", hint) from error
 
 
 def _run(project: Project, manifest: Manifest, settings: Settings, report: Reporter) -> Result:

@@ -7,7 +7,6 @@ still known; a torn last line is passed over. Folding the lines, the last word a
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lookalike.errors import NotReadyError
+from lookalike.files import add_lines
 from lookalike.project.records import ImageRecord
 from lookalike.text import json_text
 
@@ -46,14 +46,12 @@ class Manifest:
     def append(self, records: Iterable[ImageRecord]) -> None:
         """Add lines, each stamped with the time unless it carries one. Safe from several threads."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        lines = [json_text((record if record.at else replace(record, at=now)).to_json()) + "\n" for record in records]
+        lines = [json_text((record if record.at else replace(record, at=now)).to_json()) for record in records]
         if not lines:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._guard, self.path.open("ab+") as file:
-            if file.tell() and not _ends_with_newline(file.fileno()):
-                lines.insert(0, "\n")  # closes a line that a killed process left torn
-            file.write("".join(lines).encode())
+        with self._guard:
+            add_lines(self.path, lines)
 
     def records(self) -> Iterator[ImageRecord]:
         """All lines in order, one at a time; lines that do not parse are passed over.
@@ -63,6 +61,8 @@ class Manifest:
         self.refused = 0
         if not self.path.exists():
             return
+        if not self.path.is_file():  # a pipe would be waited for
+            raise NotReadyError(f"{self.path} is no file", "move it away")
         with self.path.open(encoding="utf-8", errors="replace") as file:
             for line in file:
                 with suppress(ValueError, TypeError, RecursionError):
@@ -112,11 +112,3 @@ class Manifest:
             yield
         finally:
             lock.release()
-
-
-def _ends_with_newline(descriptor: int) -> bool:
-    """Whether the open file's last byte is a line end (POSIX pread where there is one)."""
-    end = os.lseek(descriptor, -1, os.SEEK_END)
-    last = os.read(descriptor, 1)
-    os.lseek(descriptor, end + 1, os.SEEK_SET)
-    return last == b"\n"

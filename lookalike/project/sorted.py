@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-from lookalike.files import sha256_file
+from lookalike.files import add_lines, sha256_file
 from lookalike.project.names import is_device
 from lookalike.text import json_text
 
@@ -48,8 +48,7 @@ class SortedPhotos:
         if folder in self.put.get(sha256, ()):
             return
         self.root.mkdir(parents=True, exist_ok=True)
-        with self.record.open("a", encoding="utf-8") as file:
-            file.write(("\n" if file.tell() else "") + json_text({"sha256": sha256, "folder": folder}) + "\n")
+        add_lines(self.record, [json_text({"sha256": sha256, "folder": folder})])
         self.put.setdefault(sha256, set()).add(folder)
 
     def is_moved(self, sha256: str, size: int) -> bool:

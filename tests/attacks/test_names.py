@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -279,3 +280,33 @@ def test_a_label_folder_whose_name_is_no_text_is_named_before_the_training(cli: 
     answer = cli("gather", "--provider", "folder", "--source", "images", "--project", "other", "--min-per-label", 0)
     assert answer.code == 0 and "bad-label 6" in answer.out and "6 new photos in other/images" in answer.out
     assert cli("gather", "\udcff", "--project", "other").code == 2
+
+
+@pytest.mark.parametrize(
+    "command", [("clean", "--yes", "--suspects", 0), ("gather", "3", "--provider", "digits", "--count", 2)]
+)
+def test_a_manifest_that_is_a_link_is_written_nowhere(
+    cli: Cli, photos: Path, tmp_path: Path, command: tuple[object, ...]
+) -> None:
+    victim = tmp_path / "victim.txt"
+    victim.write_text("mine\n")
+    (photos / "manifest.jsonl").symlink_to(victim)
+    answer = cli(*command, "--json")
+    assert answer.code == 3 and "through a link" in answer.json["error"]["hint"]
+    assert victim.read_text() == "mine\n"
+
+
+def test_a_manifest_that_is_a_pipe_is_not_waited_for(cli: Cli, photos: Path) -> None:
+    os.mkfifo(photos / "manifest.jsonl")
+    answer = cli("clean", "--yes", "--json")
+    assert answer.code == 3 and "is no file" in answer.json["error"]["message"]
+
+
+def test_a_disk_that_is_full_is_told_as_such(cli: Cli, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("lookalike.project.manifest.add_lines", full)
+    error = cli("clean", "--yes", "--suspects", 0, "--json").json["error"]
+    assert (error["code"], error["hint"]) == (3, "free some space and run the same command again")
+    assert error["message"].startswith("the disk is full")
