@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from lookalike.files import JsonObject
 from lookalike.project.names import name_in_folder, photo_name, photos_folder
-from lookalike.project.typed import Record, between, numbers, one_of, several
+from lookalike.project.typed import Record, between, numbers, one_of, reals, several
 from lookalike.text import counted
 
 PhotoName = Annotated[str, photo_name]
@@ -176,7 +176,7 @@ class Evaluation(Record):
     unreadable: tuple[dict[str, str], ...] = ()
     temperature: float = 1.0
     threshold: float | None = None
-    min_similarity: float | tuple[float, ...] | None = None
+    min_similarity: float | Annotated[tuple[float, ...], reals] | None = None
     findings: dict[str, dict[str, object]] = field(default_factory=dict)
     created: str = ""
 

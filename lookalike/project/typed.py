@@ -107,6 +107,13 @@ def several(value: object) -> tuple[object, ...]:
     return known
 
 
+def reals(value: object) -> tuple[object, ...]:
+    """A check for Annotated: one number or more."""
+    if not (known := _tuple([_real], True, value)):
+        raise ValueError("an empty list")
+    return known
+
+
 def _optional(fits: list[Fit], value: object) -> object:
     """Nothing, or a value of the first type that it fits; the last one says what is wrong."""
     for fit in fits[:-1]:

@@ -151,3 +151,10 @@ def test_a_run_can_be_asked_by_its_name_or_its_folder(cli: Cli, tmp_path: Path) 
     for name in ("r1", "runs/r1", tmp_path / "runs" / "r1", "runs/r1/model"):
         answer = cli("predict", "images", "--model", name, "--json")
         assert answer.code == 0 and answer.data["model"]["name"] != "newer", answer.err
+
+
+def test_an_evaluation_with_limits_for_no_label_is_explained(cli: Cli, trained: Path) -> None:
+    (path,) = trained.glob("runs/*/evaluation.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "min_similarity": []}))
+    answer = cli("export")
+    assert answer.code == 3 and "min_similarity: an empty list" in answer.err
