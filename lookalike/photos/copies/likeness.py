@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lookalike.photos.copies.agree import SMALL, STILL, Agreement
+from lookalike.photos.copies.agree import EVEN, SMALL, STILL, Agreement
 
 KINDS = ("pixel", "copy", "alike", "other")  # the surest first
 
@@ -46,7 +46,6 @@ _GREYED = 8  # colours that a picture has at least which another is a grey copy 
 _SCENE = 0.75
 _GRAIN = 0.45  # of one surface under one light: 0.55 and more in copies of drawn noise, 0.32 at most in look-alikes
 _TINGED = 4.0  # grey levels by which a change of all colours changes a bare surface, too
-_EVEN = 8  # times: none of 1,100 changed copies lost more in one place; another number on a ticket comes to 40 or more
 
 # Small pictures are compared in light and in tint, since saving keeps the one and smears the other: of 1,911 changed
 # copies one in a hundred differs by more than 30 grey levels of light in any spot, of drawings that only look alike
@@ -78,7 +77,7 @@ def kind_of(seen: Agreement, *, framed: bool, mirrored: bool) -> str:
 
 def _copy(seen: Agreement, *, whole: bool, told: bool) -> bool:
     plain, grain = (seen.plain, seen.other, seen.worst), _grained(seen)
-    even = seen.uneven <= _EVEN
+    even = seen.uneven <= EVEN
     close = even and seen.structure >= _SAME_LINES and _CLOSE.passes(seen.plain, seen.other, seen.apart.light)
     if close and (grain or (_LITTLE if whole else _LITTLE_CROPPED).met(seen)):
         return True
