@@ -6,12 +6,13 @@ import base64
 import hashlib
 import html
 import json
+import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import urlsplit
 
 from requests.structures import CaseInsensitiveDict
 
@@ -192,24 +193,44 @@ def until(seconds: float | None, now: Callable[[], float] = time.time) -> str:
     return "" if seconds is None else time.strftime("until %H:%M:%S", time.localtime(now() + seconds))
 
 
-def spellings(secrets: Iterable[str]) -> list[str]:
-    """Secrets as they are and as addresses, pages and encodings spell them, longest first."""
-    found: set[str] = set()
-    for secret in secrets:
-        if len(secret) >= SHORTEST_SECRET:
-            plain = {secret, secret.strip()}
-            encoded = {base64.b64encode(text.encode()).decode().rstrip("=") for text in plain}
-            found |= plain | encoded | {quote(text, safe="") for text in plain} | {quote_plus(text) for text in plain}
-            found |= {json.dumps(text)[1:-1] for text in plain} | {html.escape(text) for text in plain}
-    return sorted(found, key=len, reverse=True)
+def spellings(secrets: Iterable[str]) -> re.Pattern[str]:
+    """Finds secrets as they are and as addresses, pages and encodings spell them, letter by letter, in any case."""
+    words = {word for secret in secrets for word in (secret, secret.strip()) if len(word) >= SHORTEST_SECRET}
+    found = ["".join(map(_letter, word)) for word in words]
+    for word in map(str.encode, words):
+        found += [word.hex(), *(re.sub("[/+]", "[/+_-]", core) for core in _in_base64(word))]
+    return re.compile("|".join(sorted(found, key=len, reverse=True)) or r"(?!)", re.IGNORECASE)
 
 
-def scrub(value: object, words: Sequence[str]) -> Any:
+def _letter(letter: str) -> str:
+    """One letter of a secret as itself, behind a backslash, as %2F or %252F, as \\u002f, as an entity."""
+    code = ord(letter)
+    escaped = "".join(f"%(?:25)*{byte:02x}" for byte in letter.encode())
+    forms = [
+        re.escape(letter),
+        escaped,
+        rf"\\u{code:04x}",
+        f"&#0*{code};",
+        f"&#x0*{code:x};",
+        re.escape(html.escape(letter)),
+    ]
+    return rf"(?:\\?(?:{'|'.join(forms)}){'|[+]' if letter == ' ' else ''})"
+
+
+def _in_base64(word: bytes) -> Iterator[str]:
+    """What stands in base64 wherever the word begins in what is encoded, such as a name before it, without the letters
+    that it shares with its neighbours."""
+    for before in range(3):
+        whole = base64.b64encode(bytes(before) + word).decode().rstrip("=")
+        core = whole[-(-before * 8 // 6) : (before + len(word)) * 8 // 6]
+        if len(core) > SHORTEST_SECRET:
+            yield core
+
+
+def scrub(value: object, words: re.Pattern[str]) -> Any:
     """A JSON value without any of the words, which services repeat in their answers: the one place that sees to it."""
     if isinstance(value, str):
-        for word in words:
-            value = value.replace(word, "…")
-        return value
+        return words.sub("…", value)
     if isinstance(value, list):
         return [scrub(item, words) for item in value]
     if isinstance(value, dict):

@@ -74,6 +74,27 @@ def test_no_provider_lets_a_service_write_the_key_anywhere(
     assert heard == 1 + len(CONTRACTS[name].refusals)
 
 
+def test_a_key_is_known_again_however_it_is_spelt(
+    cli: Cli, search: SearchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = search.key = "sk-Ab/9+x=Zq12345"
+    spelt = [
+        key.upper(), key.replace("/", "\\/"), quote(key), quote(key, safe="").lower(),
+        quote(quote(key, safe=""), safe=""),
+        "".join(f"%{ord(letter):02X}" for letter in key), "".join(f"&#{ord(letter)};" for letter in key),
+        "".join(f"\\u{ord(letter):04x}" for letter in key), base64.b64encode(f"user:{key}".encode()).decode(),
+        base64.urlsafe_b64encode(f"me:{key}".encode()).decode(), key.encode().hex(),
+    ]  # fmt: skip
+    search.photos("cat", len(spelt))
+    value = [{"contentUrl": url, "name": f"a {word} b"} for url, word in zip(search.results["cat"], spelt, strict=True)]
+    search.script["bing"] = [(200, {"value": value}, {})]
+    monkeypatch.setenv("BING_SEARCH_V7_SUBSCRIPTION_KEY", key)
+    cli("gather", "cat", "--provider", "bing", "--count", len(spelt), "--json")
+    titles = [line["title"] for line in lines()]
+    assert len(titles) == len(spelt)
+    assert all("…" in title and len(title) <= 18 for title in titles), titles  # of base64 a few letters of others stay
+
+
 def test_a_service_that_repeats_the_key_gets_it_into_no_manifest(cli: Cli, search: SearchServer) -> None:
     search.photos("cat", 2)
     value = [{"contentUrl": url, "name": f"cat {search.key}", "hostPageUrl": f"https://x.example/{search.key}"}
