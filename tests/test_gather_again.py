@@ -115,6 +115,15 @@ def test_a_name_in_other_letters_than_its_folder_is_refused(cli: Cli) -> None:
     assert "has a folder 'CAT' already" in answer.err
 
 
+def test_a_folder_whose_accents_are_written_as_on_a_mac_is_the_one_meant(cli: Cli, search: SearchServer) -> None:
+    search.photos("caf\u00e9", 3)
+    folder = Path("images", "cafe\u0301")
+    folder.mkdir(parents=True)
+    answer = cli("gather", "caf\u00e9", "--provider", "bing", "--count", 3, "--min-per-label", 1, "--json")
+    assert answer.code == 0 and len(list(folder.iterdir())) == 3
+    assert [path.name for path in Path("images").iterdir() if path.is_dir()] == [folder.name]
+
+
 def test_cron_tops_up_and_exits_zero_when_nothing_is_new(cli: Cli, search: SearchServer) -> None:
     search.photos("cat", 12)
     run = ("gather", "cat", "--provider", "bing", "--count", 20, "--cache-hours", 0, "--quiet")

@@ -39,19 +39,24 @@ def sort_out(labels: Iterable[str], base: Path) -> tuple[dict[str, str], dict[st
     chosen: dict[str, str] = {}
     refused: dict[str, ConfigError] = {}
     owner: dict[str, str] = {}
-    there = {path.name.casefold(): path.name for path in base.glob("*") if path.is_dir()}
+    there = {_alike(path.name): path.name for path in base.glob("*") if path.is_dir()}
     for label in labels:
         try:
             name = _own_folder(label, owner)
-            if there.get(name.casefold(), name) != name and not (base / name).is_dir():
-                raise ConfigError(
-                    f"{base} has a folder {there[name.casefold()]!r} already", "write the name as it is there"
-                )
+            if (twin := there.get(_alike(name), name)) != name and unicodedata.normalize("NFC", twin) == name:
+                name = twin  # as a Mac writes it, which looks the same and is typed the same
+            if twin != name and not (base / name).is_dir():
+                raise ConfigError(f"{base} has a folder {twin!r} already", "write the name as it is there")
         except ConfigError as error:
             refused[label] = error
         else:
             chosen[label] = name
     return chosen, refused
+
+
+def _alike(name: str) -> str:
+    """What names have in common that differ in capitals, or in how an accent is joined to its letter."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _own_folder(label: str, owner: dict[str, str]) -> str:
