@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
+from lookalike import plugins
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import faces
-from lookalike.photos.copies import grain, links, near
+from lookalike.photos.copies import agree, grain, links, near
 from lookalike.photos.copies.agree import Agreement, Asked
 from lookalike.project.dataset import split
 from lookalike.project.records import Example
@@ -243,7 +245,7 @@ def test_photos_that_only_look_alike_stay(cli: Cli, tmp_path: Path, kind: str) -
     assert (data["aside"], data["groups"]) == ([], [])
 
 
-@pytest.mark.parametrize("kind", ["stroke", "barred", "page", "stamp", "scan"])
+@pytest.mark.parametrize("kind", ["stroke", "barred", "page", "stamp", "scan", "face"])
 def test_of_photos_that_look_alike_few_are_compared_closely(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
@@ -259,6 +261,41 @@ def test_of_photos_that_look_alike_few_are_compared_closely(
     cli("clean", "--suspects", 0)
     assert asked
     assert sum(asked) <= 60
+
+
+@pytest.mark.parametrize("kind", ["trap", "ticket"])
+def test_a_coarse_look_tells_most_photos_that_look_alike(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    laid = []
+
+    def counted(*pair: np.ndarray, whole: bool) -> Agreement:
+        laid.append(pair)
+        return compare(*pair, whole=whole)
+
+    compare = agree._compare
+    monkeypatch.setattr(agree, "_compare", counted)
+    monkeypatch.setattr(links, "cores", lambda: 1)
+    crowds.folder(tmp_path / "images", kind, 120)
+    cli("clean", "--suspects", 0)
+    assert len(laid) <= 40
+
+
+def test_what_plug_ins_are_installed_is_read_once_however_many_photos_look_alike(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def counted(**group: str) -> EntryPoints:
+        read.append(group["group"])
+        return entry_points(**group)
+
+    plugins._installed.cache_clear()
+    monkeypatch.setattr(plugins, "entry_points", counted)
+    crowds.folder(tmp_path / "images", "trap", 40)
+    alike = [note for note in cli("clean", "--json", "--suspects", 0).data["notes"] if note["reason"] == "alike"]
+    assert len(alike) >= 10
+    assert len(read) == len(set(read))
 
 
 def test_a_copy_that_comes_back_keeps_its_group(cli: Cli, photos: Path) -> None:
