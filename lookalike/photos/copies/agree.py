@@ -180,16 +180,18 @@ def _lay(
     x, y = np.tile(points, side), np.repeat(points, side)
     goal = target.mean(0).ravel()
     best, least, pixels = box, np.inf, target
-    for _ in range(rounds):
+    for left_over in reversed(range(rounds)):
         seen = _crop(left, box, side)
-        grey = seen.mean(0)
-        slope_y, slope_x = (slope.ravel() for slope in np.gradient(grey))
-        grey = grey.ravel()
+        rows = seen.mean(0)
+        grey = rows.ravel()
         centred = grey - grey.mean()
         gain = float(centred @ goal) / (float(centred @ centred) + 1e-3)
         error = goal - goal.mean() - gain * centred
         if (size := float(error @ error)) < _BETTER * least:
             best, least, pixels = box, size, seen
+        if not left_over:
+            break
+        slope_y, slope_x = (slope.ravel() for slope in np.gradient(rows))
         # one pixel of the resized box is box / side of the photo, so a slope per box width is side / box times larger
         fall_x, fall_y = gain * slope_x * side / box[0], gain * slope_y * side / box[1]
         design = np.stack([fall_x * x, fall_y * y, fall_x, fall_y, grey, np.ones_like(grey)])

@@ -11,11 +11,13 @@ detail (agree.py) before it believes any of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from lookalike.photos.copies import lay
+from lookalike.photos.decode import cores
 
 COARSE, MIDDLE = 8, 16
 CANDIDATE, POSSIBLE = 0.82, 0.5
@@ -105,33 +107,41 @@ def between(pairs: Sequence[tuple[int, int]], load: Load) -> list[Likeness]:
 def _judged(candidates: Candidates, load: Load) -> list[Likeness]:
     """Those candidates that may be copies or show one scene."""
     found = []
-    for start in range(0, len(candidates.left), _AT_ONCE):
-        part = candidates.take(np.arange(start, min(start + _AT_ONCE, len(candidates.left))))
-        own, other = _pictures(part, load)
-        boxes, values = lay.fit(own, other, WINDOWS[part.window])
-        seen = lay.compare(own, other, boxes)
-        kept = (seen.against <= _KEPT_AGAINST) & (seen.other <= _KEPT_OTHER) & (values >= _KEPT_DETAIL)
-        changed = (seen.unlike <= _CHANGED_UNLIKE) & (values >= _CHANGED_DETAIL)
-        likely = (seen.spot <= SPOT) & (kept | changed)
-        scene = (values >= POSSIBLE) & (seen.same >= SCENE)
-        for number in np.flatnonzero(likely | scene):
-            width, height, x, y = (float(v) for v in boxes[number])
-            left, right, mirrored = int(part.left[number]), int(part.right[number]), bool(part.mirrored[number])
-            told = bool(likely[number]), bool(scene[number]), float(seen.spot[number])
-            found.append(Likeness(left, right, (width, height, x, y), mirrored, *told))
+    with ThreadPoolExecutor(cores()) as pool:
+        for rows in _blocks(len(candidates.left)):  # pictures are read here: what they come from may know one thread
+            parts = [candidates.take(rows[start : start + _AT_ONCE]) for start in range(0, len(rows), _AT_ONCE)]
+            pictures = [_pictures(part, load) for part in parts]
+            found += [pair for pairs in pool.map(_likely, parts, pictures) for pair in pairs]
+    return found
+
+
+def _likely(part: Candidates, pictures: tuple[np.ndarray, np.ndarray]) -> list[Likeness]:
+    boxes, values = lay.fit(*pictures, WINDOWS[part.window])
+    seen = lay.compare(*pictures, boxes)
+    kept = (seen.against <= _KEPT_AGAINST) & (seen.other <= _KEPT_OTHER) & (values >= _KEPT_DETAIL)
+    changed = (seen.unlike <= _CHANGED_UNLIKE) & (values >= _CHANGED_DETAIL)
+    likely = (seen.spot <= SPOT) & (kept | changed)
+    scene = (values >= POSSIBLE) & (seen.same >= SCENE)
+    found = []
+    for number in np.flatnonzero(likely | scene):
+        width, height, x, y = (float(v) for v in boxes[number])
+        left, right, mirrored = int(part.left[number]), int(part.right[number]), bool(part.mirrored[number])
+        told = bool(likely[number]), bool(scene[number]), float(seen.spot[number])
+        found.append(Likeness(left, right, (width, height, x, y), mirrored, *told))
     return found
 
 
 def _closer(every: Candidates, count: int, load: Load) -> Candidates:
     """Those candidates that are among the likest of either photo at 16 x 16, too."""
     score = np.zeros(len(every.left), np.float32)
-    for start in range(0, len(score), _AT_ONCE):
-        part = every.take(np.arange(start, min(start + _AT_ONCE, len(score))))
-        own, other = _pictures(part, load)
-        own = lay.sample(own, WINDOWS[part.window], MIDDLE)[0]
-        other = lay.sample(other, np.tile(WINDOWS[:1], (len(part.left), 1)), MIDDLE)[0]
-        rows = (lay.normal(pictures.reshape(len(pictures), -1)) for pictures in (own, other))
-        score[start : start + len(part.left)] = np.einsum("ij,ij->i", *rows)
+    whole = np.concatenate(
+        [_seen(load(numbers), np.zeros(len(numbers), np.intp)) for numbers in _blocks(count, _AT_ONCE)]
+    )
+    for rows in _blocks(len(score), _AT_ONCE):
+        part = every.take(rows)
+        own, other = _seen(load(part.left), part.window), whole[part.right]
+        other[part.mirrored == 1] = other[part.mirrored == 1][:, :, ::-1]
+        score[rows] = np.einsum("ijk,ijk->i", own, other)
     order, times, chosen = np.argsort(-score, kind="stable"), [0] * count, []
     for number in order:
         left, right = int(every.left[number]), int(every.right[number])
@@ -140,6 +150,12 @@ def _closer(every: Candidates, count: int, load: Load) -> Candidates:
             times[left] += 1
             times[right] += 1
     return every.take(np.array(sorted(chosen), dtype=np.intp))
+
+
+def _seen(pictures: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """One window of each picture at 16 x 16, normalised."""
+    seen = lay.sample(pictures.astype(np.float32), WINDOWS[windows], MIDDLE)[0]
+    return lay.normal(seen.reshape(len(seen), -1)).reshape(seen.shape)
 
 
 def _pictures(pairs: Candidates, load: Load) -> tuple[np.ndarray, np.ndarray]:
