@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lookalike.bundle.model import Model as Model
+    from lookalike.photos import images as images
 
 __version__ = "0.1.0"
 
@@ -14,10 +16,10 @@ __version__ = "0.1.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
-def __getattr__(name: str) -> type[Model]:
-    """`from lookalike import Model`, loaded when it is asked for: the command line starts without it."""
+def __getattr__(name: str) -> Any:
+    """`from lookalike import Model` or `images`, loaded when asked for: the command line starts without them."""
     if name == "Model":
-        from lookalike.bundle.model import Model
-
-        return Model
+        return import_module("lookalike.bundle.model").Model
+    if name == "images":
+        return import_module("lookalike.photos.images")
     raise AttributeError(f"module 'lookalike' has no attribute {name!r}")

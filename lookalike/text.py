@@ -40,7 +40,12 @@ def host_of(typed: str) -> str:
 
 def without_secrets(address: str) -> str:
     """An address as it may be shown and kept: `***` for a password in it, and for the signature of a signed one."""
-    return _SIGNATURE.sub(r"\1***", _PASSWORD.sub(r"\1:***@", address))
+    return _SIGNATURE.sub(r"\1***", without_password(address))
+
+
+def without_password(address: str) -> str:
+    """An address with `***` for the password in it: one that was signed still opens what it is signed for."""
+    return _PASSWORD.sub(r"\1:***@", address)
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:

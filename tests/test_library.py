@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike import Model, library
+from lookalike import Model, images, library
 from lookalike.errors import ConfigError, NotReadyError
 from tests.conftest import Cli
 from tests.support import draw, models
@@ -54,6 +54,14 @@ def test_what_it_says_is_what_predict_says(model: Model, cli: Cli, tmp_path: Pat
     path = as_path(circle(), tmp_path)
     [told] = cli("predict", path, "--json").data["predictions"]
     assert model(path).to_dict() == told
+
+
+def test_photos_are_opened_for_a_program_as_for_the_commands(tmp_path: Path):
+    grey = np.asarray(circle().convert("L"), np.uint16)
+    Image.fromarray(grey * 4).save(tmp_path / "scan.png")  # 10 bits in a file of 16
+    seen = np.asarray(images.open_rgb(tmp_path / "scan.png"))
+    assert seen.shape == (100, 120, 3) and np.abs(seen - grey[..., None].astype(int)).max() <= 1
+    assert np.array_equal(seen, images.open_rgb((tmp_path / "scan.png").read_bytes()))
 
 
 def test_several_photos_come_as_a_table(model: Model, tmp_path: Path):

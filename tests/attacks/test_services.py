@@ -107,6 +107,18 @@ def test_a_service_that_repeats_the_key_gets_it_into_no_manifest(cli: Cli, searc
     assert not any(search.key.encode() in text for text in [*written, answer.out.encode(), answer.err.encode()])
 
 
+def test_a_password_in_an_address_of_a_list_is_kept_nowhere(cli: Cli) -> None:
+    Path("list.csv").write_text(
+        "url,label\nhttp://me:s3cret@127.0.0.1/a.jpg,cat\nhttp://me:s3cret@127.0.0.1/b.jpg,cat\n"
+    )
+    flags = ("--provider", "urls", "--source", "list.csv", "--min-per-label", 0, "--json")
+    answers = [cli("gather", "cat", *flags) for _ in range(2)]
+    assert [line["reason"] for line in lines()] == ["bad-url", "bad-url"]  # and the second run knows both
+    Path("list.csv").unlink()
+    written = [path.read_text("utf-8", "replace") for path in Path().rglob("*") if path.is_file()]
+    assert not any("s3cret" in text for text in [*written, *(each.out + each.err for each in answers)])
+
+
 @pytest.mark.parametrize("photos", [20, 0])
 def test_a_search_that_never_ends_is_given_up_with_the_reason(
     cli: Cli, search: SearchServer, monkeypatch: pytest.MonkeyPatch, photos: int

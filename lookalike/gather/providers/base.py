@@ -10,6 +10,7 @@ from lookalike.errors import UnusablePhoto
 from lookalike.gather.providers import reading
 from lookalike.gather.providers.reading import text, whole_number
 from lookalike.settings.fields import Section, Settings
+from lookalike.text import without_password
 
 __all__ = ["text", "whole_number"]
 
@@ -38,7 +39,8 @@ class Hit:
     `alternatives` are further addresses of the same photo, tried in order. A photo that is on this machine already
     has `content`, which reads its bytes, and may have a `place`: its path below images/.
     With `sha256`, only these very bytes will do. With a `fault`, there is nothing to fetch: a row of a list or an item
-    of an answer that makes no sense, to be counted.
+    of an answer that makes no sense, to be counted. No address keeps a password: it would stand in the manifest, which
+    is shared, and none is sent to anyone.
     """
 
     address: str
@@ -56,6 +58,11 @@ class Hit:
     place: str = ""
     sha256: str = ""
     fault: UnusablePhoto | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        for name in ("address", "page_url", "license_url"):
+            object.__setattr__(self, name, without_password(getattr(self, name)))
+        object.__setattr__(self, "alternatives", tuple(map(without_password, self.alternatives)))
 
 
 class Stop(Exception):
