@@ -84,7 +84,7 @@ def _intact(path: Path) -> Iterator[None]:
     """Raises NotReadyError when what is read of a split in the block cannot be."""
     try:
         yield
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, LookupError) as error:  # the last, where a row ends early
         raise NotReadyError(f"{path} is missing or damaged: {in_words(error)}", "run `lookalike train` again") from None
 
 
@@ -114,5 +114,5 @@ def read_similarities(folder: Path) -> list[tuple[str, float]]:
     try:
         rows = read_rows(folder / SIMILARITIES, ("label", "similarity"))
         return [(row["label"], max(-1.0, min(1.0, float(row["similarity"])))) for row in rows]
-    except (OSError, ValueError):
+    except (OSError, ValueError, LookupError):
         return []

@@ -89,7 +89,7 @@ SOUND: dict[Any, dict[str, Any]] = {
     Bundle: {"labels": ["a", "b"], "input": SPEC, "files": {"model.onnx": ""}, "min_similarity": [0.1, 0.2]},
     Evaluation: {"run": "r", "part": "valid", "accuracy": RATE, "labels": ["a"], "per_label": {"a": {"recall": 1}},
                  "confusion": [[1]], "top_losses": [{"file": "a/x.jpg"}], "threshold": 0.5},
-    TrainedRun: {"id": "r", "created": "", "labels": ["a"], "arch": "", "recipe": "", "input": SPEC, "head": "",
+    TrainedRun: {"id": "r", "created": "", "labels": ["a", "b"], "arch": "", "recipe": "", "input": SPEC, "head": "",
                  "settings": {}, "fingerprint": "", "seed": 0, "images": "images", "counts": {"a": {"train": 1}}},
 }  # fmt: skip
 

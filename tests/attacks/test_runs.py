@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lookalike.project import dataset
 from tests.conftest import Cli
 from tests.support import draw, models, runs
 
@@ -132,6 +133,7 @@ def test_a_split_of_an_earlier_run_that_cannot_be_read_is_told_and_the_training_
     spoilt = {
         "part": right.replace("train", "exam"), "way out": right.replace("circles/", "../"),
         "semicolons": right.replace(",", ";"), "bytes": "\0\x01\x02", "cell": right + "x" * 200_000,
+        "torn": right + "circles/001.jpg,cir",
     }  # fmt: skip
     for name, text in {**spoilt, "right": right}.items():
         (tmp_path / "runs" / name).mkdir(parents=True)
@@ -143,6 +145,13 @@ def test_a_split_of_an_earlier_run_that_cannot_be_read_is_told_and_the_training_
         spoilt
     )
     assert len(told) == len(spoilt)
+
+
+def test_similarities_whose_last_row_is_torn_are_none(tmp_path: Path) -> None:
+    whole = "file,label,similarity\na/1.jpg,a,0.5\n"
+    for text, right in ((whole, [("a", 0.5)]), (whole + "a/2.jpg,a", []), (whole + "a/2.jpg,a,much\n", [])):
+        (tmp_path / dataset.SIMILARITIES).write_text(text)
+        assert dataset.read_similarities(tmp_path) == right
 
 
 def test_a_run_can_be_asked_by_its_name_or_its_folder(cli: Cli, tmp_path: Path) -> None:
