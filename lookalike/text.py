@@ -19,7 +19,7 @@ them in Persian and Hindi."""
 _FORMULA = re.compile("(^|[;\\t\\r\\n])(?='*[-=+@＝＋－＠])")
 _APOSTROPHE = re.compile("(^|[;\\t\\r\\n])'(?='*[-=+@＝＋－＠])")
 LONGEST_NUMBER = 1000
-_PASSWORD = re.compile(r"(?<=://)([^/?#@:]*):[^/?#@]*@")
+_PASSWORD = re.compile(r"(?<=://)([^/?#@:]*):[^/?#]*@")
 _SIGNATURE = re.compile(
     r"([?&](?:x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|awsaccesskeyid|"
     r"sig|signature|(?:access_?|auth_?)?token|api_?key|subscription-key|password|secret)=)[^&#]*",

@@ -109,7 +109,7 @@ def test_a_service_that_repeats_the_key_gets_it_into_no_manifest(cli: Cli, searc
 
 def test_a_password_in_an_address_of_a_list_is_kept_nowhere(cli: Cli) -> None:
     Path("list.csv").write_text(
-        "url,label\nhttp://me:s3cret@127.0.0.1/a.jpg,cat\nhttp://me:s3cret@127.0.0.1/b.jpg,cat\n"
+        "url,label\nhttp://me:s3cret@127.0.0.1/a.jpg,cat\nhttp://me:an@s3cret@127.0.0.1/b.jpg,cat\n"
     )
     flags = ("--provider", "urls", "--source", "list.csv", "--min-per-label", 0, "--json")
     answers = [cli("gather", "cat", *flags) for _ in range(2)]

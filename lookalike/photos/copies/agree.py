@@ -28,7 +28,8 @@ _LEAST_LOST = 0.02  # of the contrast: a photo that is saved as well as can be l
 EVEN = 8  # times: none of 1,100 changed copies lost more in one place; another number on a ticket comes to 40 or more
 # At COARSE pixels a spot of a copy differs by little light as it is, or after a change of colour by not much more than
 # the rest: all but 0.4 % of 4,900 planted copies do, and a third of the pairs that only look alike.
-_NEAR, _NEAR_RECOLOURED, _PEAK, _LEAST_USUAL = 24.0, 60.0, 8.0, 0.5  # grey levels, and times the usual difference
+_NEAR, _NEAR_RECOLOURED = 24.0, 60.0  # grey levels
+_PEAK, _LEAST_USUAL = 8.0, 0.5  # times, grey levels: saving loses little in many places, another number much in one
 _WHOLE, _BETTER = 0.98, 0.8  # of a side; of the error, to move a box
 _SEEN = 10.0  # contrast from which a cell shows something
 
@@ -43,6 +44,11 @@ class Residual(NamedTuple):
     light: float
     tint: float
     usual: float
+
+    @property
+    def even(self) -> bool:
+        """Whether no spot differs by much more light than all the rest does."""
+        return self.light <= _PEAK * (self.usual + _LEAST_USUAL)
 
 
 _UNKNOWN = Residual(np.inf, np.inf, np.inf)
@@ -132,8 +138,8 @@ def _promising(own: np.ndarray, target: np.ndarray) -> bool:
     changes = recolour.changes(own, target)
     if contradicted and min(_agreeing(change, contrast)[1] for change in changes) > _CONTRADICTED:
         return False
-    light, _, usual = min(_apart(change) for change in changes[:2])
-    return bool(near or light <= min(_NEAR_RECOLOURED, _PEAK * (usual + _LEAST_USUAL)))
+    left = min(_apart(change) for change in changes[:2])
+    return bool(near or (left.light <= _NEAR_RECOLOURED and left.even))
 
 
 def _compare(own: np.ndarray, target: np.ndarray, *, whole: bool) -> Agreement:

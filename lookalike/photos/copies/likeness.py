@@ -53,7 +53,6 @@ _TINGED = 4.0  # grey levels by which a change of all colours changes a bare sur
 _SMALL = _Bar(0.7, 0.05, 22)
 _TINT, _SURE, _IN_GREY, _AS_TONED, _AS_CURVED = 58.0, 12.0, 10.0, 24.0, 14.0  # grey levels
 _SMALL_GREYED = 4  # colours
-_PEAK, _LEAST_LOST = 8.0, 0.5  # times, grey levels: saving loses little in many places, another number much in one
 _DRAWN = _Bar(0.98, 0, 8)  # a sign drawn the other way round: what is small and was only mirrored may mean the opposite
 _ANY, _PART, _RICH = _Evidence(0.1, 4), _Evidence(0.25, 6), _Evidence(0.25, 10)
 _FLAT, _VARIED = _Evidence(0.2, 7), _Evidence(0.2, 14)  # any picture turns into one of fewer colours
@@ -92,11 +91,10 @@ def _small_copy(seen: Agreement, *, whole: bool, mirrored: bool) -> bool:
     that neither leaves most of them nor makes one of another."""
     if seen.structure < _SAME_LINES or (mirrored and _DRAWN.passes(seen.plain, seen.other, seen.worst)):
         return False
-    light, tint, usual = seen.apart
+    light, tint, _ = seen.apart
     if seen.greyed:
         return light <= _IN_GREY
-    even = light <= _PEAK * (usual + _LEAST_LOST)
-    if even and tint <= _TINT and _SMALL.passes(seen.plain, seen.other, light):
+    if seen.apart.even and tint <= _TINT and _SMALL.passes(seen.plain, seen.other, light):
         needed = _ANY if whole else _PART if light <= _SURE else _RICH
         if needed.met(seen, by_both=True):
             return True

@@ -111,11 +111,11 @@ def _judged(candidates: Candidates, load: Load) -> list[Likeness]:
         for rows in _blocks(len(candidates.left)):  # pictures are read here: what they come from may know one thread
             parts = [candidates.take(rows[start : start + _AT_ONCE]) for start in range(0, len(rows), _AT_ONCE)]
             pictures = [_pictures(part, load) for part in parts]
-            found += [pair for pairs in pool.map(_likely, parts, pictures) for pair in pairs]
+            found += [pair for pairs in pool.map(_judge, parts, pictures) for pair in pairs]
     return found
 
 
-def _likely(part: Candidates, pictures: tuple[np.ndarray, np.ndarray]) -> list[Likeness]:
+def _judge(part: Candidates, pictures: tuple[np.ndarray, np.ndarray]) -> list[Likeness]:
     boxes, values = lay.fit(*pictures, WINDOWS[part.window])
     seen = lay.compare(*pictures, boxes)
     kept = (seen.against <= _KEPT_AGAINST) & (seen.other <= _KEPT_OTHER) & (values >= _KEPT_DETAIL)
