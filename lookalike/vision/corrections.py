@@ -31,7 +31,7 @@ def name_rightly(network: Any, material: Material) -> None:
     _, head = backbone_and_head(network)
     layer: Any = head[-1]
     targets, places = np.array(material.train_targets), list(material.corrected)
-    seen = probe.features(network, material.spec, list(material.train))
+    seen = probe.features(network, material.spec, material.train)
     seen[places] = probe.features(network, material.spec, list(material.corrected.values()))
     told = np.isin(np.arange(len(seen)), places)
     with torch.no_grad():

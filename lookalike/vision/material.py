@@ -119,7 +119,8 @@ class Trained:
     material's own.
 
     `held_out` are the similarities of the photos learnt from as axes.held_out tells them, where they are those of
-    photos that the network has not learnt to see.
+    photos that the network has not learnt to see. `answers` are the probabilities of the photos held back, where the
+    recipe has found them.
     """
 
     network: nn.Sequential
@@ -129,3 +130,4 @@ class Trained:
     plan: dict[str, object] = field(default_factory=dict)
     held_out: np.ndarray | None = None
     arch: str = ""
+    answers: np.ndarray | None = None

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from lookalike import logistic, metrics
 from lookalike.errors import NotReadyError
 from lookalike.project.records import InputSpec
-from lookalike.vision.device import memory_format
-from lookalike.vision.model import backbone_and_head, normalise
+from lookalike.vision import inference
+from lookalike.vision.model import backbone_and_head
 
 STRENGTHS = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 UNTOLD = 3e-2  # the strength where no photo can be held back
@@ -46,23 +46,13 @@ class Probe:
             head[-1].bias.copy_(torch.from_numpy(self.bias))
 
 
-@torch.no_grad()
-def features(network: Any, spec: InputSpec, pixels: list[np.ndarray], batch: int = 32) -> np.ndarray:
+def features(network: Any, spec: InputSpec, pixels: Sequence[np.ndarray]) -> np.ndarray:
     """What the head gets to see (n, features), float32, of the centre squares of uint8 photos.
 
     Raises NotReadyError when some of it is no number: weights that are of no use here, or were lost in training.
     """
-    network.eval()
-    device = next(network.parameters()).device
     backbone, _ = backbone_and_head(network)
-    rows = []
-    for start in range(0, len(pixels), batch):
-        squares = np.stack([_centre_square(photo) for photo in pixels[start : start + batch]])
-        photos = normalise(torch.from_numpy(squares).to(device), spec)
-        if photos.shape[-1] != spec.size:
-            photos = nn.functional.interpolate(photos, (spec.size, spec.size), mode="bilinear", antialias=True)
-        rows.append(backbone(photos.contiguous(memory_format=memory_format(device))).float().cpu().numpy())
-    seen = np.concatenate(rows)
+    seen = inference.ask(backbone, spec, [_centre_square(photo) for photo in pixels])
     if not np.isfinite(seen).all():
         told = "the network sees no numbers in these photos, only infinity or none: its weights are of no use"
         raise NotReadyError(told, "choose another network with --arch, or other weights")

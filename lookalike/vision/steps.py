@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import nn
 
 from lookalike import metrics
-from lookalike.vision import axes, distributed, model, probe
+from lookalike.vision import axes, distributed, inference, model, probe
 from lookalike.vision.device import lay_out
 from lookalike.vision.material import Material, Trained
 
@@ -52,7 +53,7 @@ def probed(material: Material) -> ProbedNetwork:
     seen, fitted = best.seen, best.fitted
     targets, groups, labels = _targets(material)
     if len(seen) < len(targets):
-        seen = probe.features(best.network, material.spec, list(material.train))
+        seen = probe.features(best.network, material.spec, material.train)
         fitted = probe.fit_apart(seen, targets, groups, labels, material.apart)
     fitted.into(best.network[1])
     axes.fill(best.network, seen, material.train_targets)
@@ -98,7 +99,7 @@ def _candidate(material: Material, arch: str, most: int) -> _Candidate:
     targets, groups, labels = _targets(material)
     some = slice(None, None, max(1, -(-len(targets) // most)))
     network, _ = built(material, arch)
-    seen = probe.features(network, material.spec, list(material.train)[some])
+    seen = probe.features(network, material.spec, material.train[some])
     fitted = probe.fit_apart(seen, targets[some], groups[some], labels, material.apart[some])
     return _Candidate(arch, network, seen, fitted)
 
@@ -110,27 +111,34 @@ def _targets(material: Material) -> tuple[np.ndarray, np.ndarray, int]:
 
 def similarities(network: nn.Sequential, material: Material) -> np.ndarray:
     """Those of ProbedNetwork, for a training that goes on after it."""
-    seen = probe.features(network.to(material.device), material.spec, list(material.train))
+    seen = probe.features(network.to(material.device), material.spec, material.train)
     return axes.held_out(seen, *_targets(material))
 
 
 def learn_axes(network: nn.Sequential, material: Material) -> None:
     """Keep in the network what it, as it is now, sees in the photos of each label."""
     if distributed.rank() == 0:
-        seen = probe.features(network, material.spec, list(material.train))
+        seen = probe.features(network, material.spec, material.train)
         axes.fill(network, seen, material.train_targets)
     distributed.same_weights(network)
 
 
-def losses(network: nn.Module, material: Material) -> tuple[np.ndarray, float]:
-    """The loss of each photo held back (n,), at the temperature that suits the answers, and accuracy."""
-    answers = model.predict(network, material.spec, material.valid)
-    return metrics.losses_at_best_temperature(answers, np.array(material.valid_targets))
+def answers(network: nn.Module, material: Material) -> np.ndarray:
+    """Probabilities (n, labels) of the photos held back."""
+    scores = inference.ask(network, material.spec, material.valid)
+    return torch.from_numpy(scores).softmax(dim=1).numpy()
+
+
+def losses(answered: np.ndarray, material: Material) -> tuple[np.ndarray, float]:
+    """The loss of each photo held back (n,), at the temperature that suits those `answers`, and accuracy."""
+    return metrics.losses_at_best_temperature(answered, np.array(material.valid_targets))
 
 
 def held_back(trained: Trained, material: Material) -> np.ndarray:
-    """Probabilities (n, labels) of the photos held back, found where the network was trained."""
+    """Probabilities (n, labels) of the photos held back, found where the network was trained unless they are known."""
+    if trained.answers is not None and not material.corrected:  # these change the network once more
+        return trained.answers
     network = trained.network.to(material.device)
-    answers = model.predict(network, material.spec, material.valid)
+    found = answers(network, material)
     network.cpu()
-    return answers
+    return found

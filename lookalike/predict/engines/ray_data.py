@@ -163,7 +163,7 @@ def _cluster(jobs: int | None) -> Iterator[tuple[Any, str]]:
     removed; a cluster that ran before goes on, and has its own folder ("")."""
     import ray
 
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    quiet: Row = {"log_to_driver": False, "logging_level": logging.ERROR}
     address = os.environ.get("RAY_ADDRESS", "")
     place = ""
     if address.startswith("ray://"):

@@ -30,7 +30,7 @@ def auto(material: Material) -> Trained:
     """
     torch.set_num_threads(distributed.threads())
     kept, best = distributed.share(lambda: _kept(material)), KeepBest(material.report)
-    pretrained, found, arch = material.weights != "none", None, material.arch
+    pretrained, found, arch, answers = material.weights != "none", None, material.arch, None
     if kept:
         arch = kept["arch"]
     elif pretrained:
@@ -40,14 +40,16 @@ def auto(material: Material) -> Trained:
     network = found.network if found else steps.built(material, arch)[0]
     if pretrained and not kept:
         distributed.same_weights(network)
-        best.seed(network, *distributed.share(lambda: steps.losses(network, material)))
+        answers = distributed.share(lambda: steps.answers(network, material))
+        best.seed(network, *steps.losses(answers, material))
     usual = material.usual
     chosen = distributed.share(lambda: _planned(network, usual, kept, pretrained))
     if chosen:
         material.report.note(chosen.describe(len(usual.train)))
         planned = dataclasses.replace(usual, arch=arch, deadline=_training_ends(material, chosen))
         chosen = finetune.fit(network, planned, chosen, best, kept, pretrained=pretrained)
-    return _ended(network, material, best, chosen, found, arch)
+    ended = _ended(network, material, best, chosen, found, arch)
+    return ended if best.best_epoch else dataclasses.replace(ended, answers=answers)
 
 
 def _told(found: steps.ProbedNetwork | None) -> tuple[str, HeldOut]:
