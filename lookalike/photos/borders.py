@@ -22,6 +22,8 @@ def inner(pixels: np.ndarray) -> Box:
     values = pixels.astype(np.int16)
     top, bottom = _ends(values)
     left, right = _ends(values.swapaxes(0, 1))
+    if (left, top, right, bottom) == (0, 0, width, height):
+        return 0, 0, width, height
     if bottom - top < LEAST * height or right - left < LEAST * width:
         return 0, 0, width, height
     part = values[top:bottom, left:right]

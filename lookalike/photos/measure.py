@@ -205,8 +205,9 @@ def _detail(grey: np.ndarray) -> float:
 
 def _is_grey(image: Image.Image) -> bool:
     """Whether 99 % of a picture has no colour to speak of."""
-    channels = np.asarray(image).astype(np.int16)
-    return float(np.mean(channels.max(2) - channels.min(2) <= GREY)) >= 0.99
+    red, green, blue = np.asarray(image).transpose(2, 0, 1)  # numpy takes ten times as long along an axis of three
+    most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    return float(np.mean(most - least <= GREY)) >= 0.99
 
 
 def _colours(image: Image.Image) -> tuple[float, int]:
