@@ -33,6 +33,8 @@ _PEAK, _LEAST_USUAL = 8.0, 0.5  # times, grey levels: saving loses little in man
 _WHOLE, _BETTER = 0.98, 0.8  # of a side; of the error, to move a box
 _SEEN = 10.0  # contrast from which a cell shows something
 
+_DIAGONAL = np.diag_indices(6)
+
 Box = tuple[float, float, float, float]
 Asked = tuple[bytes, bytes, Box, bool]
 
@@ -183,7 +185,7 @@ def _lay(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The box moved to where it fits the target best (Gauss-Newton on grey, gain and offset free), and its pixels."""
     points = ((np.arange(side) + 0.5) / side).astype(np.float32)
-    x, y = np.tile(points, side), np.repeat(points, side)
+    design = np.ones((6, side, side), np.float32)  # how a pixel changes with each side of the box, its grey, and one
     goal = target.mean(0).ravel()
     best, least, pixels = box, np.inf, target
     for left_over in reversed(range(rounds)):
@@ -197,15 +199,25 @@ def _lay(
             best, least, pixels = box, size, seen
         if not left_over:
             break
-        slope_y, slope_x = (slope.ravel() for slope in np.gradient(rows))
         # one pixel of the resized box is box / side of the photo, so a slope per box width is side / box times larger
-        fall_x, fall_y = gain * slope_x * side / box[0], gain * slope_y * side / box[1]
-        design = np.stack([fall_x * x, fall_y * y, fall_x, fall_y, grey, np.ones_like(grey)])
-        normal = design @ design.T
-        normal[np.diag_indices(6)] += 1e-4 * np.diag(normal) + 1e-3
-        step = np.linalg.solve(normal, design @ error)[:4]
+        _slopes(rows, design[2], design[3])
+        design[2] *= gain * side / box[0]
+        design[3] *= gain * side / box[1]
+        design[0], design[1], design[4] = design[2] * points, design[3] * points[:, None], rows
+        flat = design.reshape(6, -1)
+        normal = flat @ flat.T
+        normal[_DIAGONAL] += 1e-4 * normal[_DIAGONAL] + 1e-3
+        step = np.linalg.solve(normal, flat @ error)[:4]
         box = _inside(box + np.clip(step, -0.05, 0.05))
     return best, pixels
+
+
+def _slopes(rows: np.ndarray, across: np.ndarray, down: np.ndarray) -> None:
+    """Write how a picture changes from pixel to pixel, as numpy.gradient tells it, in a sixth of the time."""
+    across[:, 1:-1] = (rows[:, 2:] - rows[:, :-2]) / 2
+    down[1:-1] = (rows[2:] - rows[:-2]) / 2
+    across[:, 0], across[:, -1] = rows[:, 1] - rows[:, 0], rows[:, -1] - rows[:, -2]
+    down[0], down[-1] = rows[1] - rows[0], rows[-1] - rows[-2]
 
 
 def _snapped(box: np.ndarray) -> np.ndarray:
@@ -226,7 +238,8 @@ def _crop(image: Image.Image, box: np.ndarray, side: int) -> np.ndarray:
 
 def _pixels(image: Image.Image, corners: Box, side: int) -> np.ndarray:
     seen = image.resize((side, side), Image.Resampling.BILINEAR, box=corners)
-    return np.asarray(seen, dtype=np.float32).transpose(2, 0, 1)
+    # Channels come first in memory, too: numpy takes several times as long along an innermost axis of three.
+    return np.asarray(seen).transpose(2, 0, 1).astype(np.float32, order="C")
 
 
 def _spread(pixels: np.ndarray) -> np.ndarray:

@@ -71,7 +71,9 @@ def _curved(own: np.ndarray, target: np.ndarray) -> np.ndarray:
 def _terms(pixels: np.ndarray) -> np.ndarray:
     """For each channel one, itself, its square, and the luminance: shape (3, 4, pixels)."""
     own = pixels.reshape(3, -1) / 255
-    return np.stack([np.ones_like(own), own, own**2, np.broadcast_to(LUMA @ own, own.shape)], axis=1)
+    terms = np.empty((3, 4, own.shape[1]), np.float32)
+    terms[:, 0], terms[:, 1], terms[:, 2], terms[:, 3] = 1, own, own**2, LUMA @ own
+    return terms
 
 
 def toned(own: np.ndarray, target: np.ndarray) -> np.ndarray:
