@@ -109,7 +109,7 @@ def test_a_power_law_is_found_again_and_never_rises() -> None:
 
 
 def test_every_mistake_says_what_to_do_next(cli: Cli, tmp_path: Path) -> None:
-    hopeless(tmp_path / "images", different=20)
+    hopeless(tmp_path / "images", different=40)
     assert cli("train", "--size", 64, "--recipe", "probe").code == 0
     data = cli("evaluate", "--json", "--no-heat", "--top", 1).data
     wrong = sum(map(sum, data["confusion"])) - sum(data["confusion"][i][i] for i in range(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from lookalike import metrics, plugins
 from lookalike.errors import NotReadyError
 from lookalike.evaluate.finding import EvaluationFinding, Measured
-from lookalike.photos.cache import ROOM, PixelCache, Pixels, exact, roomy
+from lookalike.photos.cache import PixelCache, Pixels, exact, with_room
 from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project
 from lookalike.project.records import Dataset, Example, TrainedRun
@@ -50,8 +51,9 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
     from lookalike.vision.steps import held_back
 
     wanted = TrainSettings.model_validate(trained.settings)
-    root, side = project.locate(trained.images), round(trained.input.size * ROOM)
-    examples, room, whole = _photos(project, trained, root, side, report)
+    root, cache = project.locate(trained.images), PixelCache(project)
+    examples, pixels = _photos(project, trained, root, cache, report)
+    roomy = partial(with_room, cache, root, trained.input, pixels, report=report)
     targets = np.array([trained.labels.index(example.label) for example in examples])
     groups = np.array([example.group for example in examples])
     fewest = min(len(set(groups[targets == number])) for number in range(len(trained.labels)))
@@ -67,7 +69,7 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
             for index, example in enumerate(examples)
         )
         material = assemble(
-            Dataset(str(root), trained.labels, sides, datasets.fingerprint(sides)), room, whole, arch=trained.arch,
+            Dataset(str(root), trained.labels, sides, datasets.fingerprint(sides)), pixels, roomy, arch=trained.arch,
             spec=trained.input, wanted=wanted, device=device, report=report, folder=project.cache / "folds",
         )  # fmt: skip
         repeatable(wanted.seed, device)
@@ -80,15 +82,12 @@ def cross_validate(project: Project, trained: TrainedRun, folds: int, *, report:
 
 
 def _photos(
-    project: Project, trained: TrainedRun, root: Path, side: int, report: Reporter
-) -> tuple[list[Example], dict[str, Pixels], dict[str, Pixels]]:
-    """The run's photos but those kept for testing, with pixels by file to train on and to measure on; readable ones
-    only."""
+    project: Project, trained: TrainedRun, root: Path, cache: PixelCache, report: Reporter
+) -> tuple[list[Example], dict[str, Pixels]]:
+    """The run's photos but those kept for testing, with their pixels by file; readable ones only."""
     split = datasets.examples_of(project.run_dir(trained.id), trained)
     examples = [example for example in split if example.part != "test"]
-    cache = PixelCache(project)
     places = [(root / example.file, example.sha256) for example in examples]
-    room, _ = cache.get(places, roomy(trained.input, side), report=report)
-    whole, _ = cache.get(places, exact(trained.input), report=report)
-    rows = [(e, r, w) for e, r, w in zip(examples, room, whole, strict=True) if r is not None and w is not None]
-    return [e for e, _, _ in rows], {e.file: r for e, r, _ in rows}, {e.file: w for e, _, w in rows}
+    found, _ = cache.get(places, exact(trained.input), report=report)
+    rows = [(example, seen) for example, seen in zip(examples, found, strict=True) if seen is not None]
+    return [example for example, _ in rows], {example.file: seen for example, seen in rows}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import operator
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from lookalike.photos import images
 from lookalike.photos.memory import Memory
 from lookalike.photos.views import SIDE, View, shrunk, views
 from lookalike.project.paths import Project
-from lookalike.project.records import InputSpec
+from lookalike.project.records import Example, InputSpec
 from lookalike.report import SILENT, Reporter
 
 Pixels = np.ndarray
@@ -141,6 +141,20 @@ class PixelCache:
             total -= blob.stat().st_size
             blob.with_suffix(".index").unlink(missing_ok=True)
             blob.unlink(missing_ok=True)
+
+
+def with_room(
+    cache: PixelCache, root: Path, spec: InputSpec, pixels: Mapping[str, Pixels], examples: Sequence[Example], *,
+    report: Reporter,
+) -> list[Pixels]:  # fmt: skip
+    """The photos of a data set read as augmentation wants them; of one that is gone by now, its `pixels` enlarged."""
+    side = round(spec.size * ROOM)
+    places = [(root / example.file, example.sha256) for example in examples]
+    found, _ = cache.get(places, roomy(spec, side), report=report)
+    return [
+        np.asarray(Image.fromarray(pixels[example.file]).resize((side, side))) if seen is None else seen
+        for example, seen in zip(examples, found, strict=True)
+    ]
 
 
 def _read_index(index: Path, blob: Path) -> dict[str, tuple[int, int, int]]:

@@ -130,7 +130,7 @@ def _train(
         place.begin(wanted, spec, prepared.dataset)
     log = Logged(report, folder / LOG if distributed.rank() == 0 else Path(os.devnull))
     material = assemble(
-        prepared.dataset, prepared.pixels, prepared.exact, arch=_arch(wanted), rivals=_rivals(wanted), spec=spec,
+        prepared.dataset, prepared.pixels, prepared.roomy, arch=_arch(wanted), rivals=_rivals(wanted), spec=spec,
         wanted=wanted, device=device, report=log, folder=folder, resume=resume, kept=place.keep,
         deadline=entered + wanted.budget if wanted.budget else None, corrected=corrected(project),
     )  # fmt: skip

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from lookalike.errors import NotReadyError, UnusablePhoto
 from lookalike.files import sha256_file
 from lookalike.photos import faces, images
-from lookalike.photos.cache import ROOM, PixelCache, Pixels, exact, roomy
+from lookalike.photos.cache import PixelCache, Pixels, exact, with_room
 from lookalike.photos.copies import links
 from lookalike.photos.memory import Memory
 from lookalike.project import dataset as datasets
@@ -105,12 +105,12 @@ def _some(photos: Sequence[Path], count: int) -> Sequence[Path]:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The data set with its pixels by file (`pixels` to train on, `exact` to measure on and of corrected photos), the
-    photos that can't be read, the files passed over, and how long reading took."""
+    """The data set with its pixels by file, what reads photos of it with room for augmentation, the photos that can't
+    be read, the files passed over, and how long reading took."""
 
     dataset: Dataset
     pixels: dict[str, Pixels]
-    exact: dict[str, Pixels]
+    roomy: Callable[[Sequence[Example]], list[Pixels]]
     faults: dict[Path, UnusablePhoto]
     passed: tuple[Found, ...]
     seconds: float
@@ -132,9 +132,8 @@ def prepare(
     cache = PixelCache(project)
     photos = [(root / item.file, sha256) for item, sha256 in zip(found.photos, hashes, strict=True)]
     with Memory(project.cache) as looks:
-        reading, wish = roomy(spec, round(spec.size * ROOM)), None if before else looks
-        pixels, faults = cache.get(photos, reading, looks=wish, report=report)
-        read = time.perf_counter()
+        pixels, faults = cache.get(photos, exact(spec), looks=None if before else looks, report=report)
+        seconds = time.perf_counter() - started
         usable = [
             (item, sha256, seen)
             for item, sha256, seen in zip(found.photos, hashes, pixels, strict=True)
@@ -152,15 +151,9 @@ def prepare(
     labels = datasets.in_order(example.label for example in split)
     dataset = Dataset(str(root), labels, split, datasets.fingerprint(split))
     require_enough(dataset)
-    told = corrected(project)
-    asked = [example for example in split if example.part != "train" or example.sha256 in told]
-    held = [(root / example.file, example.sha256) for example in asked]
-    resumed = time.perf_counter()
-    measured, unmeasured = cache.get(held, exact(spec), report=report)
-    seconds = read - started + time.perf_counter() - resumed
     by_file = {item.file: seen for item, _, seen in usable}
-    by_name = {example.file: seen for example, seen in zip(asked, measured, strict=True) if seen is not None}
-    return Prepared(dataset, by_file, by_name, faults | unmeasured, found.passed, seconds)
+    more = partial(with_room, cache, root, spec, by_file, report=report)
+    return Prepared(dataset, by_file, more, faults, found.passed, seconds)
 
 
 def _require_all_of(before: Sequence[Example], now: Mapping[str, str], report: Reporter) -> None:

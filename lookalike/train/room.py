@@ -5,25 +5,24 @@ from __future__ import annotations
 import shutil
 
 from lookalike.errors import NotReadyError
-from lookalike.photos.cache import ROOM, roomy
+from lookalike.photos.cache import exact
 from lookalike.project.paths import Project
 from lookalike.project.records import InputSpec
 from lookalike.settings.fields import TrainSettings
 from lookalike.vision import packaged
 
 WRITTEN = 1.4  # times the weights as they are loaded: those and the ONNX file, both without the former classifier
-ASPECT = 1.2  # of the usual photo: its pixels are that much longer than they are wide
 
 
 def require(project: Project, wanted: TrainSettings, spec: InputSpec, photos: int) -> None:
     """Raise NotReadyError where a training can't fit: its model, and pixels that are not kept yet.
 
-    What only some trainings write (checkpoints) is not asked for, and of rivals the smallest: a disk that fills up
-    later ends a training in a line as well, and this is to refuse none that would have gone through.
+    What only some trainings write (checkpoints, pixels for augmentation) is not asked for, and of rivals the smallest:
+    a disk that fills up later ends a training in a line as well, and this is to refuse none that would have gone
+    through.
     """
-    side = round(spec.size * ROOM)
-    known = project.cache / "pixels" / f"{roomy(spec, side).name}.rgb"
-    pixels = 0 if known.is_file() else min(photos * side * side * 3 * ASPECT, project.cache_limit)
+    known = project.cache / "pixels" / f"{exact(spec).name}.rgb"
+    pixels = 0 if known.is_file() else min(photos * spec.size**2 * 3, project.cache_limit)
     needed = WRITTEN * _weights_bytes(wanted) + pixels
     free = shutil.disk_usage(project.runs).free
     if free < needed:

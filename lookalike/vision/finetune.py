@@ -93,7 +93,7 @@ def _learner(network: nn.Sequential, material: Material, chosen: plan.Plan, pret
         return [frozen, rest] if frozen else [rest]
 
     dls = data.cached_loaders(
-        (material.train, material.train_targets), (material.valid, material.valid_targets),
+        (material.roomy(), material.train_targets), (material.valid, material.valid_targets),
         labels=material.dataset.labels, spec=material.spec, training_size=chosen.size, side=material.side,
         batch_size=max(2, chosen.batch_size // distributed.size()), device=material.device,
     )  # fmt: skip

@@ -22,20 +22,18 @@ MANY = 64  # photos from which it pays
 
 
 @torch.no_grad()
-def ask(network: nn.Module, spec: InputSpec, squares: Sequence[np.ndarray]) -> np.ndarray:
-    """What the network gives (n, outputs), float32, for uint8 squares of any size, scaled to that of `spec`.
+def ask(network: nn.Module, spec: InputSpec, pixels: Sequence[np.ndarray]) -> np.ndarray:
+    """What the network gives (n, outputs), float32, for uint8 photos (size, size, 3).
 
     The network is left ready to answer, not to train.
     """
     network.eval()
     device = next(network.parameters()).device
-    through_onnx = device.type == "cpu" and len(squares) >= MANY
+    through_onnx = device.type == "cpu" and len(pixels) >= MANY
     answer, batch = (_session(network, spec), SMALL_BATCH) if through_onnx else (network, BATCH)
     rows = []
-    for start in range(0, len(squares), batch):
-        photos = normalise(torch.from_numpy(np.stack(squares[start : start + batch])).to(device), spec)
-        if photos.shape[-1] != spec.size:
-            photos = nn.functional.interpolate(photos, (spec.size, spec.size), mode="bilinear", antialias=True)
+    for start in range(0, len(pixels), batch):
+        photos = normalise(torch.from_numpy(np.stack(pixels[start : start + batch])).to(device), spec)
         rows.append(answer(photos.contiguous(memory_format=memory_format(device))).float().cpu().numpy())
     return np.concatenate(rows) if rows else np.zeros((0, 0), np.float32)
 

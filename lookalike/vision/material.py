@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from lookalike.photos.cache import ROOM, Pixels
-from lookalike.project.records import Dataset, InputSpec
+from lookalike.project.records import Dataset, Example, InputSpec
 from lookalike.report import Reporter
 from lookalike.settings.fields import TrainSettings
 
@@ -21,19 +23,21 @@ FEW = 5  # photos of a label, besides corrected ones, from which these are learn
 
 @dataclass(frozen=True)
 class Material:
-    """All a recipe works with. Pixels and targets run in parallel; `train` pixels are roomy, `valid` exact.
+    """All a recipe works with. Pixels and targets run in parallel; those of `train` and `valid` are read as every photo
+    is that will be asked about. `roomy` reads the photos of `train` with room around for augmentation to move in.
 
     `rivals` are networks that may take the place of `arch` where they know these photos better. `epochs` are None where
     the recipe shall say whether to fine-tune. `folder` is where each epoch is kept, from where a training goes on when
     `resume` says so; `key` names this very training, and `kept` is told of how many epochs and of how many that is.
-    `corrected` has the exact pixels, by place in `train`, of photos of which somebody said what they show: such photos
-    are no sample of what will be asked, and learnt like others they bend the whole to what is rare.
+    `corrected` are the places in `train` of photos of which somebody said what they show: such photos are no sample of
+    what will be asked, and learnt like others they bend the whole to what is rare.
     `deadline` is when all must be done, the writing of the model too, on time.monotonic's clock.
     """
 
     dataset: Dataset
     spec: InputSpec
     train: Sequence[Pixels]
+    roomy: Callable[[], Sequence[Pixels]]
     train_targets: Sequence[int]
     train_groups: Sequence[str]
     valid: Sequence[Pixels]
@@ -47,7 +51,7 @@ class Material:
     seed: int
     folder: Path
     key: str
-    corrected: Mapping[int, Pixels] = field(default_factory=dict)
+    corrected: frozenset[int] = frozenset()
     rivals: Sequence[str] = ()
     resume: bool = False
     deadline: float | None = None
@@ -67,28 +71,29 @@ class Material:
         if not (apart := self.apart).any():
             return self
         at = np.flatnonzero(~apart).tolist()
+
+        def some(every: Sequence[Any]) -> list[Any]:
+            return [every[place] for place in at]
+
         return replace(
-            self, corrected={}, train=[self.train[i] for i in at], train_targets=[self.train_targets[i] for i in at],
-            train_groups=[self.train_groups[i] for i in at],
+            self, corrected=frozenset(), train=some(self.train), roomy=lambda: some(self.roomy()),
+            train_targets=some(self.train_targets), train_groups=some(self.train_groups),
         )  # fmt: skip
 
     @property
     def side(self) -> int:
-        """The shorter side of the `train` pixels."""
+        """The shorter side of the `roomy` pixels."""
         return round(self.spec.size * ROOM)
 
 
 def assemble(
-    dataset: Dataset, roomy: Mapping[str, Pixels], exact: Mapping[str, Pixels], *, arch: str, spec: InputSpec,
-    wanted: TrainSettings, device: torch.device, report: Reporter, folder: Path, rivals: Sequence[str] = (),
-    resume: bool = False, deadline: float | None = None, kept: Callable[[int, int], None] | None = None,
-    corrected: Collection[str] = (),
+    dataset: Dataset, pixels: Mapping[str, Pixels], roomy: Callable[[Sequence[Example]], Sequence[Pixels]], *,
+    arch: str, spec: InputSpec, wanted: TrainSettings, device: torch.device, report: Reporter, folder: Path,
+    rivals: Sequence[str] = (), resume: bool = False, deadline: float | None = None,
+    kept: Callable[[int, int], None] | None = None, corrected: Collection[str] = (),
 ) -> Material:  # fmt: skip
-    """The material of a training by `wanted` on a data set whose pixels are given by file; `corrected` by
-    sha256, the rest as in Material.
-
-    Photos to measure on without pixels are left out.
-    """
+    """The material of a training by `wanted` on a data set whose pixels are given by file, and read by `roomy` for
+    augmentation where that is wanted; `corrected` by sha256, the rest as in Material."""
     told = (
         dataset.fingerprint,
         arch,
@@ -98,16 +103,14 @@ def assemble(
     )
     number = {label: index for index, label in enumerate(dataset.labels)}
     train = dataset.part("train")
-    valid = [example for example in dataset.part("valid") if example.file in exact]
+    valid = dataset.part("valid")
     return Material(
         dataset=dataset, spec=spec, arch=arch, weights=wanted.weights, epochs=wanted.epochs,
-        train=[roomy[example.file] for example in train], train_targets=[number[example.label] for example in train],
+        train=[pixels[example.file] for example in train], roomy=cache(lambda: roomy(train)),
+        train_targets=[number[example.label] for example in train],
         train_groups=[example.group for example in train],
-        corrected={
-            place: exact[example.file] for place, example in enumerate(train)
-            if example.sha256 in corrected and example.file in exact
-        },
-        valid=[exact[example.file] for example in valid], valid_targets=[number[example.label] for example in valid],
+        corrected=frozenset(place for place, example in enumerate(train) if example.sha256 in corrected),
+        valid=[pixels[example.file] for example in valid], valid_targets=[number[example.label] for example in valid],
         batch_size=wanted.batch_size, device=device, report=report, seed=wanted.seed, folder=folder, rivals=rivals,
         key=repr((*told, wanted.seed, spec)), resume=resume, deadline=deadline, kept=kept,
     )  # fmt: skip

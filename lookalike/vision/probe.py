@@ -47,23 +47,16 @@ class Probe:
 
 
 def features(network: Any, spec: InputSpec, pixels: Sequence[np.ndarray]) -> np.ndarray:
-    """What the head gets to see (n, features), float32, of the centre squares of uint8 photos.
+    """What the head gets to see (n, features), float32, of uint8 photos (size, size, 3).
 
     Raises NotReadyError when some of it is no number: weights that are of no use here, or were lost in training.
     """
     backbone, _ = backbone_and_head(network)
-    seen = inference.ask(backbone, spec, [_centre_square(photo) for photo in pixels])
+    seen = inference.ask(backbone, spec, pixels)
     if not np.isfinite(seen).all():
         told = "the network sees no numbers in these photos, only infinity or none: its weights are of no use"
         raise NotReadyError(told, "choose another network with --arch, or other weights")
     return seen
-
-
-def _centre_square(photo: np.ndarray) -> np.ndarray:
-    height, width = photo.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return photo[top : top + side, left : left + side]
 
 
 def fit_apart(seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, labels: int, apart: np.ndarray) -> Probe:

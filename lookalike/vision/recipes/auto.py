@@ -91,6 +91,7 @@ def _planned(
     epochs = EPOCHS if material.epochs is None else material.epochs
     if not epochs:
         return None
+    material.roomy()  # read before the time that is left is shared out
     left = material.deadline - time.monotonic() if material.deadline else None
     chosen = plan.choose(network, material, epochs, left, pretrained=pretrained)
     return chosen if chosen.epochs else None
