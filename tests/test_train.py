@@ -10,10 +10,15 @@ import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from lookalike.vision import packaged
+from lookalike.bundle import running
+from lookalike.photos import images
+from lookalike.project.records import InputSpec
+from lookalike.vision import inference, model, packaged
 from tests.conftest import Cli
 from tests.support import draw
 
@@ -128,6 +133,36 @@ def test_pixels_are_read_once_and_the_cache_may_vanish(cli: Cli, tmp_path: Path)
     assert "reading photos" not in cli("train", "--size", 64, "--recipe", "probe").err
     shutil.rmtree(tmp_path / ".cache")
     assert "reading photos: 16/16" in cli("train", "--size", 64, "--recipe", "probe").err
+
+
+def test_a_network_learns_from_photos_as_it_will_be_asked_about_them(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6}, (300, 200))
+    asked: list[np.ndarray] = []
+    ask = inference.ask
+    monkeypatch.setattr(
+        inference, "ask", lambda network, spec, pixels: (asked.extend(pixels), ask(network, spec, pixels))[1]
+    )
+    assert cli("train", "--size", 64, "--epochs", 0).code == 0
+    folder = only_run(tmp_path)
+    spec = InputSpec(64)
+    learnt = [tmp_path / "images" / file for file, row in split_of(folder).items() if row["part"] == "train"]
+    seen = {pixels.tobytes() for pixels in asked}
+    assert {images.read(path.read_bytes(), spec).tobytes() for path in learnt} <= seen
+
+
+@pytest.mark.parametrize("count", [inference.MANY - 1, inference.MANY + 7])
+def test_many_photos_are_answered_by_onnxruntime_as_torch_answers_them(count: int, monkeypatch: pytest.MonkeyPatch):
+    opened = []
+    whole = running.open_session
+    monkeypatch.setattr(running, "open_session", lambda *given, **how: opened.append(1) or whole(*given, **how))
+    network, _ = model.build("mobilenet_v3_small", 3, head="classifier")
+    spec = InputSpec(64)
+    photos = np.random.default_rng(0).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8)
+    scores = torch.from_numpy(inference.ask(network, spec, photos))
+    assert scores.softmax(1).numpy() == pytest.approx(model.predict(network, spec, photos), abs=1e-4)
+    assert len(opened) == (count >= inference.MANY)
 
 
 def test_the_book_recipe_trains_fastai_s_own_head(tmp_path: Path):

@@ -145,8 +145,8 @@ def _train(
     done = _record(folder.name, project, wanted, prepared.dataset, spec, trained, seconds)
     if distributed.rank() == 0:
         model.save(trained.network, folder / model.WEIGHTS_FILE)
-        if trained.held_out is not None:
-            datasets.write_similarities(folder, prepared.dataset.part("train"), trained.held_out.tolist())
+        if trained.similarities is not None:
+            datasets.write_similarities(folder, prepared.dataset.part("train"), trained.similarities.tolist())
         _write(folder, done, onnx.to_onnx(trained.network, spec), trained.plan, accuracy, temperature)
         place.end()
     skipped = tuple((str(path.relative_to(project.images)), str(fault)) for path, fault in prepared.faults.items())

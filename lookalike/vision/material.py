@@ -121,9 +121,8 @@ class Trained:
     """A network ready to answer, how it came about, and the plan it was trained by; `arch` is empty where it is the
     material's own.
 
-    `held_out` are the similarities of the photos learnt from as axes.held_out tells them, where they are those of
-    photos that the network has not learnt to see. `answers` are the probabilities of the photos held back, where the
-    recipe has found them.
+    `similarities` are those of the photos learnt from as axes.held_out tells them. `answers` are the probabilities of
+    the photos held back, where the recipe has found them.
     """
 
     network: nn.Sequential
@@ -131,6 +130,6 @@ class Trained:
     history: tuple[dict[str, float], ...]
     best_epoch: int
     plan: dict[str, object] = field(default_factory=dict)
-    held_out: np.ndarray | None = None
+    similarities: np.ndarray | None = None
     arch: str = ""
     answers: np.ndarray | None = None

@@ -109,18 +109,18 @@ def _targets(material: Material) -> tuple[np.ndarray, np.ndarray, int]:
     return np.array(material.train_targets), groups, len(material.dataset.labels)
 
 
-def similarities(network: nn.Sequential, material: Material) -> np.ndarray:
-    """Those of ProbedNetwork, for a training that goes on after it."""
-    seen = probe.features(network.to(material.device), material.spec, material.train)
-    return axes.held_out(seen, *_targets(material))
+def learn_axes(network: nn.Sequential, material: Material) -> np.ndarray:
+    """Keep in the network what it, as it is now, sees in the photos of each label; their similarities to each other
+    then, as in ProbedNetwork."""
 
-
-def learn_axes(network: nn.Sequential, material: Material) -> None:
-    """Keep in the network what it, as it is now, sees in the photos of each label."""
-    if distributed.rank() == 0:
-        seen = probe.features(network, material.spec, material.train)
+    def learn() -> np.ndarray:
+        seen = probe.features(network.to(material.device), material.spec, material.train)
         axes.fill(network, seen, material.train_targets)
+        return axes.held_out(seen, *_targets(material))
+
+    found = distributed.share(learn)
     distributed.same_weights(network)
+    return found
 
 
 def answers(network: nn.Module, material: Material) -> np.ndarray:

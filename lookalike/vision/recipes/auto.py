@@ -116,11 +116,8 @@ def _ended(
     if best.state:
         states.load(network, best.state)
     similarities = found.similarities if found else None
-    if best.best_epoch or material.weights == "none":
-        steps.learn_axes(network, material)  # else they are there since the probe
-        similarities = None
-    elif distributed.share(lambda: not found):  # only the leader has probed
-        similarities = distributed.share(lambda: steps.similarities(network, material))
+    if distributed.share(lambda: bool(best.best_epoch or not found)):  # else the axes are there since the probe
+        similarities = steps.learn_axes(network, material)
     told = {"arch": arch, **(chosen.to_json() if chosen else {"epochs": 0})}
     if found:
         told["strength"] = found.held_out.strength

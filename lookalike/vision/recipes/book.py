@@ -30,5 +30,6 @@ def book(material: Material) -> Trained:
         learner.fine_tune(epochs, cbs=[best, Steps(task)])
     if best.state:
         states.load(learner.model, best.state)
-    steps.learn_axes(learner.model, material)
-    return Trained(learner.model.cpu().eval(), "book", tuple(best.history), best.best_epoch)
+    similarities = steps.learn_axes(learner.model, material)
+    history = tuple(best.history)
+    return Trained(learner.model.cpu().eval(), "book", history, best.best_epoch, similarities=similarities)
