@@ -18,7 +18,7 @@ from lookalike.vision.device import memory_format
 from lookalike.vision.model import normalise
 
 BATCH, SMALL_BATCH = 32, 8  # onnxruntime is fastest with few photos at a time: what a layer gives stays in the cache
-MANY = 64  # photos from which it pays
+MANY = 100  # photos from which it pays
 
 
 @torch.no_grad()

@@ -7,18 +7,19 @@ Pictures are arrays of float32, shape (3, side, side), in grey levels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from lookalike.photos import images
+from lookalike.errors import UnusablePhoto
 from lookalike.photos.copies import grain, recolour
 from lookalike.photos.copies.cells import means, smooth
 
 SIDE, COARSE, LEAST = 112, 40, 24
-_ROUNDS, _LAST_ROUNDS = 3, 2
+_ROUNDS, _ROUNDS_AT_ONCE = 2, 3  # of laying: twice, or once where pictures are small
 _CONTRADICTED, _RUNS_ALIKE = 0.16, 0.8
 _SMALL_NOISE, _PART = 16.0, 0.4  # what saving may leave in a cell: grey levels, or a part of its contrast
 STILL = 0.4  # colours that stay in a recoloured copy: where most do, something in it was changed
@@ -97,10 +98,19 @@ class Agreement:
     toned: Residual = _UNKNOWN
 
 
-def agree_saved(asked: Asked) -> Agreement | None:
-    """`agree` for two photos as they are saved (a child of decode.Pool takes one argument)."""
-    left, right, box, mirrored = asked
-    return agree(images.open_rgb(left), images.open_rgb(right), box, mirrored=mirrored)
+def agree_saved(pairs: Sequence[Asked]) -> list[Agreement | UnusablePhoto | None]:
+    """`agree` for some pairs of photos as views.View saves them, in order; why not, where one of a pair is damaged."""
+    return [_agree_saved(*pair) for pair in pairs]
+
+
+def _agree_saved(left: bytes, right: bytes, box: Box, mirrored: bool) -> Agreement | UnusablePhoto | None:
+    import simplejpeg
+
+    try:
+        one, other = (Image.fromarray(simplejpeg.decode_jpeg(saved, "RGB")) for saved in (left, right))
+    except ValueError as error:
+        return UnusablePhoto("damaged", str(error))
+    return agree(one, other, box, mirrored=mirrored)
 
 
 def agree(left: Image.Image, right: Image.Image, box: Box, *, mirrored: bool) -> Agreement | None:
@@ -108,15 +118,15 @@ def agree(left: Image.Image, right: Image.Image, box: Box, *, mirrored: bool) ->
     None where a coarse look tells that they are no copies."""
     place = _snapped(np.array(box))
     across = [place[0] * left.width, place[1] * left.height, *right.size]
-    side, rounds = max(LEAST, min(SIDE, int(min(across)))), _ROUNDS
+    side, rounds = max(LEAST, min(SIDE, int(min(across)))), _ROUNDS_AT_ONCE
     if mirrored:
         right = right.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if side > COARSE:
         target = _pixels(right, (0, 0, *right.size), COARSE)
+        rounds = _ROUNDS
         place, own = _lay(left, target, place, COARSE, rounds)
         if not _promising(smooth(own), smooth(target)):
             return None
-        rounds = _LAST_ROUNDS
     target = _pixels(right, (0, 0, *right.size), side)
     place, own = _lay(left, target, _snapped(place), side, rounds)
     seen = _compare(own, target, whole=bool(min(place[:2]) > _WHOLE))

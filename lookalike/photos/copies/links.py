@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from functools import cache
+from itertools import combinations, islice
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from lookalike.report import Reporter
 MOST_ALIKE = 5  # photos in a group of one scene; more that look alike are a crowd
 _IN_MEMORY = 25_000
 _WORTH_PROCESSES = 60  # pairs: a second process takes a quarter of one to start
+_AT_ONCE = 8  # pairs that a process is asked about: asking takes as long as a tenth of an answer
 _MOST_COPIES = 40  # of one photo that are all compared with each other
 
 Links = dict[frozenset[int], str]
@@ -50,8 +52,8 @@ def find(contents: Sequence[str], memory: Memory, report: Reporter) -> Links:
         for pair in pairs:
             if not pair.likely:
                 note(pair, "alike")
-        asked = ((memory.small(names[pair.left]), memory.small(names[pair.right]), pair.box, pair.mirrored)
-                 for pair in likely)  # fmt: skip
+        small = cache(lambda number: memory.small(names[number]))
+        asked = ((small(pair.left), small(pair.right), pair.box, pair.mirrored) for pair in likely)
         with report.task("laying likely copies on each other", len(likely)) as task:
             for pair, seen in zip(likely, _agreements(asked, len(likely)), strict=True):
                 task.advance()
@@ -68,20 +70,15 @@ def find(contents: Sequence[str], memory: Memory, report: Reporter) -> Links:
     return {pair: kind for pair, kind in links.items() if kind != "other"}
 
 
-def _agreements(asked: Iterable[Asked], count: int) -> Iterator[Agreement | UnusablePhoto | None]:
+def _agreements(asked: Iterator[Asked], count: int) -> Iterator[Agreement | UnusablePhoto | None]:
     """The answers to so many questions, in order; by several processes where that is worth their start."""
+    batches = iter(lambda: list(islice(asked, _AT_ONCE)), [])
     if count < _WORTH_PROCESSES or cores() == 1:
-        yield from map(_agreement, asked)
-    else:
-        with Pool() as pool:
-            yield from (answer for _, answer in pool.map("lookalike.photos.copies.agree:agree_saved", asked))
-
-
-def _agreement(asked: Asked) -> Agreement | UnusablePhoto | None:
-    try:
-        return agree_saved(asked)
-    except UnusablePhoto as fault:  # what was remembered of a photo is damaged
-        return fault
+        yield from (answer for batch in batches for answer in agree_saved(batch))
+        return
+    with Pool(loads="lookalike.photos.copies.agree") as pool:
+        for batch, answers in pool.map("lookalike.photos.copies.agree:agree_saved", batches):
+            yield from answers if isinstance(answers, list) else [answers] * len(batch)
 
 
 def sure(links: Links) -> Links:
