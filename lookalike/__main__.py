@@ -10,6 +10,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
 
 
@@ -18,6 +19,7 @@ def script() -> None:
     from lookalike.console import Console, stand_in_for_closed_streams
 
     stand_in_for_closed_streams()
+    _end_on_request()
     _start_what_predict_waits_for(sys.argv[1:])
     try:
         from lookalike import cli
@@ -41,6 +43,18 @@ def script() -> None:
         _end_at_once(code)
     gc.freeze()  # searching everything for cycles before the end takes up to 0.1 s
     sys.exit(code)
+
+
+def _end_on_request() -> None:
+    """Whoever asks the process to end (systemd, cron, `timeout`, `kill`) gets what Ctrl-C gets, unless that is ignored
+    here; who asks again need not wait for it."""
+
+    def stop(number: int, _: FrameType | None) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, stop)
 
 
 def _start_what_predict_waits_for(arguments: Sequence[str]) -> None:

@@ -9,7 +9,7 @@
     └── Interrupted         130   Ctrl-C, with what was done so far
     UnusablePhoto             –   one photo or address: always a counted row, never the end of a command
 
-Ctrl-C ends with 130.
+Ctrl-C and SIGTERM end with 130.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class MissingExtraError(LookalikeError):
 
 
 class Interrupted(LookalikeError):
-    """The user pressed Ctrl-C; the result so far is attached."""
+    """The user pressed Ctrl-C, or the system asked for an end; the result so far is attached."""
 
     exit_code = 130
 

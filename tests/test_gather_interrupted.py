@@ -83,17 +83,17 @@ def test_a_run_killed_at_any_moment_loses_nothing_and_fetches_nothing_twice(
     assert not list((tmp_path / "killed").rglob("*.part"))
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("ends", [(signal.SIGINT,), (signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
 def test_ctrl_c_ends_within_two_seconds_and_the_next_run_goes_on(
-    tmp_path: Path, faults: FaultServer, times: int
+    tmp_path: Path, faults: FaultServer, ends: tuple[signal.Signals, ...]
 ) -> None:
     ask_for(tmp_path, faults, 200, 0.1)
     (tmp_path / "list.txt").open("a").write("\n" + faults.url("/silent"))
     process = start(tmp_path, "--jobs", 4)
     wait_for_lines(tmp_path, 8)
     began = time.monotonic()
-    for _ in range(times):
-        process.send_signal(signal.SIGINT)
+    for end in ends:
+        process.send_signal(end)
         time.sleep(0.05)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
