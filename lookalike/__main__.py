@@ -10,8 +10,9 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
-from types import FrameType
 from typing import NoReturn
+
+from lookalike.errors import STOPS
 
 
 def script() -> None:
@@ -19,14 +20,15 @@ def script() -> None:
     from lookalike.console import Console, stand_in_for_closed_streams
 
     stand_in_for_closed_streams()
-    _end_on_request()
+    _take_every_stop_for_ctrl_c()
     _start_what_predict_waits_for(sys.argv[1:])
     try:
         from lookalike import cli
-    except (ImportError, EOFError) as error:
-        from lookalike.errors import explained
+    except (ImportError, EOFError, KeyboardInterrupt) as error:
+        from lookalike.errors import Interrupted, explained
 
-        reason = explained(error)
+        stopped = Interrupted("stopped", "nothing was begun; run the same command again")
+        reason = stopped if isinstance(error, KeyboardInterrupt) else explained(error)
         Console().error(reason)
         sys.exit(reason.exit_code)
     if not sys.warnoptions:
@@ -34,7 +36,8 @@ def script() -> None:
     gc.set_threshold(200_000, 30, 30)  # searching for cycles while torch and fastai are loaded takes a quarter of it
     code = cli.main()
     if code == cli.STOPPED:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C, another one must not disturb the end
+        for stop in STOPS:  # after Ctrl-C, another one must not disturb the end
+            signal.signal(stop, signal.SIG_IGN)
     if "torch" in sys.modules:
         _end_at_once(code)
     try:
@@ -45,16 +48,11 @@ def script() -> None:
     sys.exit(code)
 
 
-def _end_on_request() -> None:
-    """Whoever asks the process to end (systemd, cron, `timeout`, `kill`) gets what Ctrl-C gets, unless that is ignored
-    here; who asks again need not wait for it."""
-
-    def stop(number: int, _: FrameType | None) -> NoReturn:
-        signal.signal(number, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, stop)
+def _take_every_stop_for_ctrl_c() -> None:
+    """What is done on Ctrl-C is right for every stop; one that is to be ignored (`nohup`) stays so."""
+    for stop in STOPS:
+        if signal.getsignal(stop) == signal.SIG_DFL:
+            signal.signal(stop, signal.default_int_handler)
 
 
 def _start_what_predict_waits_for(arguments: Sequence[str]) -> None:

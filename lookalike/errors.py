@@ -6,10 +6,10 @@
     ├── NetworkError          4   no provider or photo could be reached, a key was refused
     ├── QualityError          5   a bar was missed: accuracy, or an export that answers differently
     ├── MissingExtraError     6   an optional package is not installed
-    └── Interrupted         130   Ctrl-C, with what was done so far
+    └── Interrupted         130   a signal of STOPS, with what was done so far
     UnusablePhoto             –   one photo or address: always a counted row, never the end of a command
 
-Ctrl-C and SIGTERM end with 130.
+Ctrl-C ends with 130, and so do the other ways in which a command is asked to stop (STOPS).
 """
 
 from __future__ import annotations
@@ -17,11 +17,15 @@ from __future__ import annotations
 import errno
 import os
 import re
+import signal
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from lookalike.report import Result
 
+
+STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""How a command is asked to stop: Ctrl-C, `kill` or a scheduler, a terminal that is closed. All are told alike."""
 
 _OBJECT = re.compile(r"<[^<>]*\bat 0x[0-9a-fA-F]+[^<>]*>|<_io\.[^<>]*>")
 
@@ -73,7 +77,7 @@ class MissingExtraError(LookalikeError):
 
 
 class Interrupted(LookalikeError):
-    """The user pressed Ctrl-C, or the system asked for an end; the result so far is attached."""
+    """The user pressed Ctrl-C, or another signal of STOPS came; the result so far is attached."""
 
     exit_code = 130
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import IO
 
-from lookalike.errors import OutOfMemory, UnusablePhoto, in_words
+from lookalike.errors import STOPS, OutOfMemory, UnusablePhoto, in_words
 
 _SIZE = struct.Struct("<Q")
 
@@ -41,7 +41,8 @@ def main(loads: str) -> None:
     """
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    for stop in STOPS:  # a terminal or `timeout` sends them to all processes; they are the parent's to handle
+        signal.signal(stop, signal.SIG_IGN)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)  # a library that prints must not break the pipe's order
