@@ -10,12 +10,12 @@ white among ants, lets in whatever looks like it.
 Measured on seven sets, seven others shown to the model of each, at limits as evaluate sets them, which turn away under
 a hundredth of known photos in the mean: the model of ants and bees catches 0.97 of other things, those of shapes and
 digits all, that of whole photos of athletes 0.93 (other people it misses), that of small drawings of many kinds 0.42.
-Nothing tried was better on all. While photos learnt from were still read otherwise than those asked about, with limits at
-which these axes catch 0.95 beside ants and bees, the nearest photos (Y. Sun et al., "Out-of-Distribution Detection with
-Deep Nearest Neighbors", 2022) catch 0.60, what lies outside the principal subspace (ViM, H. Wang et al., 2022) 0.44,
-Mahalanobis' distance on earlier layers 0.54, features taken from their centre or the pretrained network's own answers
-0.16 at most; roots of the features, other numbers of axes or axes common to all labels are worth 0.03, now more, now
-less.
+Nothing tried was better on all. While photos learnt from were still read otherwise than those asked about, with
+limits at which these axes catch 0.95 beside ants and bees, the nearest photos (Y. Sun et al., "Out-of-Distribution
+Detection with Deep Nearest Neighbors", 2022) catch 0.60, what lies outside the principal subspace (ViM, H. Wang et
+al., 2022) 0.44, Mahalanobis' distance on earlier layers 0.54, features taken from their centre or the pretrained
+network's own answers 0.16 at most; roots of the features, other numbers of axes or axes common to all labels are
+worth 0.03, now more, now less.
 """
 
 from __future__ import annotations
