@@ -19,7 +19,7 @@ them in Persian and Hindi."""
 _FORMULA = re.compile("(^|[;\\t\\r\\n])(?='*[-=+@＝＋－＠])")
 _APOSTROPHE = re.compile("(^|[;\\t\\r\\n])'(?='*[-=+@＝＋－＠])")
 LONGEST_NUMBER = 1000
-_PASSWORD = re.compile(r"(?<=://)([^/?#@:]*):[^/?#]*@")
+_USER = re.compile(r"(?<=://)[^/?#]*@")
 _SIGNATURE = re.compile(
     r"([?&](?:x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|awsaccesskeyid|"
     r"sig|signature|(?:access_?|auth_?)?token|api_?key|subscription-key|password|secret)=)[^&#]*",
@@ -44,8 +44,9 @@ def without_secrets(address: str) -> str:
 
 
 def without_password(address: str) -> str:
-    """An address with `***` for the password in it: one that was signed still opens what it is signed for."""
-    return _PASSWORD.sub(r"\1:***@", address)
+    """An address with `***` for the name and password in it, since either may be a secret; one that was signed still
+    opens what it is signed for."""
+    return _USER.sub("***@", address)
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:

@@ -104,6 +104,12 @@ def test_only_whole_photos_under_our_own_names_are_left(run: Run) -> None:
     assert not list(run.images.parent.rglob("*evil*"))
 
 
+def test_no_name_or_password_of_an_address_is_kept(run: Run) -> None:
+    kept = "".join(path.read_text() for path in run.images.rglob("*.jsonl"))
+    assert "***@example.org" in kept and "***@example.net" in kept
+    assert "s3cret" not in kept and "t0ken" not in kept
+
+
 def test_the_name_follows_the_content_and_not_the_address(run: Run) -> None:
     assert run.lines["/format/WEBP/27/x.jpg"]["file"].endswith(".webp")
     assert run.lines["/format/AVIF/28/x.jpg"]["file"].endswith(".avif")

@@ -15,6 +15,7 @@ import errno
 import hmac
 import re
 import secrets
+import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from http.cookies import CookieError, SimpleCookie
@@ -270,18 +271,26 @@ def address(sock: socket.socket) -> str:
 
 def run(app: App, sock: socket.socket) -> None:
     """Serve until Ctrl-C or a termination signal; requests under way get a moment to end."""
-    import uvicorn
-
-    from lookalike.web.limits import Limited
-
-    options = uvicorn.Config(
-        app, log_level="critical", access_log=False, lifespan="off", server_header=False, timeout_keep_alive=10,
-        timeout_graceful_shutdown=2, h11_max_incomplete_event_size=65_536, http=Limited, ws="none",
-        limit_concurrency=256,
-    )  # fmt: skip
     try:
+        import uvicorn
+
+        from lookalike.web.limits import Limited
+
+        options = uvicorn.Config(
+            app, log_level="critical", access_log=False, lifespan="off", server_header=False, timeout_keep_alive=10,
+            timeout_graceful_shutdown=2, h11_max_incomplete_event_size=65_536, http=Limited, ws="none",
+            limit_concurrency=256,
+        )  # fmt: skip
+        _end_with_the_terminal()
         uvicorn.Server(options).run(sockets=[sock])
     except KeyboardInterrupt:
         return
     finally:
         sock.close()
+
+
+def _end_with_the_terminal() -> None:
+    """Have a closed terminal end the server as a termination signal does, which uvicorn expects: an exception from
+    anywhere in its loop may leave it hanging."""
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.default_int_handler:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
