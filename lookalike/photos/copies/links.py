@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import combinations, islice
 
 import numpy as np
@@ -24,6 +24,7 @@ MOST_ALIKE = 5  # photos in a group of one scene; more that look alike are a cro
 _IN_MEMORY = 25_000
 _WORTH_PROCESSES = 60  # pairs: a second process takes a quarter of one to start
 _AT_ONCE = 8  # pairs that a process is asked about: asking takes as long as a tenth of an answer
+_KEPT = 4096  # pictures that stay in memory, of 10 kB each: most photos have several partners
 _MOST_COPIES = 40  # of one photo that are all compared with each other
 
 Links = dict[frozenset[int], str]
@@ -52,7 +53,7 @@ def find(contents: Sequence[str], memory: Memory, report: Reporter) -> Links:
         for pair in pairs:
             if not pair.likely:
                 note(pair, "alike")
-        small = cache(lambda number: memory.small(names[number]))
+        small = lru_cache(_KEPT)(lambda number: memory.small(names[number]))
         asked = ((small(pair.left), small(pair.right), pair.box, pair.mirrored) for pair in likely)
         with report.task("laying likely copies on each other", len(likely)) as task:
             for pair, seen in zip(likely, _agreements(asked, len(likely)), strict=True):
