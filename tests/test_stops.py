@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,21 +66,27 @@ def test_a_stop_while_photos_are_read_is_told(tmp_path: Path, command: tuple[str
     check_gone(process.pid)
 
 
-@pytest.mark.parametrize("stop", NAMES)
-def test_a_stop_keeps_the_answers_so_far(tmp_path: Path, stop: str) -> None:
-    models.bundle(tmp_path / "models" / "toy")
-    draw.folder(tmp_path / "photos", {"circles": 1})
-    with started(tmp_path, "predict", "-", "--jsonl") as process:
+def stopped_while_it_answers(folder: Path, stop: Callable[[int], None]) -> tuple[int, list[str], str]:
+    """How a `predict` ends that is stopped after its first answer: exit code, lines of answers, and what it told."""
+    models.bundle(folder / "models" / "toy")
+    draw.folder(folder / "photos", {"circles": 1})
+    with started(folder, "predict", "-", "--jsonl") as process:
         assert process.stdin and process.stdout and process.stderr
         process.stdin.write("photos/circles/000.jpg\n" * 100)
         process.stdin.flush()
         first = process.stdout.readline()
-        os.killpg(process.pid, signal.Signals[stop])
+        stop(process.pid)
         rest, told = process.stdout.read(), process.stderr.read()
-    rows = [json.loads(line) for line in [first, *rest.splitlines()]]
-    assert {row["label"] for row in rows} == {"circles"}
-    assert process.returncode == 130 and "stopped" in told and "Traceback" not in told
     check_gone(process.pid)
+    return process.returncode, [first, *rest.splitlines()], told
+
+
+@pytest.mark.parametrize("stop", NAMES)
+def test_a_stop_keeps_the_answers_so_far(tmp_path: Path, stop: str) -> None:
+    code, lines, told = stopped_while_it_answers(tmp_path, lambda group: os.killpg(group, signal.Signals[stop]))
+    rows = [json.loads(line) for line in lines]
+    assert {row["label"] for row in rows} == {"circles"}
+    assert code == 130 and "stopped" in told and "Traceback" not in told
 
 
 @pytest.mark.parametrize("stop", NAMES)
@@ -121,15 +128,9 @@ def test_what_nohup_protects_goes_on_when_the_terminal_is_closed() -> None:
 
 
 def test_a_second_stop_that_follows_at_once_as_from_timeout_changes_nothing(tmp_path: Path) -> None:
-    models.bundle(tmp_path / "models" / "toy")
-    draw.folder(tmp_path / "photos", {"circles": 1})
-    with started(tmp_path, "predict", "-", "--jsonl") as process:
-        assert process.stdin and process.stdout and process.stderr
-        process.stdin.write("photos/circles/000.jpg\n" * 100)
-        process.stdin.flush()
-        process.stdout.readline()
-        process.send_signal(signal.SIGTERM)  # `timeout` asks the command and then its whole group
-        os.killpg(process.pid, signal.SIGTERM)
-        process.stdout.read()
-        told = process.stderr.read()
-    assert process.returncode == 130 and "stopped" in told and "Traceback" not in told
+    def ask_twice(group: int) -> None:  # as `timeout` does: the command, and then its whole group
+        os.kill(group, signal.SIGTERM)
+        os.killpg(group, signal.SIGTERM)
+
+    code, _, told = stopped_while_it_answers(tmp_path, ask_twice)
+    assert code == 130 and "stopped" in told and "Traceback" not in told
