@@ -11,7 +11,7 @@ from PIL import Image
 
 from lookalike import logistic, metrics
 from lookalike.photos import images
-from lookalike.photos.cache import PixelCache, Pixels, exact
+from lookalike.photos.cache import PixelCache, Pixels, near
 from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project
 from lookalike.project.records import Example, InputSpec, TrainedRun
@@ -79,7 +79,7 @@ def probe_photos(project: Project, trained: TrainedRun, *, report: Reporter) -> 
     examples = sample(split, MOST // len(trained.labels))
     root, cache = project.locate(trained.images), PixelCache(project)
     places = [(root / example.file, example.sha256) for example in examples]
-    pixels, _ = cache.get(places, exact(trained.input), report=report)
+    pixels, _ = cache.get(places, near(trained.input), report=report)
     rows = [(example, seen) for example, seen in zip(examples, pixels, strict=True) if seen is not None]
     return Probed(
         [seen for _, seen in rows],

@@ -14,7 +14,7 @@ from pathlib import Path
 from lookalike.errors import NotReadyError, UnusablePhoto
 from lookalike.files import sha256_file
 from lookalike.photos import faces, images
-from lookalike.photos.cache import PixelCache, Pixels, exact, with_room
+from lookalike.photos.cache import PixelCache, Pixels, exact, near, with_room
 from lookalike.photos.copies import links
 from lookalike.photos.memory import Memory
 from lookalike.project import dataset as datasets
@@ -105,8 +105,9 @@ def _some(photos: Sequence[Path], count: int) -> Sequence[Path]:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The data set with its pixels by file, what reads photos of it with room for augmentation, the photos that can't
-    be read, the files passed over, and how long reading took."""
+    """The data set with its pixels by file (exact ones where it is measured on them or they were corrected), what reads
+    photos of it with room for augmentation, the photos that can't be read, the files passed over, and how long reading
+    took."""
 
     dataset: Dataset
     pixels: dict[str, Pixels]
@@ -132,7 +133,7 @@ def prepare(
     cache = PixelCache(project)
     photos = [(root / item.file, sha256) for item, sha256 in zip(found.photos, hashes, strict=True)]
     with Memory(project.cache) as looks:
-        pixels, faults = cache.get(photos, exact(spec), looks=None if before else looks, report=report)
+        pixels, faults = cache.get(photos, near(spec), looks=None if before else looks, report=report)
         seconds = time.perf_counter() - started
         usable = [
             (item, sha256, seen)
@@ -152,6 +153,13 @@ def prepare(
     dataset = Dataset(str(root), labels, split, datasets.fingerprint(split))
     require_enough(dataset)
     by_file = {item.file: seen for item, _, seen in usable}
+    told = corrected(project)
+    asked = [example for example in split if example.part != "train" or example.sha256 in told]
+    held = [(root / example.file, example.sha256) for example in asked]
+    resumed = time.perf_counter()
+    measured, _ = cache.get(held, exact(spec), report=report)
+    seconds += time.perf_counter() - resumed
+    by_file |= {example.file: seen for example, seen in zip(asked, measured, strict=True) if seen is not None}
     more = partial(with_room, cache, root, spec, by_file, report=report)
     return Prepared(dataset, by_file, more, faults, found.passed, seconds)
 

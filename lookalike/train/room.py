@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 from lookalike.errors import NotReadyError
-from lookalike.photos.cache import exact
+from lookalike.photos.cache import near
 from lookalike.project.paths import Project
 from lookalike.project.records import InputSpec
 from lookalike.settings.fields import TrainSettings
@@ -21,7 +21,7 @@ def require(project: Project, wanted: TrainSettings, spec: InputSpec, photos: in
     a disk that fills up later ends a training in a line as well, and this is to refuse none that would have gone
     through.
     """
-    known = project.cache / "pixels" / f"{exact(spec).name}.rgb"
+    known = project.cache / "pixels" / f"{near(spec).name}.rgb"
     pixels = 0 if known.is_file() else min(photos * spec.size**2 * 3, project.cache_limit)
     needed = WRITTEN * _weights_bytes(wanted) + pixels
     free = shutil.disk_usage(project.runs).free
