@@ -1,7 +1,8 @@
 """Models are opened and run in a process of their own, with limits on time and memory: every model, ours too.
 
 A model is a program. It can loop, take all memory, end its process by a division, or meet a fault of the runtime, on
-some photos only and at some batch sizes only; no trial before it is used can tell. So this process never opens one.
+some photos only and at some batch sizes only; no trial before it is used can tell. So this process never opens one;
+only `train` opens what it has written itself a moment ago.
 """
 
 from __future__ import annotations
