@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lookalike.errors import STOPS
+from lookalike.errors import STOPS, Interrupted, explained
 
 
 def script() -> None:
@@ -25,8 +25,6 @@ def script() -> None:
     try:
         from lookalike import cli
     except (ImportError, EOFError, KeyboardInterrupt) as error:
-        from lookalike.errors import Interrupted, explained
-
         stopped = Interrupted("stopped", "nothing was begun; run the same command again")
         reason = stopped if isinstance(error, KeyboardInterrupt) else explained(error)
         Console().error(reason)

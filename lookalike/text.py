@@ -39,11 +39,11 @@ def host_of(typed: str) -> str:
 
 
 def without_secrets(address: str) -> str:
-    """An address as it may be shown and kept: `***` for a password in it, and for the signature of a signed one."""
-    return _SIGNATURE.sub(r"\1***", without_password(address))
+    """An address as it may be shown and kept: `***` for a name and password, and for the signature of a signed one."""
+    return _SIGNATURE.sub(r"\1***", without_user(address))
 
 
-def without_password(address: str) -> str:
+def without_user(address: str) -> str:
     """An address with `***` for the name and password in it, since either may be a secret; one that was signed still
     opens what it is signed for."""
     return _USER.sub("***@", address)

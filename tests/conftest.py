@@ -20,10 +20,11 @@ from tests.support import draw
 settings.register_profile("whatever the machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("torture", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("whatever the machine")  # no test depends on the clock
+# A shell lets what it starts in the background ignore Ctrl-C, and nohup a closed terminal; so would the commands that
+# tests start and stop.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for stop in (signal.SIGTERM, signal.SIGHUP):
-    signal.signal(stop, signal.SIG_DFL)  # what starts the tests may ignore them, as nohup does
-# A shell lets what it starts in the background ignore Ctrl-C, and so would the commands that tests start and stop.
+    signal.signal(stop, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)

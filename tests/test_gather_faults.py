@@ -18,7 +18,7 @@ import pytest
 
 from lookalike.cli import main
 from lookalike.gather.reasons import meaning
-from lookalike.text import without_password
+from lookalike.text import without_user
 from tests import test_gather_interrupted as interrupted
 from tests.conftest import Cli
 from tests.support.certificates import Authority
@@ -55,7 +55,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             server.__enter__()
             server.bodies |= {"heic": HEIC, "bomb-png": png_that_claims(20000, 20000), "grey": grey()}
         addresses = {server.url(path): path for path, server in servers.items()} | {url: url for url in ELSEWHERE}
-        kept = {without_password(url): name for url, name in addresses.items()}
+        kept = {without_user(url): name for url, name in addresses.items()}
         rows = [{"url": url, "label": "cat"} for url in addresses]
         Path("list.jsonl").write_text("\n".join(map(json.dumps, rows)))
         start = time.monotonic()

@@ -10,7 +10,7 @@ from lookalike.errors import UnusablePhoto
 from lookalike.gather.providers import reading
 from lookalike.gather.providers.reading import text, whole_number
 from lookalike.settings.fields import Section, Settings
-from lookalike.text import without_password
+from lookalike.text import without_user
 
 __all__ = ["text", "whole_number"]
 
@@ -39,8 +39,8 @@ class Hit:
     `alternatives` are further addresses of the same photo, tried in order. A photo that is on this machine already
     has `content`, which reads its bytes, and may have a `place`: its path below images/.
     With `sha256`, only these very bytes will do. With a `fault`, there is nothing to fetch: a row of a list or an item
-    of an answer that makes no sense, to be counted. No address keeps a password: it would stand in the manifest, which
-    is shared, and none is sent to anyone.
+    of an answer that makes no sense, to be counted. No address keeps a name or password: they would stand in the
+    manifest, which is shared, and none is sent to anyone.
     """
 
     address: str
@@ -61,8 +61,8 @@ class Hit:
 
     def __post_init__(self) -> None:
         for name in ("address", "page_url", "license_url"):
-            object.__setattr__(self, name, without_password(getattr(self, name)))
-        object.__setattr__(self, "alternatives", tuple(map(without_password, self.alternatives)))
+            object.__setattr__(self, name, without_user(getattr(self, name)))
+        object.__setattr__(self, "alternatives", tuple(map(without_user, self.alternatives)))
 
 
 class Stop(Exception):
