@@ -27,15 +27,15 @@ def smooth(pixels: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _shares(side: int) -> np.ndarray:
+def _shares(side: int, cell: int) -> np.ndarray:
     """What adds up lines of pixels to means of cells, shape (cells, side)."""
-    count = side // CELL
+    count = side // cell
     edge = side // count
     return np.kron(np.eye(count, dtype=np.float32), np.full((1, edge), 1 / edge, np.float32))
 
 
-def means(pixels: np.ndarray) -> np.ndarray:
+def means(pixels: np.ndarray, cell: int = CELL) -> np.ndarray:
     """The mean of each cell, shape (..., cells, cells); up to a cell's side less is left out at the far ends."""
-    shares = _shares(pixels.shape[-1])
+    shares = _shares(pixels.shape[-1], cell)
     part = pixels[..., : shares.shape[1], : shares.shape[1]]
     return np.asarray(shares @ part @ shares.T)

@@ -1,6 +1,6 @@
 """Pictures of photos laid on each other, many pairs at once: where the one fits the other best, and what differs then.
 
-All pictures are grey, float32, shape (n, 64, 64); a box is width, height, left and top as parts of a picture.
+All pictures are grey, float32, shape (n, side, side); a box is width, height, left and top as parts of a picture.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookalike.photos.copies.cells import smooth
+from lookalike.photos.copies.cells import means, smooth
 
 SIDE = 64
 WHOLE = np.array([[1, 1, 0, 0]], dtype=np.float32)
@@ -19,42 +19,70 @@ OTHER, ALIKE = 0.7, 0.5  # of the contrast, and a correlation
 SEEN = 6.0
 _ROUNDS, _LONGEST_STEP = 5, 0.06
 _ARRIVED = 0.004  # parts of a picture (a quarter of a pixel): whoever moves less has found its place
+_IN_CACHE = 64  # pictures
+_DIAGONAL = np.arange(6)
 
 
-def fit(own: np.ndarray, other: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+class Pictures:
+    """Pictures of 64 x 64 pixels, and what is taken of each however many pairs it is in: it `blurred`, and as the one
+    that others are laid on, `fine` and `soft` (blurred) at 24 pixels and `close` at 40."""
+
+    def __init__(self, greys: np.ndarray) -> None:
+        self.sharp = greys.astype(np.float32)
+        self.blurred = np.empty_like(self.sharp)
+        self.fine, self.soft = np.empty((2, len(greys), FINE, FINE), np.float32)
+        self.close = np.empty((len(greys), CLOSE, CLOSE), np.float32)
+        for start in range(0, len(greys), _IN_CACHE):
+            part = slice(start, start + _IN_CACHE)
+            sharp = self.sharp[part]
+            whole = np.repeat(WHOLE, len(sharp), axis=0)
+            self.blurred[part] = blurred = smooth(smooth(smooth(sharp)))
+            self.fine[part], self.soft[part] = sample(sharp, whole)[0], sample(blurred, whole)[0]
+            self.close[part] = smooth(sample(sharp, whole, CLOSE)[0])
+
+
+class Pairs(NamedTuple):
+    """Pictures by number: `left`, of which a box may show what `right` does, mirrored or not. An array each."""
+
+    left: np.ndarray
+    right: np.ndarray
+    mirrored: np.ndarray
+
+    def goals(self, pictures: np.ndarray) -> np.ndarray:
+        """Of such pictures the right ones, turned over where that is meant."""
+        seen = pictures[self.right]
+        seen[self.mirrored] = seen[self.mirrored, :, ::-1]
+        return seen
+
+
+def fit(pictures: Pictures, pairs: Pairs, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each pair the box of the first near `box` that fits the second best, by Gauss-Newton with gain and offset
     free, and how well their gradients agree there (1: the same). Blurred pictures show the way from further off."""
-    box, _ = _fitted(_blurred(own), _blurred(other), box)
-    return _fitted(own, other, box)
+    box = _fitted(pictures.blurred, pairs.left, pairs.goals(pictures.soft), box)
+    goals = pairs.goals(pictures.fine)
+    box = _fitted(pictures.sharp, pairs.left, goals, box)
+    seen = sample(pictures.sharp, box, rows=pairs.left)[0]
+    return box, np.einsum("ij,ij->i", _gradients(seen), _gradients(goals))
 
 
-def _blurred(pictures: np.ndarray) -> np.ndarray:
-    return smooth(smooth(smooth(pictures)))
-
-
-def _full(count: int) -> np.ndarray:
-    return np.tile(WHOLE, (count, 1))
-
-
-def _fitted(own: np.ndarray, other: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    other = sample(other, _full(len(box)))[0]
-    goal = _centred(other)
+def _fitted(pictures: np.ndarray, rows: np.ndarray, goals: np.ndarray, box: np.ndarray) -> np.ndarray:
+    goals = _centred(goals)
     best, most = box.copy(), np.full(len(box), -1.0, np.float32)
     going = np.arange(len(box))
     for _ in range(_ROUNDS):
-        seen, across, down = sample(own, box, rows=going)
-        grey, aim = _centred(seen), goal[going]
+        seen, across, down = sample(pictures, box, rows=rows[going])
+        grey, aim = _centred(seen), goals[going]
         shared, norm = np.einsum("ij,ij->i", grey, aim), np.einsum("ij,ij->i", grey, grey)
         got = shared / np.sqrt(norm * np.einsum("ij,ij->i", aim, aim) + 1e-3)
         better = got > most[going]
         best[going[better]], most[going[better]] = box[better], got[better]
-        gain = np.clip(shared / (norm + 1e-3), 0.2, 5)[:, None].astype(np.float32)
+        gain = np.clip(shared / (norm + 1e-3), 0.2, 5)[:, None]
         further = _inside(box + _step(grey, aim, gain, across, down))
         moves = np.abs(further - box).max(1) > _ARRIVED
         going, box = going[moves], further[moves]
         if not len(going):
             break
-    return best, np.einsum("ij,ij->i", _gradients(sample(own, best)[0]), _gradients(other))
+    return best
 
 
 class Apart(NamedTuple):
@@ -73,50 +101,51 @@ class Apart(NamedTuple):
     other: np.ndarray
 
 
-def compare(own: np.ndarray, other: np.ndarray, boxes: np.ndarray) -> Apart:
+def compare(pictures: Pictures, pairs: Pairs, boxes: np.ndarray) -> Apart:
     """Compare the box of the first picture of each pair with the second."""
-    own = smooth(sample(own, boxes, CLOSE)[0])
-    other = smooth(sample(other, _full(len(boxes)), CLOSE)[0])
-    flat = _centred(own), _centred(other)
+    own = smooth(sample(pictures.sharp, boxes, CLOSE, rows=pairs.left)[0])
+    other = pairs.goals(pictures.close)
     changes = [own - other]
+    flat = _centred(own), _centred(other)
+    shared = np.einsum("ij,ij->i", *flat)
     for one, two in (flat, flat[::-1]):
-        gain = np.einsum("ij,ij->i", one, two) / (np.einsum("ij,ij->i", one, one) + 1e-3)
+        gain = shared / (np.einsum("ij,ij->i", one, one) + 1e-3)
         changes.append((two - gain[:, None] * one).reshape(own.shape))
-    errors = [np.sqrt((_cells(change) ** 2).mean(2)) for change in changes]
-    left, right = (cells - cells.mean(2, keepdims=True) for cells in (_cells(own), _cells(other)))
-    spread = left.std(2), right.std(2)
+    errors = [np.sqrt(means(change**2, CELL)) for change in changes]
+    left, right = (pixels.reshape(own.shape) for pixels in flat)
+    middle = means(left, CELL), means(right, CELL)
+    spread = [
+        np.sqrt(np.maximum(means(pixels**2, CELL) - mean**2, 0))
+        for pixels, mean in zip((left, right), middle, strict=True)
+    ]
     contrast = np.maximum(*spread)
     shows = contrast > SEEN
-    count = np.maximum(shows.sum(1), 1)
+    count = np.maximum(shows.sum((1, 2)), 1)
     same = errors[0] <= np.maximum(NOISE, PART * contrast)
-    alike = np.abs((left * right).mean(2)) / (spread[0] * spread[1] + 0.5)
+    alike = np.abs(means(left * right, CELL) - middle[0] * middle[1]) / (spread[0] * spread[1] + 0.5)
     return Apart(
         spot=np.min([np.abs(change).max((1, 2)) for change in changes], axis=0),
-        against=np.min([(error > np.maximum(NOISE, OTHER * contrast)).mean(1) for error in errors], axis=0),
-        unlike=((alike < ALIKE) & shows).sum(1) / count,
-        same=(same & shows).sum(1) / count,
-        other=(~same & shows).sum(1) / count,
+        against=np.min([(error > np.maximum(NOISE, OTHER * contrast)).mean((1, 2)) for error in errors], axis=0),
+        unlike=((alike < ALIKE) & shows).sum((1, 2)) / count,
+        same=(same & shows).sum((1, 2)) / count,
+        other=(~same & shows).sum((1, 2)) / count,
     )
-
-
-def _cells(pictures: np.ndarray) -> np.ndarray:
-    """Pictures by cell: shape (n, cells, pixels of a cell)."""
-    count = CLOSE // CELL
-    cut = pictures.reshape(len(pictures), count, CELL, count, CELL).swapaxes(2, 3)
-    return cut.reshape(len(pictures), count * count, CELL * CELL)
 
 
 def _step(grey: np.ndarray, goal: np.ndarray, gain: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
     """How far each box should move: the least-squares step for width, height, left and top, gain and offset beside."""
     points = ((np.arange(FINE) + 0.5) / FINE).astype(np.float32)
-    fall_x, fall_y = (gain * slope.reshape(grey.shape) * SIDE for slope in (across, down))
-    parts = [fall_x * np.tile(points, FINE), fall_y * np.repeat(points, FINE), fall_x, fall_y, grey, np.ones_like(grey)]
-    design = np.stack(parts, axis=2)
-    turned = design.transpose(0, 2, 1)
-    normal, error = turned @ design, turned @ (goal - gain * grey)[..., None]
-    diagonal = np.arange(len(parts))
-    normal[:, diagonal, diagonal] += 1e-3 * normal[:, diagonal, diagonal] + 1e-3
-    return np.clip(np.linalg.solve(normal, error)[:, :4, 0], -_LONGEST_STEP, _LONGEST_STEP).astype(np.float32)
+    design = np.empty((len(grey), 6, FINE, FINE), np.float32)
+    factor = (gain * SIDE)[:, :, None]
+    np.multiply(across, factor, out=design[:, 2])
+    np.multiply(down, factor, out=design[:, 3])
+    np.multiply(design[:, 2], points, out=design[:, 0])
+    np.multiply(design[:, 3], points[:, None], out=design[:, 1])
+    design[:, 4], design[:, 5] = grey.reshape(across.shape), 1
+    flat = design.reshape(len(grey), 6, -1)
+    normal, error = flat @ flat.swapaxes(1, 2), flat @ (goal - gain * grey)[..., None]
+    normal[:, _DIAGONAL, _DIAGONAL] += 1e-3 * normal[:, _DIAGONAL, _DIAGONAL] + 1e-3
+    return np.clip(np.linalg.solve(normal, error)[:, :4, 0], -_LONGEST_STEP, _LONGEST_STEP)
 
 
 def _inside(boxes: np.ndarray) -> np.ndarray:
@@ -134,14 +163,24 @@ def sample(
     points = ((np.arange(side) + 0.5) / side).astype(np.float32)
     across = np.clip((boxes[:, 2, None] + boxes[:, 0, None] * points) * SIDE - 0.5, 0, SIDE - 1.001)
     down = np.clip((boxes[:, 3, None] + boxes[:, 1, None] * points) * SIDE - 0.5, 0, SIDE - 1.001)
-    x, y = across.astype(np.intp), down.astype(np.intp)
-    right, below = (across - x)[:, None, :], (down - y)[:, :, None]
-    flat = pictures.reshape(-1)
+    x, y = across.astype(np.int32), down.astype(np.int32)
+    # What an integer takes part in becomes float64, which takes twice as long from here on.
+    right, below = (across - x.astype(np.float32))[:, None, :], (down - y.astype(np.float32))[:, :, None]
     first = (np.arange(len(pictures)) if rows is None else rows) * SIDE * SIDE
-    corner = first[:, None, None] + y[:, :, None] * SIDE + x[:, None, :]
-    a, b, c, d = flat[corner], flat[corner + 1], flat[corner + SIDE], flat[corner + SIDE + 1]
-    top, bottom = a + (b - a) * right, c + (d - c) * right
-    return top + (bottom - top) * below, (b - a) * (1 - below) + (d - c) * below, bottom - top
+    corner = (first[:, None] + y * SIDE)[:, :, None] + x[:, None, :]
+    flat = pictures.reshape(-1)
+    seen, over, under, both = (flat[start:].take(corner, mode="clip") for start in (0, 1, SIDE, SIDE + 1))
+    both -= under
+    over -= seen
+    under -= seen  # now slopes: `over` across along the upper line, `both` along the lower, `under` down on the left
+    twist = both - over
+    fall = twist * right
+    fall += under
+    seen += over * right
+    seen += fall * below
+    twist *= below
+    twist += over
+    return seen, twist, fall
 
 
 def _centred(pictures: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -34,7 +35,8 @@ SCENE = 0.7  # of the cells: to be the same
 _KEPT_AGAINST, _KEPT_OTHER, _KEPT_DETAIL = 0.04, 0.7, 0.7
 _CHANGED_UNLIKE, _CHANGED_DETAIL = 0.04, 0.95
 _BLOCK_BYTES = 64_000_000
-_AT_ONCE = 100  # pairs whose pictures stay in a processor's cache: many more take twice as long
+_AT_ONCE = 200  # pairs whose pictures stay in a processor's cache: many more take twice as long
+_READ_AT_ONCE = 2048  # pairs whose pictures are in memory
 
 # Where a cropped copy may have been cut from: width, height, left and top as parts of the picture. The search that
 # follows closes gaps of a few hundredths between them.
@@ -61,7 +63,7 @@ class Candidates:
     mirrored: np.ndarray
     score: np.ndarray
 
-    def take(self, chosen: np.ndarray) -> Candidates:
+    def take(self, chosen: np.ndarray | slice) -> Candidates:
         """Some of them, by mask or position."""
         return Candidates(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
@@ -109,16 +111,21 @@ def _judged(candidates: Candidates, load: Load) -> list[Likeness]:
     """Those candidates that may be copies or show one scene."""
     found = []
     with ThreadPoolExecutor(cores()) as pool:
-        for rows in _blocks(len(candidates.left)):  # pictures are read here: what they come from may know one thread
-            parts = [candidates.take(rows[start : start + _AT_ONCE]) for start in range(0, len(rows), _AT_ONCE)]
-            pictures = [_pictures(part, load) for part in parts]
-            found += [pair for pairs in pool.map(_judge, parts, pictures) for pair in pairs]
+        for rows in _blocks(len(candidates.left), _READ_AT_ONCE):  # here: what pictures come from may know one thread
+            every = candidates.take(rows)
+            numbers, places = np.unique([every.left, every.right], return_inverse=True)
+            pictures = lay.Pictures(load(numbers))
+            left, right = places.reshape(2, -1)
+            parts = [slice(start, start + _AT_ONCE) for start in range(0, len(rows), _AT_ONCE)]
+            pairs = [lay.Pairs(left[part], right[part], every.mirrored[part] == 1) for part in parts]
+            judged = pool.map(partial(_judge, pictures), map(every.take, parts), pairs)
+            found += [pair for pairs_found in judged for pair in pairs_found]
     return found
 
 
-def _judge(part: Candidates, pictures: tuple[np.ndarray, np.ndarray]) -> list[Likeness]:
-    boxes, values = lay.fit(*pictures, WINDOWS[part.window])
-    seen = lay.compare(*pictures, boxes)
+def _judge(pictures: lay.Pictures, part: Candidates, pairs: lay.Pairs) -> list[Likeness]:
+    boxes, values = lay.fit(pictures, pairs, WINDOWS[part.window])
+    seen = lay.compare(pictures, pairs, boxes)
     kept = (seen.against <= _KEPT_AGAINST) & (seen.other <= _KEPT_OTHER) & (values >= _KEPT_DETAIL)
     changed = (seen.unlike <= _CHANGED_UNLIKE) & (values >= _CHANGED_DETAIL)
     likely = (kept & (seen.spot <= KEPT_SPOT)) | (changed & (seen.spot <= SPOT))
@@ -157,13 +164,6 @@ def _seen(pictures: np.ndarray, windows: np.ndarray) -> np.ndarray:
     """One window of each picture at 16 x 16, normalised."""
     seen = lay.sample(pictures.astype(np.float32), WINDOWS[windows], MIDDLE)[0]
     return lay.normal(seen.reshape(len(seen), -1)).reshape(seen.shape)
-
-
-def _pictures(pairs: Candidates, load: Load) -> tuple[np.ndarray, np.ndarray]:
-    """The two pictures of each pair, the second mirrored where that is meant."""
-    own, other = (load(numbers).astype(np.float32) for numbers in (pairs.left, pairs.right))
-    other[pairs.mirrored == 1] = other[pairs.mirrored == 1][:, :, ::-1]
-    return own, other
 
 
 def _few(ranked: list[Likeness], count: int) -> list[Likeness]:
