@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from lookalike import plugins
-from lookalike.errors import UnusablePhoto
 from lookalike.photos import faces
-from lookalike.photos.copies import agree, grain, links, near
-from lookalike.photos.copies.agree import Agreement, Asked
+from lookalike.photos.copies import closely, grain, links, near
+from lookalike.photos.copies.agree import Agreement
+from lookalike.photos.copies.closely import Asked, Kind
 from lookalike.project.dataset import split
 from lookalike.project.records import Example
 from tests.conftest import Cli
@@ -251,34 +251,33 @@ def test_of_photos_that_look_alike_few_are_compared_closely(
 ) -> None:
     asked = []
 
-    def counted(pairs: Iterable[Asked], count: int) -> Iterator[Agreement | UnusablePhoto]:
+    def counted(pairs: Iterator[Asked], count: int) -> Iterator[Kind]:
         asked.append(count)
         return compare(pairs, count)
 
-    compare = links._agreements
-    monkeypatch.setattr(links, "_agreements", counted)
+    compare = links._kinds
+    monkeypatch.setattr(links, "_kinds", counted)
     crowds.folder(tmp_path / "images", kind, 120)
     cli("clean", "--suspects", 0)
     assert asked
     assert sum(asked) <= 60
 
 
-@pytest.mark.parametrize("kind", ["trap", "ticket"])
+@pytest.mark.parametrize(("kind", "count"), [("trap", 120), ("ticket", 120), ("barred", 360)])
 def test_a_coarse_look_tells_most_photos_that_look_alike(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, count: int
 ) -> None:
     laid = []
 
     def counted(*pair: np.ndarray, whole: bool) -> Agreement:
         laid.append(pair)
-        return compare(*pair, whole=whole)
+        return Agreement(*pair, whole=whole)
 
-    compare = agree._compare
-    monkeypatch.setattr(agree, "_compare", counted)
+    monkeypatch.setattr(closely, "Agreement", counted)
     monkeypatch.setattr(links, "cores", lambda: 1)
-    crowds.folder(tmp_path / "images", kind, 120)
+    crowds.folder(tmp_path / "images", kind, count)
     cli("clean", "--suspects", 0)
-    assert len(laid) <= 40
+    assert len(laid) <= 20
 
 
 def test_what_plug_ins_are_installed_is_read_once_however_many_photos_look_alike(

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lookalike.photos.copies.agree import EVEN, SMALL, STILL, Agreement
+from lookalike.photos.copies.agree import Agreement
+from lookalike.photos.copies.residual import SMALL, Residual
 
 KINDS = ("pixel", "copy", "alike", "other")  # the surest first
+STILL = 0.4  # colours that stay in a recoloured copy: where most do, something in it was changed
+EVEN = 8  # times: none of 1,100 changed copies lost more in one place; another number on a ticket comes to 40 or more
 
 
 class _Evidence(NamedTuple):
@@ -21,7 +24,7 @@ class _Evidence(NamedTuple):
 
     def met(self, seen: Agreement, *, by_both: bool = False) -> bool:
         """Whether one of the two pictures has so many colours, or `by_both` have."""
-        return seen.shown >= self.shown and (seen.fewest if by_both else seen.colours) >= self.colours
+        return seen.shown >= self.shown and (seen.fewest >= self.colours if by_both else seen.has_colours(self.colours))
 
 
 class _Bar(NamedTuple):
@@ -66,7 +69,7 @@ def kind_of(seen: Agreement, *, framed: bool, mirrored: bool) -> str:
         return "pixel"
     small = seen.side < SMALL
     told = (_LITTLE if whole else _SOME).met(seen)
-    if seen.greyed and not (whole and (seen.colours >= (_SMALL_GREYED if small else _GREYED) or _grained(seen))):
+    if seen.greyed and not (whole and (seen.has_colours(_SMALL_GREYED if small else _GREYED) or _grained(seen))):
         return "other"
     copy = _small_copy(seen, whole=whole, mirrored=mirrored) if small else _copy(seen, whole=whole, told=told)
     if copy or (whole and not mirrored and not told and _EXACT.passes(*plain)):
@@ -100,10 +103,14 @@ def _small_copy(seen: Agreement, *, whole: bool, mirrored: bool) -> bool:
             return True
     if mirrored or not whole or seen.still > STILL:
         return False
-    for change, most, needed in (seen.toned, _AS_TONED, _FLAT), (seen.recoloured, _AS_CURVED, _VARIED):
-        if change.light <= most and change.tint <= _TINT and needed.met(seen, by_both=True):
-            return True
-    return False
+    if _FLAT.met(seen, by_both=True) and _changed(seen.toned, _AS_TONED):
+        return True
+    return _VARIED.met(seen, by_both=True) and _changed(seen.recoloured, _AS_CURVED)
+
+
+def _changed(left: Residual, most: float) -> bool:
+    """Whether a change of colour leaves so little of a small picture's difference."""
+    return bool(left.light <= most and left.tint <= _TINT)
 
 
 def _grained(seen: Agreement) -> bool:

@@ -12,10 +12,9 @@ from itertools import combinations, islice
 
 import numpy as np
 
-from lookalike.errors import UnusablePhoto
 from lookalike.photos.copies import near
-from lookalike.photos.copies.agree import Agreement, Asked, agree_saved
-from lookalike.photos.copies.likeness import KINDS, kind_of
+from lookalike.photos.copies.closely import Asked, Kind, kinds
+from lookalike.photos.copies.likeness import KINDS
 from lookalike.photos.decode import Pool, cores
 from lookalike.photos.memory import Memory
 from lookalike.report import Reporter
@@ -23,7 +22,7 @@ from lookalike.report import Reporter
 MOST_ALIKE = 5  # photos in a group of one scene; more that look alike are a crowd
 _IN_MEMORY = 25_000
 _WORTH_PROCESSES = 60  # pairs: a second process takes a quarter of one to start
-_AT_ONCE = 8  # pairs that a process is asked about: asking takes as long as a tenth of an answer
+_AT_ONCE = 16  # pairs that a process is asked about: asking takes as long as a tenth of an answer
 _KEPT = 4096  # pictures that stay in memory, of 10 kB each: most photos have several partners
 _MOST_COPIES = 40  # of one photo that are all compared with each other
 
@@ -44,6 +43,9 @@ def find(contents: Sequence[str], memory: Memory, report: Reporter) -> Links:
 
     links: Links = {}
 
+    def framed(number: int) -> bool:
+        return bool(names[number][1])
+
     def note(pair: near.Likeness, kind: str) -> None:
         both = frozenset((views[pair.left][0], views[pair.right][0]))
         links[both] = min(kind, links.get(both, kind), key=KINDS.index)
@@ -54,15 +56,17 @@ def find(contents: Sequence[str], memory: Memory, report: Reporter) -> Links:
             if not pair.likely:
                 note(pair, "alike")
         small = lru_cache(_KEPT)(lambda number: memory.small(names[number]))
-        asked = ((small(pair.left), small(pair.right), pair.box, pair.mirrored) for pair in likely)
+        asked = (
+            Asked(small(pair.left), small(pair.right), pair.box, pair.mirrored, framed(pair.left) or framed(pair.right))
+            for pair in likely
+        )
         with report.task("laying likely copies on each other", len(likely)) as task:
-            for pair, seen in zip(likely, _agreements(asked, len(likely)), strict=True):
+            for pair, kind in zip(likely, _kinds(asked, len(likely)), strict=True):
                 task.advance()
-                if seen is None and pair.scene:
+                if kind is None and pair.scene:
                     note(pair, "alike")
-                elif isinstance(seen, Agreement):
-                    framed = bool(names[pair.left][1] or names[pair.right][1])
-                    note(pair, kind_of(seen, framed=framed, mirrored=pair.mirrored))
+                elif isinstance(kind, str):
+                    note(pair, kind)
 
     look(near.find([owner for owner, _ in views], load))
     if missing := _missing(len(contents), links):
@@ -71,14 +75,14 @@ def find(contents: Sequence[str], memory: Memory, report: Reporter) -> Links:
     return {pair: kind for pair, kind in links.items() if kind != "other"}
 
 
-def _agreements(asked: Iterator[Asked], count: int) -> Iterator[Agreement | UnusablePhoto | None]:
+def _kinds(asked: Iterator[Asked], count: int) -> Iterator[Kind]:
     """The answers to so many questions, in order; by several processes where that is worth their start."""
     batches = iter(lambda: list(islice(asked, _AT_ONCE)), [])
     if count < _WORTH_PROCESSES or cores() == 1:
-        yield from (answer for batch in batches for answer in agree_saved(batch))
+        yield from (answer for batch in batches for answer in kinds(batch))
         return
-    with Pool(loads="lookalike.photos.copies.agree") as pool:
-        for batch, answers in pool.map("lookalike.photos.copies.agree:agree_saved", batches):
+    with Pool(loads="lookalike.photos.copies.closely") as pool:
+        for batch, answers in pool.map("lookalike.photos.copies.closely:kinds", batches):
             yield from answers if isinstance(answers, list) else [answers] * len(batch)
 
 

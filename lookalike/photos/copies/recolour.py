@@ -1,9 +1,12 @@
 """Changes of colour that make one picture of another as a whole: brightness, contrast, warmth, saturation, hue, grey.
 
-Pictures are arrays of float32, shape (3, side, side), in grey levels.
+Pictures are arrays of float32, shape (3, side, side), in grey levels. Most of it may be asked about several pairs at
+once, shape (..., 3, side, side), and answers with an array then.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -20,59 +23,74 @@ _GAIN, _OFFSET, _SATURATION = (0.6, 1.7), 80.0, 2.6  # how far a change of tone 
 _LINE_ROUNDS = 5
 
 
-def is_grey(pixels: np.ndarray) -> bool:
+def luma(pixels: np.ndarray) -> np.ndarray:
+    """The luminance of pictures (..., 3, side, side): shape (..., side, side)."""
+    *pairs, channels, high, wide = pixels.shape
+    return (LUMA @ pixels.reshape(*pairs, channels, high * wide)).reshape(*pairs, high, wide)
+
+
+def is_grey(pixels: np.ndarray) -> Any:
     """Whether hardly any pixel has a colour."""
-    return float((pixels.max(0) - pixels.min(0) > _GREY).mean()) < 0.01
+    return (pixels.max(-3) - pixels.min(-3) > _GREY).mean((-2, -1)) < 0.01
 
 
 def in_grey(pixels: np.ndarray) -> np.ndarray:
     """The luminance of a picture, in all three channels."""
-    return np.repeat((LUMA @ pixels.reshape(3, -1)).reshape(1, *pixels.shape[1:]), 3, axis=0)
+    return np.repeat(luma(pixels)[..., None, :, :], 3, axis=-3)
 
 
 def changes(own: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The difference that is left after one change of colour, either way, and after all hues were turned (then in the
     largest and smallest channel); all there was where a hue turns otherwise than the rest."""
     off = _off(own, target)
-    turned = np.stack([own.max(0) - target.max(0), own.min(0) - target.min(0)])
-    found = _curved(own, target) - target, _curved(target, own) - own, turned
+    turned = np.stack([own.max(-3) - target.max(-3), own.min(-3) - target.min(-3)], axis=-3)
+    there, back = _curved(np.stack([own, target]), np.stack([target, own]))
+    found = there - target, back - own, turned
     for change, furthest in zip(found, (_FURTHEST, _FURTHEST, _ANGLE), strict=True):
         if (other := off > furthest).any():
-            change[:, other] = np.abs(own - target).max(0)[other]
+            whole = np.abs(own - target).max(-3)
+            change[...] = np.where(other[..., None, :, :], whole[..., None, :, :], change)
     return found
 
 
 def _curved(own: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The first picture in the colours of the second: one change for all pixels, fitted to most of them.
+    """Each first picture in the colours of the second: one change for all pixels, fitted to most of them.
 
     Such changes (brightness, contrast, warmth, saturation, grey) give each channel a curve of itself and of the
     luminance, on which it rises; whatever else it takes to turn one picture into the other, it is no change of colour.
     """
-    some, goal = _terms(own[:, ::_EVERY, ::_EVERY]), target[:, ::_EVERY, ::_EVERY].reshape(3, -1)
+    some, goal = _terms(own[..., ::_EVERY, ::_EVERY]), target[..., ::_EVERY, ::_EVERY]
+    goal = goal.reshape(*goal.shape[:-2], -1)
     free = (goal > _CLIPPED) & (goal < 255 - _CLIPPED)
-    free |= free.mean(1, keepdims=True) < _ENOUGH
-    weight, most = free.astype(np.float32), int(_MOST * goal.shape[1])
+    free |= free.mean(-1, keepdims=True) < _ENOUGH
+    weight, most = free.astype(np.float32), int(_MOST * goal.shape[-1])
+    ridge = _RIDGE * goal.shape[-1] * np.eye(4, dtype=np.float32)
     for _ in range(3):
-        weighted = weight[:, None] * some
-        normal = weighted @ some.swapaxes(1, 2) + _RIDGE * goal.shape[1] * np.eye(4, dtype=np.float32)
-        change = np.linalg.solve(normal, weighted @ goal[..., None]).swapaxes(1, 2)
-        error = np.abs((change @ some)[:, 0].clip(0, 255) - goal)
-        usual = np.partition(error, most, axis=1)[:, most, None]
+        weighted = weight[..., None, :] * some
+        normal = weighted @ some.swapaxes(-1, -2) + ridge
+        change = np.linalg.solve(normal, weighted @ goal[..., None]).swapaxes(-1, -2)
+        error = np.abs((change @ some)[..., 0, :].clip(0, 255) - goal)
+        usual = np.partition(error, most, axis=-1)[..., most, None]
         weight = (free & (error <= np.maximum(usual, NOISE))).astype(np.float32)
-    _, slope, curve, light = change[:, 0].T / 255
+    slope, curve, light = (change[..., 0, term] / 255 for term in (1, 2, 3))
     slopes = np.stack([slope, slope + 2 * curve])
     rises = (slopes.min(0) >= -_FALLS) & ((slopes + light).min(0) >= -_FALLS)
     rises &= np.maximum(slopes.max(0), np.abs(light)) <= _STEEPEST
-    changed = (change @ _terms(own))[:, 0].clip(0, 255).reshape(own.shape)
+    base, slope, curve, light = (change[..., 0, term, None, None] for term in range(4))
+    scaled = own / 255
+    changed = (curve * scaled + slope) * scaled
+    changed += light * luma(scaled)[..., None, :, :] + base
+    np.clip(changed, 0, 255, out=changed)
     changed[~rises] = own[~rises]
     return changed
 
 
 def _terms(pixels: np.ndarray) -> np.ndarray:
-    """For each channel one, itself, its square, and the luminance: shape (3, 4, pixels)."""
-    own = pixels.reshape(3, -1) / 255
-    terms = np.empty((3, 4, own.shape[1]), np.float32)
-    terms[:, 0], terms[:, 1], terms[:, 2], terms[:, 3] = 1, own, own**2, LUMA @ own
+    """For each channel one, itself, its square, and the luminance: shape (..., 3, 4, pixels)."""
+    own = pixels.reshape(*pixels.shape[:-2], -1) / 255
+    terms = np.empty((*own.shape[:-1], 4, own.shape[-1]), np.float32)
+    terms[..., 0, :], terms[..., 1, :], terms[..., 2, :] = 1, own, own**2
+    terms[..., 3, :] = (LUMA @ own)[..., None, :]
     return terms
 
 
@@ -83,7 +101,7 @@ def toned(own: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     The pixels must be as they were saved: what is cut off at black and white is cut off before anything is blurred.
     """
-    grey = np.broadcast_to(np.tensordot(LUMA, own, 1), own.shape)
+    grey = np.broadcast_to(luma(own), own.shape)
     one = np.ones_like(own)
     lines = [_line([one[n], own[n]], target[n]) for n in range(3)]
     left = [target - own]
@@ -119,32 +137,37 @@ def _off(own: np.ndarray, target: np.ndarray) -> np.ndarray:
     has little colour."""
     angle, other = _hue(own), _hue(target)
     strong = np.minimum(np.abs(angle), np.abs(other)) >= _COLOURED
-    if not strong.any():
-        return np.zeros(strong.shape, np.float32)
-    turn = other * angle.conj()
-    usual = np.median(turn[strong].real) + 1j * np.median(turn[strong].imag)
-    return np.where(strong, np.abs(np.angle(turn * np.conj(usual))), 0).astype(np.float32)
+    off = np.zeros(strong.shape, np.float32)
+    for one in np.ndindex(strong.shape[:-2]):
+        if (where := strong[one]).any():
+            turn = other[one][where] * angle[one][where].conj()
+            usual = np.median(turn.real) + 1j * np.median(turn.imag)
+            off[one][where] = np.abs(np.angle(turn * np.conj(usual)))
+    return off
 
 
 def _hue(pixels: np.ndarray) -> np.ndarray:
     """The colour of each pixel as a complex number: its angle is the hue, its size grows with the saturation."""
-    red, green, blue = pixels
-    return np.asarray(red + green * np.exp(2j * np.pi / 3) + blue * np.exp(-2j * np.pi / 3), dtype=np.complex64)
+    red, green, blue = (pixels[..., channel, :, :] for channel in range(3))
+    hue = np.empty(red.shape, np.complex64)
+    hue.real, hue.imag = red - (green + blue) / 2, (green - blue) * np.float32(3**0.5 / 2)
+    return hue
 
 
-def still(own: np.ndarray, target: np.ndarray) -> float:
+def still(own: np.ndarray, target: np.ndarray) -> Any:
     """The share of the coloured pixels, or of all where hardly any are, whose colour is the same in both."""
     high, low = np.maximum(own, target), np.minimum(own, target)
-    tint = np.maximum(own.max(0) - own.min(0), target.max(0) - target.min(0)) >= _COLOURED
-    if tint.mean() < _ENOUGH:
-        tint = (high.min(0) < 235) & (low.max(0) > 20)
-    same = np.abs(own - target).max(0) <= NOISE
-    return float(same[tint].mean()) if tint.any() else 1.0
+    tint = np.maximum(own.max(-3) - own.min(-3), target.max(-3) - target.min(-3)) >= _COLOURED
+    few = tint.mean((-2, -1), keepdims=True) < _ENOUGH
+    tint = np.where(few, (high.min(-3) < 235) & (low.max(-3) > 20), tint)
+    same = np.abs(own - target).max(-3) <= NOISE
+    counted = tint.sum((-2, -1))
+    return np.where(counted > 0, (same & tint).sum((-2, -1)) / np.maximum(1, counted), 1.0)
 
 
 def count(pixels: np.ndarray) -> int:
     """How many of 1,024 colours (16 of brightness, 8 by 8 of hue and saturation) cover 95 % of a picture."""
-    light = LUMA @ pixels.reshape(3, -1)
+    light = luma(pixels).ravel()
     parts = light, 0.56 * (pixels[2].ravel() - light) + 128, 0.71 * (pixels[0].ravel() - light) + 128
     bright, blue, red = (part.clip(0, 255).astype(np.int32) for part in parts)
     shares = np.sort(np.bincount(bright >> 4 << 6 | blue >> 5 << 3 | red >> 5))[::-1]
