@@ -17,6 +17,7 @@ from lookalike.photos import faces
 from lookalike.photos.copies import closely, grain, links, near
 from lookalike.photos.copies.agree import Agreement
 from lookalike.photos.copies.closely import Asked, Kind
+from lookalike.photos.decode import Pool
 from lookalike.project.dataset import split
 from lookalike.project.records import Example
 from tests.conftest import Cli
@@ -251,9 +252,9 @@ def test_of_photos_that_look_alike_few_are_compared_closely(
 ) -> None:
     asked = []
 
-    def counted(pairs: Iterator[Asked], count: int) -> Iterator[Kind]:
+    def counted(pairs: Iterator[Asked], count: int, pool: Pool) -> Iterator[Kind]:
         asked.append(count)
-        return compare(pairs, count)
+        return compare(pairs, count, pool)
 
     compare = links._kinds
     monkeypatch.setattr(links, "_kinds", counted)
@@ -274,9 +275,8 @@ def test_a_coarse_look_tells_most_photos_that_look_alike(
         return Agreement(*pair, whole=whole)
 
     monkeypatch.setattr(closely, "Agreement", counted)
-    monkeypatch.setattr(links, "cores", lambda: 1)
     crowds.folder(tmp_path / "images", kind, count)
-    cli("clean", "--suspects", 0)
+    cli("clean", "--suspects", 0, "--jobs", 1)
     assert len(laid) <= 20
 
 

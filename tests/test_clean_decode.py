@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from lookalike.errors import UnusablePhoto
+from lookalike.photos import decode
 from lookalike.photos.decode import Pool
-from tests.support import draw
+from tests.conftest import Cli
+from tests.support import crowds, draw
 
 
 def double(number: int) -> int:
@@ -83,6 +87,39 @@ def test_no_child_outlives_the_pool() -> None:
         assert pool.call("tests.test_clean_decode:double", 4) == 8
         children = [child._process for child in pool._children]
     assert all(child is not None and child.poll() is not None for child in children)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What children load, one entry for each that is started."""
+    started: list[str] = []
+    spawn = decode._spawn
+
+    def counted(loads: str) -> subprocess.Popen[bytes]:
+        started.append(loads)
+        return spawn(loads)
+
+    monkeypatch.setattr(decode, "_spawn", counted)
+    return started
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_clean_has_as_many_children_as_it_was_told(cli: Cli, tmp_path: Path, started: list[str], jobs: int) -> None:
+    crowds.folder(tmp_path / "images", "trap", 200)  # of which many pairs are compared closely
+    photo = next(tmp_path.glob("images/*/*.jpg"))
+    with Image.open(photo) as small:
+        small.resize((2 * small.width, 2 * small.height)).save(photo.with_name("enlarged.jpg"))
+    assert cli("clean", "--json", "--dry-run", "--suspects", 0, "--jobs", jobs).data["groups"]
+    assert len(started) == jobs
+
+
+def test_clean_starts_no_children_where_nothing_is_new(cli: Cli, tmp_path: Path, started: list[str]) -> None:
+    draw.folder(tmp_path / "images", {"circles": 4})
+    cli("clean", "--suspects", 0)
+    assert started
+    started.clear()
+    cli("clean", "--suspects", 0)
+    assert not started
 
 
 def test_photos_come_back_as_pixels(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from lookalike.clean.scan import Seen
 from lookalike.errors import UnusablePhoto
 from lookalike.photos.copies import links as linking
 from lookalike.photos.copies.links import Links
-from lookalike.photos.decode import Pool, cores
+from lookalike.photos.decode import Pool
 from lookalike.photos.memory import Memory
 from lookalike.project.records import Part
 from lookalike.report import Reporter
@@ -40,7 +40,7 @@ class Copies:
 
 
 def find(
-    root: Path, photos: Iterable[Seen], memory: Memory, wanted: Collection[str], *, jobs: int | None, report: Reporter
+    root: Path, photos: Iterable[Seen], memory: Memory, wanted: Collection[str], *, pool: Pool, report: Reporter
 ) -> Copies:
     """Copies among the photos that could be read. Photos in `wanted` are kept before others."""
     same: dict[str, list[Seen]] = defaultdict(list)
@@ -48,9 +48,9 @@ def find(
         if photo.facts:
             same[photo.facts.sha256].append(photo)
     contents, members = list(same), list(same.values())
-    links = linking.find(contents, memory, report)
+    links = linking.find(contents, memory, pool, report)
     sure = linking.sure(links)
-    enlarged = _enlarged(root, [files[0] for files in members], sure, jobs)
+    enlarged = _enlarged(root, [files[0] for files in members], sure, pool)
     ranks = [[_order(photo, wanted, number in enlarged) for photo in files] for number, files in enumerate(members)]
     members = [[photo for _, photo in sorted(zip(rank, files, strict=True), key=lambda one: one[0])]
                for rank, files in zip(ranks, members, strict=True)]  # fmt: skip
@@ -70,7 +70,7 @@ def _with_twins(members: Sequence[Sequence[Seen]], groups: Iterable[Iterable[int
     return [[photo for number in group for photo in members[number]] for group in found]
 
 
-def _enlarged(root: Path, photos: Sequence[Seen], links: Links, jobs: int | None) -> set[int]:
+def _enlarged(root: Path, photos: Sequence[Seen], links: Links, pool: Pool) -> set[int]:
     """Those that are larger than a copy of them but hold no more: shrunk to its size and enlarged again, they lose
     hardly anything of what the smaller loses when it shrinks as much."""
     pairs, asked = [], []
@@ -80,10 +80,7 @@ def _enlarged(root: Path, photos: Sequence[Seen], links: Links, jobs: int | None
         if share < _AS_LARGE:
             pairs.append(large)
             asked += [(root / photos[number].file, share) for number in (large, small)]
-    if not asked:
-        return set()
-    with Pool(min(jobs or len(asked), len(asked), cores())) as pool:
-        losses = [loss for _, loss in pool.map("lookalike.photos.measure:lost", asked)]
+    losses = [loss for _, loss in pool.map("lookalike.photos.measure:lost", asked)]
     return {
         large
         for large, own, other in zip(pairs, losses[::2], losses[1::2], strict=True)

@@ -19,7 +19,7 @@ _BATCH = 32
 
 
 def features(
-    images: Path, photos: Sequence[Seen], memory: Memory, *, jobs: int | None, report: Reporter
+    images: Path, photos: Sequence[Seen], memory: Memory, *, pool: Pool, report: Reporter
 ) -> dict[str, np.ndarray]:
     """Features of length 1 by sha256; photos that cannot be read any more are left out."""
     known: dict[str, np.ndarray] = {}
@@ -32,15 +32,15 @@ def features(
             else:
                 known[photo.facts.sha256] = found
     if missing:
-        known |= _compute(images, missing, memory, jobs, report)
+        known |= _compute(images, missing, memory, pool, report)
     return known
 
 
 def _compute(
-    images: Path, missing: dict[str, Seen], memory: Memory, jobs: int | None, report: Reporter
+    images: Path, missing: dict[str, Seen], memory: Memory, pool: Pool, report: Reporter
 ) -> dict[str, np.ndarray]:
     spec, found = network.spec(), {}
-    with Pool(jobs) as pool, report.task("comparing photos", len(missing)) as task:
+    with report.task("comparing photos", len(missing)) as task:
         requests = ((images / photo.file, spec) for photo in missing.values())
         answers = zip(
             missing, (answer for _, answer in pool.map("lookalike.photos.measure:square", requests)), strict=True

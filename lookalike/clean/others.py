@@ -19,7 +19,7 @@ def copies(photos: PhotoSet) -> list[Finding]:
     """Copies of one photo (`duplicate`, `near-copy`), one photo under two labels, and what only looks much alike."""
     photos.copies = duplicates.find(
         photos.project.images, photos.good, photos.memory, photos.kept,
-        jobs=photos.settings.clean.jobs, report=photos.report,
+        pool=photos.pool, report=photos.report,
     )  # fmt: skip
     return duplicates.findings(photos.copies)
 
@@ -35,7 +35,7 @@ def people(photos: PhotoSet) -> Iterable[Finding]:
     from lookalike.clean import people
 
     persons = people.findings(
-        photos.project, good, photos.names(), photos.memory, photos.settings, report=photos.report
+        photos.project, good, photos.names(), photos.memory, photos.settings, pool=photos.pool, report=photos.report
     )
     photos.suspects, photos.faces = persons.suspects, persons.shown
     return persons.findings
@@ -58,5 +58,5 @@ def _ranked(photos: PhotoSet) -> Suspects:
         return Suspects()
     from lookalike.clean.features import features
 
-    seen = features(photos.project.images, staying, photos.memory, jobs=settings.jobs, report=photos.report)
+    seen = features(photos.project.images, staying, photos.memory, pool=photos.pool, report=photos.report)
     return rank(staying, seen, photos.names())

@@ -32,23 +32,22 @@ AS_LARGE = 0.25
 
 def findings(
     project: Project, photos: Sequence[Seen], groups: Mapping[str, str], memory: Memory, settings: Settings,
-    *, report: Reporter,
+    *, pool: Pool, report: Reporter,
 ) -> Persons:  # fmt: skip
     """Photos with no face or several faces of similar size, or of another person than the label's, and those ranked;
     nothing when the set is not about faces, or can't be searched for them. `groups` names the copies of each other."""
     if not faces.offered(settings.network, report):
         return Persons([])
-    images, jobs = project.images, settings.clean.jobs
     by_label: dict[str, list[Seen]] = defaultdict(list)
     for photo in photos:
         by_label[photo.label].append(photo)
     sample = [photo for members in by_label.values() for photo in members[:: max(1, len(members) // SAMPLE)][:SAMPLE]]
-    counts = _count(images, sample, memory, jobs, report)
+    counts = _count(project.images, sample, memory, pool, report)
     if not counts or sum(number > 0 for number in counts.values()) < ABOUT_FACES * len(counts):
         return Persons([])
     if persons := judge(project, photos, groups, settings, report):
         return persons
-    counts = _count(images, photos, memory, jobs, report)
+    counts = _count(project.images, photos, memory, pool, report)
     return Persons(list(_judge(photos, counts)))
 
 
@@ -61,7 +60,7 @@ def _judge(photos: Sequence[Seen], counts: dict[str, int]) -> Iterator[Finding]:
             yield Finding(photo.file, photo.label, "several-faces", f"{number} faces of similar size")
 
 
-def _count(images: Path, photos: Sequence[Seen], memory: Memory, jobs: int | None, report: Reporter) -> dict[str, int]:
+def _count(images: Path, photos: Sequence[Seen], memory: Memory, pool: Pool, report: Reporter) -> dict[str, int]:
     """How many main faces each photo has, by sha256."""
     known: dict[str, int] = {}
     unknown: dict[str, Path] = {}
@@ -74,7 +73,7 @@ def _count(images: Path, photos: Sequence[Seen], memory: Memory, jobs: int | Non
                 known[photo.facts.sha256] = number
     if not unknown:
         return known
-    with Pool(jobs) as pool, ThreadPoolExecutor(pool.jobs) as threads, report.task("faces", len(unknown)) as task:
+    with ThreadPoolExecutor(pool.jobs) as threads, report.task("faces", len(unknown)) as task:
         pixels = (answer for _, answer in pool.map("lookalike.photos.measure:modest", unknown.values()))
         for content, number in zip(unknown, threads.map(_main_faces, pixels), strict=True):
             task.advance()

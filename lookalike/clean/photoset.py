@@ -10,6 +10,7 @@ from lookalike.clean.persons import Shown
 from lookalike.clean.result import Finding
 from lookalike.clean.scan import Seen
 from lookalike.clean.suspects import Suspects
+from lookalike.photos.decode import Pool
 from lookalike.photos.memory import Memory
 from lookalike.project.paths import Project
 from lookalike.report import Reporter
@@ -27,6 +28,7 @@ class PhotoSet:
     project: Project
     settings: Settings
     memory: Memory
+    pool: Pool
     report: Reporter
     photos: list[Seen]
     kept: Collection[str] = ()

@@ -44,7 +44,7 @@ def unseen(walked: Walk) -> tuple[Found, ...]:
     return tuple(item for item in walked.passed if not _is_looked_at(item))
 
 
-def scan(walked: Walk, memory: Memory, *, jobs: int | None, report: Reporter) -> list[Seen]:
+def scan(walked: Walk, memory: Memory, *, pool: Pool, report: Reporter) -> list[Seen]:
     """Every file in the label folders with its facts."""
     images = walked.root
     found = [*walked.photos, *filter(_is_looked_at, walked.passed)]
@@ -58,7 +58,7 @@ def scan(walked: Walk, memory: Memory, *, jobs: int | None, report: Reporter) ->
             else:
                 seen.append(_seen(item, stamp, answer, shared))
                 task.advance()
-        for item, stamp, answer in _measure(images, unknown, memory, jobs):
+        for item, stamp, answer in _measure(images, unknown, memory, pool):
             seen.append(_seen(item, stamp, answer, shared))
             task.advance()
     return sorted(seen, key=lambda item: item.file)
@@ -71,17 +71,14 @@ def _seen(item: Found, stamp: Stamp, answer: Facts | UnusablePhoto, shared: dict
 
 
 def _measure(
-    images: Path, items: list[Found], memory: Memory, jobs: int | None
+    images: Path, items: list[Found], memory: Memory, pool: Pool
 ) -> Iterator[tuple[Found, Stamp, Facts | UnusablePhoto]]:
-    if not items:
-        return
-    with Pool(jobs) as pool:
-        answers = pool.map("lookalike.photos.measure:measure", (images / item.file for item in items))
-        for item, (path, answer) in zip(items, answers, strict=True):
-            stamp = stamp_of(path) or (0, 0)
-            if isinstance(answer, UnusablePhoto):
-                memory.keep(path, stamp, answer)
-                yield item, stamp, answer
-            else:
-                memory.keep(path, stamp, *answer)
-                yield item, stamp, answer[0]
+    answers = pool.map("lookalike.photos.measure:measure", (images / item.file for item in items))
+    for item, (path, answer) in zip(items, answers, strict=True):
+        stamp = stamp_of(path) or (0, 0)
+        if isinstance(answer, UnusablePhoto):
+            memory.keep(path, stamp, answer)
+            yield item, stamp, answer
+        else:
+            memory.keep(path, stamp, *answer)
+            yield item, stamp, answer[0]

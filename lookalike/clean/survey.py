@@ -11,6 +11,7 @@ from lookalike.clean.photoset import PhotoSet
 from lookalike.clean.result import SUSPECT, Finding
 from lookalike.clean.scan import Seen, scan, unseen
 from lookalike.clean.suspects import Suspects, Suspicion
+from lookalike.photos.decode import Pool
 from lookalike.photos.memory import Memory
 from lookalike.project.layout import require_photos
 from lookalike.project.manifest import State
@@ -49,17 +50,13 @@ def survey(project: Project, state: State, settings: Settings, memory: Memory, *
     Raises NotReadyError when there are no photos.
     """
     walked = walk(project.images)
-    photos = scan(walked, memory, jobs=settings.clean.jobs, report=report)
-    if not photos:
-        require_photos(walked)
-    kept = {file for file, record in state.files.items() if record.reason == "kept" and record.status == "ok"}
-    whole, notes = PhotoSet(project, settings, memory, report, photos, kept), []
-    for check in dict.fromkeys(plugins.find("check", name) for name in plugins.names("check")):
-        for finding in list(check(whole)):
-            if moves(finding.reason, settings.clean) and finding.file not in kept:
-                whole.away.setdefault(finding.file, finding)
-            else:
-                notes.append(finding)
+    with Pool(settings.clean.jobs, lazily=True) as pool:
+        photos = scan(walked, memory, pool=pool, report=report)
+        if not photos:
+            require_photos(walked)
+        kept = {file for file, record in state.files.items() if record.reason == "kept" and record.status == "ok"}
+        whole = PhotoSet(project, settings, memory, pool, report, photos, kept)
+        notes = _judged(whole)
     return Survey(
         photos,
         sorted(whole.away.values(), key=lambda finding: finding.file),
@@ -70,3 +67,15 @@ def survey(project: Project, state: State, settings: Settings, memory: Memory, *
         whole.faces,
         unseen(walked),
     )
+
+
+def _judged(whole: PhotoSet) -> list[Finding]:
+    """What every check finds that is not to be set aside; the rest goes into `away`."""
+    notes = []
+    for check in dict.fromkeys(plugins.find("check", name) for name in plugins.names("check")):
+        for finding in list(check(whole)):
+            if moves(finding.reason, whole.settings.clean) and finding.file not in whole.kept:
+                whole.away.setdefault(finding.file, finding)
+            else:
+                notes.append(finding)
+    return notes

@@ -69,7 +69,8 @@ class _Failed:
 class Pool:
     """`jobs` children (by default one for each core), each limited to `seconds` a try and `memory` bytes.
 
-    Children load the module `loads` before their memory is limited.
+    Children load the module `loads` before their memory is limited. They start when the pool does, or `lazily`, each
+    when it is first needed.
     """
 
     def __init__(
@@ -79,9 +80,11 @@ class Pool:
         seconds: float | None = None,
         memory: int = MEMORY,
         loads: str = "lookalike.photos.images",
+        lazily: bool = False,
     ) -> None:
         self.jobs = jobs or cores()
         self.seconds = seconds or SECONDS
+        self._lazily = lazily
         self._children = [_Child(memory, loads) for _ in range(self.jobs)]
         self._free: queue.SimpleQueue[_Child] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(self.jobs, thread_name_prefix="decode")
@@ -90,7 +93,8 @@ class Pool:
 
     def __enter__(self) -> Self:
         for child in self._children:
-            child.start()
+            if not self._lazily:
+                child.start()
             self._free.put(child)
         self._watch.start()
         return self

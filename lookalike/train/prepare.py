@@ -16,6 +16,7 @@ from lookalike.files import sha256_file
 from lookalike.photos import faces, images
 from lookalike.photos.cache import PixelCache, Pixels, exact, near, with_room
 from lookalike.photos.copies import links
+from lookalike.photos.decode import Pool
 from lookalike.photos.memory import Memory
 from lookalike.project import dataset as datasets
 from lookalike.project.layout import require_both_sides, require_labels
@@ -196,7 +197,8 @@ def _groups(project: Project, photos: Sequence[tuple[str, str]], looks: Memory, 
     known = Manifest(project.images).fold().files
     told = [known[file].group if file in known else "" for file, _ in photos]
     contents = list(dict.fromkeys(sha256 for _, sha256 in photos))
-    groups = links.together(len(contents), links.find(contents, looks, report))
+    with Pool(lazily=True) as pool:
+        groups = links.together(len(contents), links.find(contents, looks, pool, report))
     first = {contents[number]: contents[group[0]] for group in groups for number in group}
     homes = [first.get(sha256, sha256) for _, sha256 in photos]
     names = {home: group for home, group in zip(homes, told, strict=True) if group}

@@ -15,7 +15,7 @@ import numpy as np
 from lookalike.photos.copies import near
 from lookalike.photos.copies.closely import Asked, Kind, kinds
 from lookalike.photos.copies.likeness import KINDS
-from lookalike.photos.decode import Pool, cores
+from lookalike.photos.decode import Pool
 from lookalike.photos.memory import Memory
 from lookalike.report import Reporter
 
@@ -29,7 +29,7 @@ _MOST_COPIES = 40  # of one photo that are all compared with each other
 Links = dict[frozenset[int], str]
 
 
-def find(contents: Sequence[str], memory: Memory, report: Reporter) -> Links:
+def find(contents: Sequence[str], memory: Memory, pool: Pool, report: Reporter) -> Links:
     """How pairs of photos agree, by number: `pixel`, `copy` or `alike`; those that don't are left out.
 
     `contents` are different sha256, whose views `memory` has; nothing agrees with a photo without views.
@@ -61,7 +61,7 @@ def find(contents: Sequence[str], memory: Memory, report: Reporter) -> Links:
             for pair in likely
         )
         with report.task("laying likely copies on each other", len(likely)) as task:
-            for pair, kind in zip(likely, _kinds(asked, len(likely)), strict=True):
+            for pair, kind in zip(likely, _kinds(asked, len(likely), pool), strict=True):
                 task.advance()
                 if kind is None and pair.scene:
                     note(pair, "alike")
@@ -75,15 +75,14 @@ def find(contents: Sequence[str], memory: Memory, report: Reporter) -> Links:
     return {pair: kind for pair, kind in links.items() if kind != "other"}
 
 
-def _kinds(asked: Iterator[Asked], count: int) -> Iterator[Kind]:
-    """The answers to so many questions, in order; by several processes where that is worth their start."""
+def _kinds(asked: Iterator[Asked], count: int, pool: Pool) -> Iterator[Kind]:
+    """The answers to so many questions, in order; by the pool where that is worth its start."""
     batches = iter(lambda: list(islice(asked, _AT_ONCE)), [])
-    if count < _WORTH_PROCESSES or cores() == 1:
+    if count < _WORTH_PROCESSES or pool.jobs == 1:
         yield from (answer for batch in batches for answer in kinds(batch))
         return
-    with Pool(loads="lookalike.photos.copies.closely") as pool:
-        for batch, answers in pool.map("lookalike.photos.copies.closely:kinds", batches):
-            yield from answers if isinstance(answers, list) else [answers] * len(batch)
+    for batch, answers in pool.map("lookalike.photos.copies.closely:kinds", batches):
+        yield from answers if isinstance(answers, list) else [answers] * len(batch)
 
 
 def sure(links: Links) -> Links:
