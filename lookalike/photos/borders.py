@@ -41,10 +41,8 @@ def _ends(values: np.ndarray) -> tuple[int, int]:
 def _border(values: np.ndarray) -> int:
     """How many lines, counted from the first, have its colour; 0 when all have."""
     colour = np.median(values[0], axis=0).astype(np.int16)
-    start, size = 0, 1
-    while start < len(
-        values
-    ):  # most photos have no border: few lines are looked at first, then twice as many each time
+    start, size = 0, 1  # most photos have no border: few lines are looked at first, then twice as many each time
+    while start < len(values):
         apart = np.abs(values[start : start + size] - colour)
         far = np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2]) > LEVEL
         other = np.flatnonzero(far.mean(1) > 1 - OF_A_LINE)

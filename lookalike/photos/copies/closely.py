@@ -114,7 +114,7 @@ def _promising(own: np.ndarray, target: np.ndarray) -> np.ndarray:
     near, contradicted = (plain.light <= _NEAR) & (uneven <= EVEN), against > _CONTRADICTED
     promising = near & ~contradicted
     rest = np.flatnonzero(~promising & (near | (recolour.still(own, target) <= STILL)))
-    if len(rest):
+    if len(rest):  # these may be in other colours
         changes = recolour.changes(own[rest], target[rest])
         shares = [residual.agreeing(change, contrast[rest]) for change in changes]
         left = _nearer(*(residual.apart(change) for change in changes[:2]))

@@ -35,7 +35,7 @@ SCENE = 0.7  # of the cells: to be the same
 _KEPT_AGAINST, _KEPT_OTHER, _KEPT_DETAIL = 0.04, 0.7, 0.7
 _CHANGED_UNLIKE, _CHANGED_DETAIL = 0.04, 0.95
 _BLOCK_BYTES = 64_000_000
-_AT_ONCE = 200  # pairs whose pictures stay in a processor's cache: many more take twice as long
+_AT_ONCE = 200  # pairs: with fewer, threads wait for each other; many more leave a processor's cache
 _READ_AT_ONCE = 2048  # pairs whose pictures are in memory
 
 # Where a cropped copy may have been cut from: width, height, left and top as parts of the picture. The search that
