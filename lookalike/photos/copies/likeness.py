@@ -78,12 +78,11 @@ def kind_of(seen: Agreement, *, framed: bool, mirrored: bool) -> str:
 
 
 def _copy(seen: Agreement, *, whole: bool, told: bool) -> bool:
-    plain, grain = (seen.plain, seen.other, seen.worst), _grained(seen)
-    even = seen.uneven <= EVEN
+    plain, even = (seen.plain, seen.other, seen.worst), seen.uneven <= EVEN
     close = even and seen.structure >= _SAME_LINES and _CLOSE.passes(seen.plain, seen.other, seen.apart.light)
-    if close and (grain or (_LITTLE if whole else _LITTLE_CROPPED).met(seen)):
+    if close and ((_LITTLE if whole else _LITTLE_CROPPED).met(seen) or _grained(seen)):
         return True
-    if grain and ((even and _EXACT.passes(*plain)) or (whole and _tinged(seen))):
+    if (even and _EXACT.passes(*plain) and _grained(seen)) or (whole and _tinged(seen)):
         return True
     same = even and seen.structure >= _LINES and _COPY.passes(*plain)
     return told and (same or _recoloured(seen, whole=whole))
@@ -119,15 +118,18 @@ def _grained(seen: Agreement) -> bool:
 
 def _recoloured(seen: Agreement, *, whole: bool) -> bool:
     """Whether one change of all colours makes the one the other, and not a change of a few of them."""
-    changed = seen.cells, seen.against, seen.changed
-    if whole and _MANY.met(seen) and _ONLY_RECOLOURED.passes(*changed):
-        return True
-    if not _MANY.met(seen) or seen.still > STILL or seen.structure < _SOME_LINES:
+    only = whole and seen.changed_at_least <= _ONLY_RECOLOURED.spot
+    most = seen.changed_at_least <= _RECOLOURED.spot and seen.still <= STILL and seen.structure >= _SOME_LINES
+    if not (only or most) or not _MANY.met(seen):
         return False
-    return _RECOLOURED.passes(*changed) or (seen.structure >= _SAME_LINES and _CLIPPED.passes(*changed))
+    changed = seen.cells, seen.against, seen.changed
+    if (only and _ONLY_RECOLOURED.passes(*changed)) or (most and _RECOLOURED.passes(*changed)):
+        return True
+    return most and seen.structure >= _SAME_LINES and _CLIPPED.passes(*changed)
 
 
 def _tinged(seen: Agreement) -> bool:
     """Whether one change of all colours makes the one the other where little is to be seen, the bare surface too."""
-    changed = seen.cells, seen.against, seen.changed
-    return seen.usual >= _TINGED and seen.structure >= _SOME_LINES and _RECOLOURED.passes(*changed)
+    if seen.usual < _TINGED or seen.structure < _SOME_LINES or not _grained(seen):
+        return False
+    return _RECOLOURED.passes(seen.cells, seen.against, seen.changed)

@@ -6,7 +6,7 @@ once, shape (..., 3, side, side), and answers with an array then.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,7 +44,8 @@ def changes(own: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray
     largest and smallest channel); all there was where a hue turns otherwise than the rest."""
     off = _off(own, target)
     turned = np.stack([own.max(-3) - target.max(-3), own.min(-3) - target.min(-3)], axis=-3)
-    there, back = _curved(np.stack([own, target]), np.stack([target, own]))
+    pair = np.stack([own, target])
+    there, back = _fitted(pair, pair[::-1]).applied(pair)
     found = there - target, back - own, turned
     for change, furthest in zip(found, (_FURTHEST, _FURTHEST, _ANGLE), strict=True):
         if (other := off > furthest).any():
@@ -53,8 +54,36 @@ def changes(own: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return found
 
 
-def _curved(own: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Each first picture in the colours of the second: one change for all pixels, fitted to most of them.
+def left_at_least(own: np.ndarray, target: np.ndarray) -> float:
+    """The least that any of `changes` leaves in the spot where it leaves most, looked for in every fourth line only."""
+    pair = np.stack([own, target])
+    change = _fitted(pair, pair[::-1])
+    pair = pair[..., ::_EVERY, ::_EVERY]
+    turned = np.maximum(np.abs(pair[0].max(0) - pair[1].max(0)), np.abs(pair[0].min(0) - pair[1].min(0)))
+    left = np.stack([*np.abs(change.applied(pair) - pair[::-1]).max(1), turned])
+    return float(np.minimum(left, np.abs(pair[0] - pair[1]).max(0)).max((1, 2)).min())
+
+
+class _Curve(NamedTuple):
+    """For each channel of each picture what becomes of it: factors of one, itself, its square and the luminance, shape
+    (..., 3, 4), and whether it rises: else it stays as it is."""
+
+    factors: np.ndarray
+    rises: np.ndarray
+
+    def applied(self, own: np.ndarray) -> np.ndarray:
+        """Pictures in their new colours."""
+        base, slope, curve, light = (self.factors[..., term, None, None] for term in range(4))
+        scaled = own / 255
+        changed = (curve * scaled + slope) * scaled
+        changed += light * luma(scaled)[..., None, :, :] + base
+        np.clip(changed, 0, 255, out=changed)
+        changed[~self.rises] = own[~self.rises]
+        return changed
+
+
+def _fitted(own: np.ndarray, target: np.ndarray) -> _Curve:
+    """What brings each first picture to the colours of the second: one change for all pixels, fitted to most of them.
 
     Such changes (brightness, contrast, warmth, saturation, grey) give each channel a curve of itself and of the
     luminance, on which it rises; whatever else it takes to turn one picture into the other, it is no change of colour.
@@ -68,21 +97,14 @@ def _curved(own: np.ndarray, target: np.ndarray) -> np.ndarray:
     for _ in range(3):
         weighted = weight[..., None, :] * some
         normal = weighted @ some.swapaxes(-1, -2) + ridge
-        change = np.linalg.solve(normal, weighted @ goal[..., None]).swapaxes(-1, -2)
-        error = np.abs((change @ some)[..., 0, :].clip(0, 255) - goal)
+        factors = np.linalg.solve(normal, weighted @ goal[..., None])[..., 0]
+        error = np.abs((factors[..., None, :] @ some)[..., 0, :].clip(0, 255) - goal)
         usual = np.partition(error, most, axis=-1)[..., most, None]
         weight = (free & (error <= np.maximum(usual, NOISE))).astype(np.float32)
-    slope, curve, light = (change[..., 0, term] / 255 for term in (1, 2, 3))
+    slope, curve, light = (factors[..., term] / 255 for term in (1, 2, 3))
     slopes = np.stack([slope, slope + 2 * curve])
     rises = (slopes.min(0) >= -_FALLS) & ((slopes + light).min(0) >= -_FALLS)
-    rises &= np.maximum(slopes.max(0), np.abs(light)) <= _STEEPEST
-    base, slope, curve, light = (change[..., 0, term, None, None] for term in range(4))
-    scaled = own / 255
-    changed = (curve * scaled + slope) * scaled
-    changed += light * luma(scaled)[..., None, :, :] + base
-    np.clip(changed, 0, 255, out=changed)
-    changed[~rises] = own[~rises]
-    return changed
+    return _Curve(factors, rises & (np.maximum(slopes.max(0), np.abs(light)) <= _STEEPEST))
 
 
 def _terms(pixels: np.ndarray) -> np.ndarray:
