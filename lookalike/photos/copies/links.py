@@ -16,15 +16,20 @@ from lookalike.photos.copies import near
 from lookalike.photos.copies.closely import Asked, Kind, kinds
 from lookalike.photos.copies.likeness import KINDS
 from lookalike.photos.decode import Pool
-from lookalike.photos.memory import Memory
-from lookalike.report import Reporter
+from lookalike.photos.memory import Memory, ViewOf
+from lookalike.report import Reporter, Task
 
 MOST_ALIKE = 5  # photos in a group of one scene; more that look alike are a crowd
 _IN_MEMORY = 25_000
 _WORTH_PROCESSES = 60  # pairs: a second process takes a quarter of one to start
 _AT_ONCE = 16  # pairs that a process is asked about: asking takes as long as a tenth of an answer
+# Where hardly any photo's likest partner is a copy of it, the set is full of look-alikes, and the second likest are not
+# worth the time that they take: of 4,900 planted copies none is in such a set, unless a set of hundreds holds so few.
+_WORTH_ASKING, _NO_CROWD = 200, 0.02  # pairs, share of copies
 _KEPT = 4096  # pictures that stay in memory, of 10 kB each: most photos have several partners
 _MOST_COPIES = 40  # of one photo that are all compared with each other
+
+COPIES = ("pixel", "copy")
 
 Links = dict[frozenset[int], str]
 
@@ -34,45 +39,68 @@ def find(contents: Sequence[str], memory: Memory, pool: Pool, report: Reporter) 
 
     `contents` are different sha256, whose views `memory` has; nothing agrees with a photo without views.
     """
-    views = [(number, view) for number, sha256 in enumerate(contents) for view in memory.views(sha256)]
-    names = [view for _, view in views]
-    every = memory.greys(names) if len(names) <= _IN_MEMORY else None
+    looks = _Looks([(number, view) for number, sha256 in enumerate(contents) for view in memory.views(sha256)], memory)
+    owners = [owner for owner, _ in looks.views]
+    pairs = near.find(owners, looks.greys)
+    likely = looks.noted(pairs)
+    with report.task("laying likely copies on each other", len(likely)) as task:
+        first, others = near.likest(likely, owners)
+        copies = looks.ask(first, pool, task)
+        if len(others) <= _WORTH_ASKING or copies >= _NO_CROWD * len(first):
+            looks.ask(others, pool, task)
+    if missing := _missing(len(contents), looks.links):
+        view = {owner: view for view, owner in reversed(list(enumerate(owners)))}
+        between = looks.noted(near.between([(view[one], view[other]) for one, other in missing], looks.greys))
+        with report.task("laying copies on each other", len(between)) as task:
+            looks.ask(between, pool, task)
+    return {pair: kind for pair, kind in looks.links.items() if kind != "other"}
 
-    def load(numbers: np.ndarray) -> np.ndarray:
-        return memory.greys([names[number] for number in numbers]) if every is None else every[numbers]
 
-    links: Links = {}
+class _Looks:
+    """The views of a set, each with the number of its photo, and what their pairs turned out to be: `links`."""
 
-    def framed(number: int) -> bool:
-        return bool(names[number][1])
+    def __init__(self, views: Sequence[tuple[int, ViewOf]], memory: Memory) -> None:
+        self.views, self.memory = views, memory
+        self.links: Links = {}
+        self._small = lru_cache(_KEPT)(lambda number: memory.small(views[number][1]))
+        names = [view for _, view in views]
+        self._greys = memory.greys(names) if len(names) <= _IN_MEMORY else None
 
-    def note(pair: near.Likeness, kind: str) -> None:
-        both = frozenset((views[pair.left][0], views[pair.right][0]))
-        links[both] = min(kind, links.get(both, kind), key=KINDS.index)
+    def greys(self, numbers: np.ndarray) -> np.ndarray:
+        """Their grey pictures."""
+        if self._greys is None:
+            return self.memory.greys([self.views[number][1] for number in numbers])
+        return self._greys[numbers]
 
-    def look(pairs: Sequence[near.Likeness]) -> None:
-        likely = [pair for pair in pairs if pair.likely]
+    def noted(self, pairs: Iterable[near.Likeness]) -> list[near.Likeness]:
+        """The likely copies among these pairs; that the others show one scene is noted."""
+        likely = []
         for pair in pairs:
-            if not pair.likely:
-                note(pair, "alike")
-        small = lru_cache(_KEPT)(lambda number: memory.small(names[number]))
-        asked = (
-            Asked(small(pair.left), small(pair.right), pair.box, pair.mirrored, framed(pair.left) or framed(pair.right))
-            for pair in likely
-        )
-        with report.task("laying likely copies on each other", len(likely)) as task:
-            for pair, kind in zip(likely, _kinds(asked, len(likely), pool), strict=True):
-                task.advance()
-                if kind is None and pair.scene:
-                    note(pair, "alike")
-                elif isinstance(kind, str):
-                    note(pair, kind)
+            if pair.likely:
+                likely.append(pair)
+            else:
+                self._note(pair, "alike")
+        return likely
 
-    look(near.find([owner for owner, _ in views], load))
-    if missing := _missing(len(contents), links):
-        first = {owner: view for view, (owner, _) in reversed(list(enumerate(views)))}
-        look(near.between([(first[one], first[other]) for one, other in missing], load))
-    return {pair: kind for pair, kind in links.items() if kind != "other"}
+    def ask(self, likely: Sequence[near.Likeness], pool: Pool, task: Task) -> int:
+        """Have these pairs looked at closely, note what they are, and tell how many are copies."""
+        copies = 0
+        for pair, kind in zip(likely, _kinds(map(self._asked, likely), len(likely), pool), strict=True):
+            task.advance()
+            copies += kind in COPIES
+            if kind is None and pair.scene:
+                self._note(pair, "alike")
+            elif isinstance(kind, str):
+                self._note(pair, kind)
+        return copies
+
+    def _asked(self, pair: near.Likeness) -> Asked:
+        framed = any(self.views[number][1][1] > 0 for number in (pair.left, pair.right))
+        return Asked(self._small(pair.left), self._small(pair.right), pair.box, pair.mirrored, framed)
+
+    def _note(self, pair: near.Likeness, kind: str) -> None:
+        both = frozenset(self.views[number][0] for number in (pair.left, pair.right))
+        self.links[both] = min(kind, self.links.get(both, kind), key=KINDS.index)
 
 
 def _kinds(asked: Iterator[Asked], count: int, pool: Pool) -> Iterator[Kind]:
@@ -92,7 +120,7 @@ def sure(links: Links) -> Links:
 
 def _missing(count: int, links: Links) -> list[tuple[int, int]]:
     """The pairs that nobody looked at among photos that hang together as copies."""
-    copies = [tuple(pair) for pair, kind in links.items() if kind in ("pixel", "copy")]
+    copies = [tuple(pair) for pair, kind in links.items() if kind in COPIES]
     groups = [group[:_MOST_COPIES] for group in _connected(count, copies)]
     return [pair for group in groups for pair in combinations(group, 2) if frozenset(pair) not in links]
 

@@ -166,6 +166,18 @@ def _seen(pictures: np.ndarray, windows: np.ndarray) -> np.ndarray:
     return lay.normal(seen.reshape(len(seen), -1)).reshape(seen.shape)
 
 
+def likest(ranked: Sequence[Likeness], owners: Sequence[int]) -> tuple[list[Likeness], list[Likeness]]:
+    """Of pairs, the likest first, those that are the likest of either photo; and the others."""
+    met: set[int] = set()
+    first: list[Likeness] = []
+    others: list[Likeness] = []
+    for pair in ranked:
+        photos = {owners[pair.left], owners[pair.right]}
+        (others if photos <= met else first).append(pair)
+        met |= photos
+    return first, others
+
+
 def _few(ranked: list[Likeness], count: int) -> list[Likeness]:
     """The pairs that are among the likest of either photo."""
     times, chosen = [0] * count, []
