@@ -11,6 +11,7 @@ from lookalike.photos.copies.cells import means, smooth
 
 _LEAST, _FAINT = 0.3, 0.4  # share of the cells, and grey levels of a surface that is not all even
 _CLIP = 4.0  # grey levels beyond which something is to be seen
+_HARDLY = 0.2  # correlation: grain that agrees no better is not asked whether it repeats, which takes longest
 _NEAR, _REPEATS = 5, 0.5  # pixels over which grain goes on, and how well a pattern agrees with itself elsewhere
 
 
@@ -24,9 +25,8 @@ def shared(own: np.ndarray, target: np.ndarray, bare: np.ndarray) -> float:
     left, right = (grey - smooth(smooth(grey)) for grey in greys)
     both, one, other = (means(product[0])[bare] for product in (left * right, left**2, right**2))
     grained = np.minimum(one, other) > _FAINT**2
-    if not grained.any() or _repeats(left[0], right[0]):
-        return 0.0
-    return float(np.where(grained, both / np.sqrt(one * other + 1e-6), 0).mean())
+    agrees = float(np.where(grained, both / np.sqrt(one * other + 1e-6), 0).mean())
+    return 0.0 if agrees > _HARDLY and _repeats(left[0], right[0]) else agrees
 
 
 def _repeats(left: np.ndarray, right: np.ndarray) -> bool:

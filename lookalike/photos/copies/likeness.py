@@ -78,14 +78,16 @@ def kind_of(seen: Agreement, *, framed: bool, mirrored: bool) -> str:
 
 
 def _copy(seen: Agreement, *, whole: bool, told: bool) -> bool:
-    plain, even = (seen.plain, seen.other, seen.worst), seen.uneven <= EVEN
-    close = even and seen.structure >= _SAME_LINES and _CLOSE.passes(seen.plain, seen.other, seen.apart.light)
-    if close and ((_LITTLE if whole else _LITTLE_CROPPED).met(seen) or _grained(seen)):
-        return True
-    if (even and _EXACT.passes(*plain) and _grained(seen)) or (whole and _tinged(seen)):
-        return True
-    same = even and seen.structure >= _LINES and _COPY.passes(*plain)
-    return told and (same or _recoloured(seen, whole=whole))
+    plain = seen.plain, seen.other, seen.worst
+    if seen.plain >= _CLOSE.agreeing and seen.uneven <= EVEN:
+        close = seen.structure >= _SAME_LINES and _CLOSE.passes(seen.plain, seen.other, seen.apart.light)
+        if close and ((_LITTLE if whole else _LITTLE_CROPPED).met(seen) or _grained(seen)):
+            return True
+        if _EXACT.passes(*plain) and _grained(seen):
+            return True
+        if told and seen.structure >= _LINES and _COPY.passes(*plain):
+            return True
+    return (whole and _tinged(seen)) or (told and _recoloured(seen, whole=whole))
 
 
 def _small_copy(seen: Agreement, *, whole: bool, mirrored: bool) -> bool:
@@ -130,6 +132,6 @@ def _recoloured(seen: Agreement, *, whole: bool) -> bool:
 
 def _tinged(seen: Agreement) -> bool:
     """Whether one change of all colours makes the one the other where little is to be seen, the bare surface too."""
-    if seen.usual < _TINGED or seen.structure < _SOME_LINES or not _grained(seen):
+    if seen.changed_at_least > _RECOLOURED.spot or seen.usual < _TINGED or seen.structure < _SOME_LINES:
         return False
-    return _RECOLOURED.passes(seen.cells, seen.against, seen.changed)
+    return _grained(seen) and _RECOLOURED.passes(seen.cells, seen.against, seen.changed)
