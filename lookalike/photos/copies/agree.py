@@ -38,7 +38,7 @@ class Agreement:
         self.whole, self.side = whole, own.shape[-1]
         self._saved = own, target
         own, target = smooth(own), smooth(target)
-        self._many = recolour.count(own), recolour.count(target)
+        self._smooth = own, target
         self.greyed = bool(recolour.is_grey(own) != recolour.is_grey(target))
         if self.greyed:
             own, target = recolour.in_grey(own), recolour.in_grey(target)
@@ -97,6 +97,11 @@ class Agreement:
     def changed(self) -> float:
         """After that change the largest difference of any small spot."""
         return self._best.changed
+
+    @cached_property
+    def _many(self) -> tuple[int, int]:
+        own, target = self._smooth
+        return recolour.count(own), recolour.count(target)
 
     @cached_property
     def changed_at_least(self) -> float:

@@ -68,16 +68,16 @@ def kind_of(seen: Agreement, *, framed: bool, mirrored: bool) -> str:
     if whole and not (mirrored or seen.greyed) and _PIXEL.passes(*plain):
         return "pixel"
     small = seen.side < SMALL
-    told = (_LITTLE if whole else _SOME).met(seen)
+    needed = _LITTLE if whole else _SOME
     if seen.greyed and not (whole and (seen.has_colours(_SMALL_GREYED if small else _GREYED) or _grained(seen))):
         return "other"
-    copy = _small_copy(seen, whole=whole, mirrored=mirrored) if small else _copy(seen, whole=whole, told=told)
-    if copy or (whole and not mirrored and not told and _EXACT.passes(*plain)):
+    copy = _small_copy(seen, whole=whole, mirrored=mirrored) if small else _copy(seen, needed, whole=whole)
+    if copy or (whole and not mirrored and _EXACT.passes(*plain) and not needed.met(seen)):
         return "copy"
-    return "alike" if told and seen.plain >= _SCENE else "other"
+    return "alike" if seen.plain >= _SCENE and needed.met(seen) else "other"
 
 
-def _copy(seen: Agreement, *, whole: bool, told: bool) -> bool:
+def _copy(seen: Agreement, needed: _Evidence, *, whole: bool) -> bool:
     plain = seen.plain, seen.other, seen.worst
     if seen.plain >= _CLOSE.agreeing and seen.uneven <= EVEN:
         close = seen.structure >= _SAME_LINES and _CLOSE.passes(seen.plain, seen.other, seen.apart.light)
@@ -85,9 +85,9 @@ def _copy(seen: Agreement, *, whole: bool, told: bool) -> bool:
             return True
         if _EXACT.passes(*plain) and _grained(seen):
             return True
-        if told and seen.structure >= _LINES and _COPY.passes(*plain):
+        if seen.structure >= _LINES and _COPY.passes(*plain) and needed.met(seen):
             return True
-    return (whole and _tinged(seen)) or (told and _recoloured(seen, whole=whole))
+    return (whole and _tinged(seen)) or (_recoloured(seen, whole=whole) and needed.met(seen))
 
 
 def _small_copy(seen: Agreement, *, whole: bool, mirrored: bool) -> bool:
