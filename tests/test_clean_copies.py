@@ -246,11 +246,10 @@ def test_photos_that_only_look_alike_stay(cli: Cli, tmp_path: Path, kind: str) -
     assert (data["aside"], data["groups"]) == ([], [])
 
 
-@pytest.mark.parametrize("kind", ["stroke", "barred", "page", "stamp", "scan", "face"])
-def test_of_photos_that_look_alike_few_are_compared_closely(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    asked = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pairs are looked at closely, each time that some are."""
+    asked: list[int] = []
 
     def counted(pairs: Iterator[Asked], count: int, pool: Pool) -> Iterator[Kind]:
         asked.append(count)
@@ -258,10 +257,31 @@ def test_of_photos_that_look_alike_few_are_compared_closely(
 
     compare = links._kinds
     monkeypatch.setattr(links, "_kinds", counted)
+    return asked
+
+
+@pytest.mark.parametrize("kind", ["stroke", "barred", "page", "stamp", "scan", "face"])
+def test_of_photos_that_look_alike_few_are_compared_closely(
+    cli: Cli, tmp_path: Path, asked: list[int], kind: str
+) -> None:
     crowds.folder(tmp_path / "images", kind, 120)
     cli("clean", "--suspects", 0)
     assert asked
     assert sum(asked) <= 60
+
+
+@pytest.mark.parametrize("copies", [0, 30])
+def test_where_all_look_alike_each_is_compared_with_the_likest_alone_unless_some_are_copies(
+    cli: Cli, tmp_path: Path, asked: list[int], copies: int
+) -> None:
+    images = crowds.folder(tmp_path / "images", "ticket", 300)
+    for photo in sorted(images.rglob("*.jpg"))[:copies]:
+        with Image.open(photo) as image:
+            image.save(photo.with_name(f"{photo.stem}-copy.jpg"), quality=70)
+    found = cli("clean", "--json", "--dry-run", "--suspects", 0, "--aside", "damaged").data["groups"]
+    assert len(found) == copies
+    assert (sum(asked) > 600) == bool(copies)
+    assert sum(asked) <= 300 or copies
 
 
 @pytest.mark.parametrize(("kind", "count"), [("trap", 120), ("ticket", 120), ("barred", 360)])

@@ -23,8 +23,8 @@ MOST_ALIKE = 5  # photos in a group of one scene; more that look alike are a cro
 _IN_MEMORY = 25_000
 _WORTH_PROCESSES = 60  # pairs: a second process takes a quarter of one to start
 _AT_ONCE = 16  # pairs that a process is asked about: asking takes as long as a tenth of an answer
-# Where hardly any photo's likest partner is a copy of it, the set is full of look-alikes, and the second likest are not
-# worth the time that they take: of 4,900 planted copies none is in such a set, unless a set of hundreds holds so few.
+# Where hardly any photo's likest partner is a copy of it, the set is full of look-alikes, and those that come second are
+# not worth the time that they take. What that loses are copies that a look-alike hides, where they are fewer than this.
 _WORTH_ASKING, _NO_CROWD = 200, 0.02  # pairs, share of copies
 _KEPT = 4096  # pictures that stay in memory, of 10 kB each: most photos have several partners
 _MOST_COPIES = 40  # of one photo that are all compared with each other
