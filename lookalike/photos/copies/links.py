@@ -23,8 +23,8 @@ MOST_ALIKE = 5  # photos in a group of one scene; more that look alike are a cro
 _IN_MEMORY = 25_000
 _WORTH_PROCESSES = 60  # pairs: a second process takes a quarter of one to start
 _AT_ONCE = 16  # pairs that a process is asked about: asking takes as long as a tenth of an answer
-# Where hardly any photo's likest partner is a copy of it, the set is full of look-alikes, and those that come second are
-# not worth the time that they take. What that loses are copies that a look-alike hides, where they are fewer than this.
+# Where hardly any photo's likest partner is a copy of it, the set is full of look-alikes, and partners that come second
+# are not worth their time. That loses copies of which a look-alike is nearer, where they are fewer than this.
 _WORTH_ASKING, _NO_CROWD = 200, 0.02  # pairs, share of copies
 _KEPT = 4096  # pictures that stay in memory, of 10 kB each: most photos have several partners
 _MOST_COPIES = 40  # of one photo that are all compared with each other
@@ -48,6 +48,8 @@ def find(contents: Sequence[str], memory: Memory, pool: Pool, report: Reporter) 
         copies = looks.ask(first, pool, task)
         if len(others) <= _WORTH_ASKING or copies >= _NO_CROWD * len(first):
             looks.ask(others, pool, task)
+        else:
+            task.advance(len(others))
     if missing := _missing(len(contents), looks.links):
         view = {owner: view for view, owner in reversed(list(enumerate(owners)))}
         between = looks.noted(near.between([(view[one], view[other]) for one, other in missing], looks.greys))
