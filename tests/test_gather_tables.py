@@ -69,6 +69,12 @@ def test_metadata_without_labels_adds_to_what_folders_say(cli: Cli) -> None:
     assert [line["license"] for line in lines() if line.get("license")] == ["CC0"]
 
 
+def test_a_caption_is_no_label(cli: Cli) -> None:
+    put("ant/1.jpg", "ant/2.jpg", "bee/3.jpg")
+    Path("set/metadata.csv").write_text("file_name,text\nant/1.jpg,a photo\nant/2.jpg,a photo\nbee/3.jpg,a bee\n")
+    assert gather(cli).code == 0 and kept() == {"1.jpg": "ant", "2.jpg": "ant", "3.jpg": "bee"}
+
+
 @pytest.mark.parametrize("place", ["annotations.json", "annotations/instances.json", "train/_annotations.coco.json"])
 def test_coco_gives_each_image_its_only_category(cli: Cli, place: str) -> None:
     put("train/1.jpg", "train/2.jpg", "train/3.jpg", "train/4.jpg")

@@ -24,6 +24,9 @@ FILES = (*lists.FILES, "imagepath", "imagename", "imageid", "img", "filenames", 
 LABELS = (
     "label", "labels", "class", "classname", "category", "categoryname", "target", "y", "species", "breed", "tag",
 )  # fmt: skip
+CAPTIONS = ("text", "caption", "captions", "description", "alt", "alttext", "prompt")
+"""What a photo shows in a sentence, as lists for other purposes have it: no label, however often it stands there."""
+
 SPLITS = ("split", "part", "subset", "set")
 WORDS = {
     "license": ("license", "licence", "licensename"), "license_url": ("licenseurl", "licenceurl"),
@@ -32,6 +35,7 @@ WORDS = {
     "group": ("group",),
 }  # fmt: skip
 """What a manifest keeps, and the columns that may hold it as `lists.plain` writes them, best first."""
+NO_LABELS = frozenset((*FILES, *CAPTIONS, *(name for names in WORDS.values() for name in names)))
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def _told(row: lists.Row, table: str, side: Part | None) -> TableRow:
     fault = row.fault
     others: tuple[str, ...] = ()
     if len(row.values) == 2 and not {"label", *SPLITS} & set(row.values):
-        others = tuple(name for name in row.values if name not in FILES and name not in _ALL_WORDS)
+        others = tuple(name for name in row.values if name not in NO_LABELS)
     label, odd = label_of(row.values, (*LABELS, *others))
     split = next((part for name in SPLITS if (part := part_of(text(row.values.get(name))))), side)
     return TableRow(where, row.name.strip(), label, split, _words(row.values), fault or odd)
@@ -118,9 +122,6 @@ def _words(values: Mapping[str, object]) -> dict[str, str]:
         for word, names in WORDS.items()
     }
     return {word: value for word, value in found.items() if value}
-
-
-_ALL_WORDS = frozenset(name for names in WORDS.values() for name in names)
 
 
 def _document(path: Path) -> Any:

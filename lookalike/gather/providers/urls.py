@@ -39,9 +39,14 @@ def parse(path: Path) -> Iterator[tuple[str, Hit]]:
 
 def _with_labels(rows: list[lists.Row]) -> list[lists.Row]:
     """The same with the other of two columns as label, whatever it is called in whatever language, where no column is
-    known for one and each word of it stands in two rows or more."""
+    known for a label or for something else and each word of it stands in two rows or more."""
+    beside = {name for row in rows for name, value in row.values.items() if value != row.name}
     columns = {name for row in rows for name in row.values}
-    if len(columns) != 2 or columns & {*tables.LABELS, *map(lists.plain, WORDS), "width", "height"}:
+    if (
+        len(columns) != 2
+        or columns & {*tables.LABELS, "width", "height"}
+        or (beside - {*lists.ADDRESSES}) & tables.NO_LABELS
+    ):
         return rows
     others = [[text(value) for value in row.values.values() if value != row.name] for row in rows]
     words = Counter(other[0] for other in others if len(other) == 1 and other[0])
