@@ -88,7 +88,7 @@ def test_copies_of_photos_of_little_are_told_by_the_grain_of_a_bare_surface(cli:
 
 def test_a_pattern_that_repeats_is_no_grain() -> None:
     y, x = np.mgrid[:112, :112]
-    weave, noise = 4 * np.sin(x / 2) * np.sin(y / 2), np.random.default_rng(1).normal(0, 1.5, (2, 112, 112))
+    weave, noise = 4 * np.sin(1.5 * x) * np.sin(1.5 * y), np.random.default_rng(1).normal(0, 1.5, (2, 112, 112))
     bare = np.full((14, 14), True)
     cloth, wall = (np.repeat(shown[:, None], 3, axis=1).astype(np.float32) for shown in (weave + noise, noise))
     assert grain.shared(cloth[0], cloth[1], bare) == 0

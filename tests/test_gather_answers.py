@@ -98,6 +98,16 @@ def test_any_value_anywhere_leaves_an_outcome(name: str, data: st.DataObject) ->
         "".join([hit.address, hit.title, hit.creator, hit.page_url]).encode()
 
 
+@pytest.mark.parametrize("odd", [[[None, None]], 7, "more", {"self": 1}, {"url": None}])
+def test_a_page_is_found_whatever_it_says_of_the_next(odd: Any) -> None:
+    page = copy.deepcopy(CONTRACTS["commons"].pages[0][1])
+    hits, _ = drain(provider("commons", [page]))
+    assert hits
+    again, reason = drain(provider("commons", [{**page, "continue": odd}, {"batchcomplete": True}]))
+    assert again == hits
+    assert reason == ("exhausted" if isinstance(odd, dict) else "changed")
+
+
 ODD = {
     "infinite": '{"contentUrl": "@/photo/circles/90", "width": 1e999}',
     "letter": '{"contentUrl": "@/photo/circles/91", "name": "x \\ud83d"}',

@@ -263,6 +263,13 @@ class WebProvider:
                 raise TypeError("an address that is no text")
         return page
 
+    def _next(self, request: Request, page: Page) -> Request | None:
+        """The same, of an answer that may say anything. Raises Stop."""
+        try:
+            return self.follow(request, page)
+        except reading.UNKNOWN_SHAPE as error:
+            raise Stop("changed", f"what to ask for its next page: {type(error).__name__}") from None
+
     def follow(self, request: Request, page: Page) -> Request | None:
         """The call for the page after this one."""
         return None
@@ -290,7 +297,7 @@ class WebProvider:
             seen.update(hit.address for hit in fresh)
             yield from fresh
             # a page of known hits means that the service runs in a circle; one whose hits were all filtered does not
-            request = self.follow(request, page) if fresh or not page.hits else None
+            request = self._next(request, page) if fresh or not page.hits else None
         raise Stop("exhausted" if seen else "no-hits")
 
 

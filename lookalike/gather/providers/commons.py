@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -42,7 +43,7 @@ def parse(payload: JsonAnswer) -> Page:
     hits = [
         _hit(page) for page in sorted(pages, key=lambda page: whole_number(page.get("index"))) if page.get("imageinfo")
     ]
-    return Page(tuple(hits), dict(payload.get("continue") or {}) or None)
+    return Page(tuple(hits), payload.get("continue") or None)
 
 
 def _hit(page: JsonAnswer) -> Hit:
@@ -122,7 +123,7 @@ class Commons(WebProvider):
 
     def follow(self, request: Request, page: Page) -> Request | None:
         """Everything in `continue` goes back as it came."""
-        return None if page.more is None else request.with_params(**page.more)
+        return None if page.more is None else replace(request, params={**request.params, **page.more})
 
     def explain(self, answer: ServiceAnswer) -> Stop | None:
         """Errors come with status 200; a 403 means that the User-Agent names nobody to write to."""
