@@ -105,7 +105,7 @@ class Agreement:
 
     @cached_property
     def changed_at_least(self) -> float:
-        """What `changed` can't be less than, told in a fifth of the time."""
+        """What `changed` can't be less than, told in a third of the time."""
         return recolour.left_at_least(self._own, self._target)
 
     @property
