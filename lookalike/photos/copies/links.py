@@ -24,8 +24,8 @@ _IN_MEMORY = 25_000
 _WORTH_PROCESSES = 60  # pairs: a second process takes a quarter of one to start
 _AT_ONCE = 16  # pairs that a process is asked about: asking takes as long as a tenth of an answer
 # Where hardly any photo's likest partner is a copy of it, the set is full of look-alikes, and partners that come second
-# are not worth their time. That could lose copies of which a look-alike is nearer; of 160 planted into four such sets of
-# 1,200 it loses none.
+# are not worth their time. That could lose copies of which a look-alike is nearer; of 160 planted into four such sets
+# of 1,200 it loses none.
 _WORTH_ASKING, _NO_CROWD = 200, 0.05  # pairs, share of copies
 _KEPT = 4096  # pictures that stay in memory, of 10 kB each: most photos have several partners
 _MOST_COPIES = 40  # of one photo that are all compared with each other
