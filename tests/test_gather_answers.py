@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lookalike.gather.providers.base import OUTCOMES, Hit, Query, Stop, WebProvider
+from lookalike.gather.providers.base import OUTCOMES, Hit, Query, Stop
 from lookalike.gather.providers.reading import decoded
+from lookalike.gather.providers.web import WebProvider
 from lookalike.plugins import find
 from lookalike.settings import loading
 from tests.conftest import Cli

@@ -17,7 +17,8 @@ import pytest
 
 from lookalike.gather.api import Api
 from lookalike.gather.licences import allows
-from lookalike.gather.providers.base import OUTCOMES, Hit, Query, Stop, WebProvider
+from lookalike.gather.providers.base import OUTCOMES, Hit, Query, Stop
+from lookalike.gather.providers.web import WebProvider
 from lookalike.gather.providers.webiq import duration
 from lookalike.plugins import PROVIDERS, find
 from lookalike.settings import loading

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 from requests.structures import CaseInsensitiveDict
 
 from lookalike.files import write_text
-from lookalike.gather.providers.base import Request, ServiceAnswer, Stop, WebProvider, text
+from lookalike.gather.providers.base import Request, Stop, text
 from lookalike.gather.providers.reading import decoded
+from lookalike.gather.providers.web import ServiceAnswer, WebProvider
 from lookalike.net.client import RETRY_STATUS, Client, FetchError, is_challenge, retry_after
 from lookalike.report import SILENT, Reporter
 from lookalike.settings.fields import Settings

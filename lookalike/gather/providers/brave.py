@@ -8,19 +8,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from lookalike.files import JsonObject
-from lookalike.gather.providers.base import (
-    Hit,
-    JsonAnswer,
-    Page,
-    Query,
-    Request,
-    ServiceAnswer,
-    Stop,
-    WebProvider,
-    large_enough,
-    text,
-    whole_number,
-)  # fmt: skip
+from lookalike.gather.providers.base import Hit, Page, Query, Request, Stop, large_enough, text, whole_number
+from lookalike.gather.providers.web import JsonAnswer, ServiceAnswer, WebProvider
 from lookalike.net.client import retry_after
 from lookalike.settings.fields import Section
 

@@ -12,19 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from lookalike.gather.licences import allows
-from lookalike.gather.providers.base import (
-    Hit,
-    JsonAnswer,
-    Page,
-    Query,
-    Request,
-    ServiceAnswer,
-    Stop,
-    WebProvider,
-    large_enough,
-    text,
-    whole_number,
-)  # fmt: skip
+from lookalike.gather.providers.base import Hit, Page, Query, Request, Stop, large_enough, text, whole_number
+from lookalike.gather.providers.web import JsonAnswer, ServiceAnswer, WebProvider
 from lookalike.net.client import retry_after
 from lookalike.settings.fields import Section
 

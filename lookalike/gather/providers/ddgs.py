@@ -7,18 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from lookalike.gather.providers.base import (
-    Ask,
-    Hit,
-    Page,
-    Query,
-    Request,
-    Stop,
-    WebProvider,
-    large_enough,
-    text,
-    whole_number,
-)  # fmt: skip
+from lookalike.gather.providers.base import Ask, Hit, Page, Query, Request, Stop, large_enough, text, whole_number
+from lookalike.gather.providers.web import WebProvider
 from lookalike.settings.fields import Settings
 
 BACKENDS = ("duckduckgo", "bing")

@@ -9,19 +9,9 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from lookalike.gather.licences import allows
-from lookalike.gather.providers.base import (
-    Hit,
-    JsonAnswer,
-    Page,
-    Query,
-    Request,
-    Stop,
-    WebProvider,
-    large_enough,
-    text,
-    whole_number,
-)  # fmt: skip
+from lookalike.gather.providers.base import Hit, Page, Query, Request, Stop, large_enough, text, whole_number
 from lookalike.gather.providers.reading import UNKNOWN_SHAPE
+from lookalike.gather.providers.web import JsonAnswer, WebProvider
 from lookalike.settings.fields import Section
 
 PAGE = 200

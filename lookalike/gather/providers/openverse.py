@@ -9,19 +9,8 @@ from urllib.parse import urljoin
 
 from pydantic import Field
 
-from lookalike.gather.providers.base import (
-    Hit,
-    JsonAnswer,
-    Page,
-    Query,
-    Request,
-    ServiceAnswer,
-    Stop,
-    WebProvider,
-    large_enough,
-    text,
-    whole_number,
-)  # fmt: skip
+from lookalike.gather.providers.base import Hit, Page, Query, Request, Stop, large_enough, text, whole_number
+from lookalike.gather.providers.web import JsonAnswer, ServiceAnswer, WebProvider
 from lookalike.settings.fields import Section
 
 LICENSES = {

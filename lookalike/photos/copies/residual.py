@@ -55,7 +55,7 @@ def spread(pixels: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(means(centred**2) - means(centred) ** 2, 0)).max(_CHANNELS)
 
 
-def lost(difference: np.ndarray) -> np.ndarray:
+def _lost(difference: np.ndarray) -> np.ndarray:
     """By how much each cell differs in the channel that differs most (root mean square)."""
     return np.sqrt(means(difference**2).max(_CHANNELS))
 
@@ -63,7 +63,7 @@ def lost(difference: np.ndarray) -> np.ndarray:
 def agreeing(difference: np.ndarray, contrast: np.ndarray) -> tuple[Any, Any]:
     """Of the cells with something to see the share whose difference is noise, and of all cells the share whose
     difference is as large as what there is to see: those show something else."""
-    error = lost(difference)
+    error = _lost(difference)
     noise = _SMALL_NOISE if difference.shape[-1] < SMALL else NOISE
     wrong = error > np.maximum(noise, _PART * contrast)
     counts = wrong | (contrast > SEEN)
@@ -76,7 +76,7 @@ def uneven(difference: np.ndarray, contrast: np.ndarray) -> float:
     shows = contrast > SEEN
     if not shows.any():
         return 0.0
-    parts = lost(difference)[shows] / contrast[shows]
+    parts = _lost(difference)[shows] / contrast[shows]
     return float(parts.max() / (np.median(parts) + _LEAST_LOST))
 
 
