@@ -29,15 +29,6 @@ def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def large_set(folder: Path) -> None:
-    """Photos that take long to read."""
-    draw.folder(folder / "images", {"circles": 1, "stripes": 1}, (3000, 2000))
-    for label in ("circles", "stripes"):
-        photo = (folder / "images" / label / "000.jpg").read_bytes()
-        for number in range(1, 200):
-            (folder / "images" / label / f"{number:03}.jpg").write_bytes(photo + bytes([number]))
-
-
 def check_gone(group: int) -> None:
     """No process of the group is there any more; those that end get a moment."""
     for _ in range(200):
@@ -54,7 +45,7 @@ def check_gone(group: int) -> None:
     ("command", "begun"), [(("train", "--crop", "none"), "loading torch"), (("clean", "--yes"), "400")]
 )
 def test_a_stop_while_photos_are_read_is_told(tmp_path: Path, command: tuple[str, ...], begun: str, stop: str) -> None:
-    large_set(tmp_path)
+    draw.large_photos(tmp_path / "images")
     with started(tmp_path, *command) as process:
         assert process.stderr
         while begun not in process.stderr.readline():

@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).parent.parent
 def torchrun(tmp_path: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     """Two processes on this machine's processor."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    launcher += ["--log-dir", str(tmp_path / "log")]
     command = [*launcher, "-m", "tests.support.torchrun", str(tmp_path)]
     command += ["train", "--project", str(tmp_path), "--device", "cpu"]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}

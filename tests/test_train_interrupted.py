@@ -16,11 +16,7 @@ from tests.support import draw
 
 
 def test_ctrl_c_ends_it_while_photos_are_still_read(tmp_path: Path):
-    draw.folder(tmp_path / "images", {"circles": 1, "stripes": 1}, (3000, 2000))
-    for label in ("circles", "stripes"):
-        photo = (tmp_path / "images" / label / "000.jpg").read_bytes()
-        for number in range(1, 200):
-            (tmp_path / "images" / label / f"{number:03}.jpg").write_bytes(photo + bytes([number]))
+    draw.large_photos(tmp_path / "images")
     command = [sys.executable, "-m", "lookalike", "train", "--crop", "none"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr

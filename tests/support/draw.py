@@ -108,3 +108,14 @@ def folder(root: Path, counts: dict[str, int], size: tuple[int, int] = (160, 120
         for index in range(count):
             (root / label / f"{index:03}.jpg").write_bytes(jpeg(label, 1000 * number + index, size))
     return root
+
+
+def large_photos(root: Path, count: int = 200) -> Path:
+    """So many photos of six megapixels in each of two labels: they take long to read, and little room on the disk."""
+    for label in ("circles", "stripes"):
+        (root / label).mkdir(parents=True)
+        stream = io.BytesIO()
+        photo(label, 0, (150, 100)).resize((3000, 2000), Image.Resampling.NEAREST).save(stream, "PNG")
+        for number in range(count):  # what follows the end of a PNG is not looked at, and makes it a file of its own
+            (root / label / f"{number:03}.png").write_bytes(stream.getvalue() + bytes([number]))
+    return root
