@@ -7,6 +7,7 @@ that turn the reading direction around, formulas, tags.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -87,11 +88,13 @@ class CsvWriter:
     """
 
     def __init__(self, file: Any, end: str = "\r\n") -> None:
-        self._writer = csv.writer(file, lineterminator=end)
+        self._file, self._end = file, end
 
     def row(self, cells: Iterable[object]) -> None:
         """Write one row of cells as CSV; a cell that a spreadsheet would take for a formula is quoted."""
-        self._writer.writerow(_FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell for cell in cells)
+        line = io.StringIO()  # csv quotes of the characters that break lines only those that end its own
+        csv.writer(line).writerow(_FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell for cell in cells)
+        self._file.write(line.getvalue().removesuffix("\r\n") + self._end)
 
 
 def csv_rows(file: Iterable[str], needed: Iterable[str] = ()) -> Iterator[dict[str, str]]:

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from lookalike import plugins
 from lookalike.photos import faces
+from lookalike.photos.whole import decode
 from tests.conftest import Cli
 from tests.support import draw
 
@@ -147,3 +149,48 @@ def test_faces_are_checks_like_the_others(cli: Cli, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(faces, "offered", lambda *_: False)
     draw.folder(tmp_path / "images", {"circles": 4, "stripes": 4})
     assert cli("clean", "--json", "--dry-run").data["aside"] == []
+
+
+def _little(kind: str) -> Image.Image:
+    """A photo on which little is to be seen, or in few tones, all of it photographed."""
+    random = np.random.default_rng(5)
+    pixels = np.full((240, 320), 150.0)
+    if kind == "scratch":
+        pixels[100:102, 80:130] = 30
+    elif kind == "signature":
+        pixels[:] = 255
+        pixels[(120 + 30 * np.sin(np.arange(60, 260) / 9)).astype(int), np.arange(60, 260)] = 0
+    elif kind == "stars":
+        pixels[:] = 0
+        pixels[random.integers(0, 240, 40), random.integers(0, 320, 40)] = random.integers(150, 255, 40)
+    elif kind == "fog":
+        pixels = 190 + np.asarray(draw.other("gradient", 3, (320, 240)).convert("L")) / 16
+        pixels += random.normal(0, 1, (240, 320))
+    else:  # something round, lit from one side: before white (an egg), or on black (a scan)
+        y, x = np.mgrid[:240, :320]
+        shade = 150 + 60 * (x - 160) / 70 + random.normal(0, 1, (240, 320))
+        pixels = np.where(np.hypot(x - 160, y - 120) < 70, shade, 240 if kind == "egg" else 2)
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["scratch", "signature", "stars", "fog", "egg", "scan"])
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_photo_of_little_is_not_blamed(cli: Cli, tmp_path: Path, kind: str, suffix: str) -> None:
+    draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
+    path = tmp_path / "images" / "circles" / f"little.{suffix}"
+    _little(kind).save(path)
+    data = cli("clean", "--json", "--dry-run", "--suspects", 0, "--min-sharpness", 0).data
+    assert data["aside"] == [] and data["notes"] == []
+    assert not decode(path.read_bytes()).plain
+
+
+@pytest.mark.parametrize("size", [(300, 300), (640, 480)])
+def test_a_card_that_says_there_is_no_photo_goes(cli: Cli, tmp_path: Path, size: tuple[int, int]) -> None:
+    draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
+    card = Image.new("RGB", size, (225, 228, 230))
+    pen = ImageDraw.Draw(card)
+    pen.text((size[0] // 8, size[1] // 3), "no image", fill=(90, 95, 100), font=ImageFont.load_default(size[0] // 6))
+    pen.rectangle((size[0] // 3, size[1] // 2 + 40, size[0] // 2, size[1] - 20), fill=(160, 40, 40))
+    card.save(tmp_path / "images" / "circles" / "card.png")
+    (aside,) = cli("clean", "--json", "--dry-run", "--suspects", 0).data["aside"]
+    assert aside["reason"] == "placeholder"

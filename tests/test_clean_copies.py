@@ -114,16 +114,27 @@ def test_of_two_copies_the_enlarged_one_goes(cli: Cli, photos: Path) -> None:
     assert (aside["file"], aside["other"]) == ("circles/large.jpg", "circles/003.jpg")
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P"])
+def test_of_two_copies_of_about_one_size_the_enlarged_one_goes(cli: Cli, photos: Path) -> None:
+    with Image.open(photos / "circles" / "003.jpg") as image:
+        blurred = image.resize((image.width // 4, image.height // 4)).resize(
+            (image.width * 21 // 20, image.height * 21 // 20), Image.Resampling.BICUBIC
+        )
+    blurred.save(photos / "circles" / "large.png")
+    asides = cli("clean", "--json", "--suspects", 0, "--min-sharpness", 0).data["aside"]
+    assert [(aside["file"], aside["other"]) for aside in asides] == [("circles/large.png", "circles/003.jpg")]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "as RGB"])
 def test_of_two_copies_the_one_with_fewer_tones_goes(cli: Cli, photos: Path, mode: str) -> None:
-    scan = crowds.scan(crowds.Rng(4)) if mode == "1" else draw.photo("circles", 3, SIZE)
+    scan = crowds.scan(crowds.Rng(4)) if mode in ("1", "as RGB") else draw.photo("circles", 3, SIZE)
     scan.resize((120, 90)).save(photos / "circles" / "fine.jpg", quality=90)
     (photos / "circles" / "003.jpg").unlink()
-    big = scan.resize((480, 360)).convert(mode, palette=Image.Palette.ADAPTIVE)
+    big = scan.resize((480, 360)).convert("1" if mode == "as RGB" else mode, palette=Image.Palette.ADAPTIVE)
+    big = big.convert("RGB") if mode == "as RGB" else big
     big.save(photos / "circles" / "poor.bmp" if mode != "P" else photos / "circles" / "poor.png")
     asides = [item["file"] for item in cli("clean", "--json", "--suspects", 0, "--min-sharpness", 0).data["aside"]]
     assert "circles/fine.jpg" not in asides
-    assert mode == "1" or asides == [f"circles/poor.{'png' if mode == 'P' else 'bmp'}"]
+    assert mode in ("1", "as RGB") or asides == [f"circles/poor.{'png' if mode == 'P' else 'bmp'}"]
 
 
 def test_different_photos_are_no_copies(cli: Cli, tmp_path: Path) -> None:

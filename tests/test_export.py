@@ -17,12 +17,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lookalike import plugins
 from lookalike.bundle import bundle
 from lookalike.bundle.locate import heal
 from lookalike.errors import NotReadyError
-from lookalike.export import STANDALONE, proof
+from lookalike.export import program, proof
 from lookalike.export.opened import OpenedRun
 from lookalike.export.staging import staged
 from lookalike.files import write_json
@@ -53,7 +54,7 @@ def test_a_bundle_holds_model_description_card_and_a_program(cli: Cli, here: Pat
     assert answer.code == 0
     folder, model = here / answer.data["folder"], answer.data["model"]
     assert folder == here / "models" / "pets"
-    assert set(model["files"]) == {"README.md", "model.onnx", "predict.py"}
+    assert set(model["files"]) == {"README.md", "model.onnx", "pixels.py", "predict.py"}
     assert model["labels"] == ["circles", "stripes"] and model["input"]["size"] == 64
     assert model["parity"]["photos"] == 11 and model["parity"]["largest"] <= 1e-3 and model["parity"]["flips"] == 0
     assert (
@@ -215,9 +216,17 @@ def test_the_program_in_the_bundle_answers_as_predict_does(cli: Cli, here: Path)
 def test_the_program_in_the_bundle_sees_the_same_pixels() -> None:
     alone = load_standalone()
     logo = proof._encoded(draw.white_logo(), "PNG")
+    shades = np.linspace(0, 1, 100 * 80).reshape(80, 100)
+    masked = draw.photo("circles", 4)
+    masked.putalpha(0)
     named = [
         ("logo", logo),
         ("upright", draw.jpeg("circles", 1)),
+        ("twelve bits", proof._encoded(Image.fromarray((shades * 4095).astype(np.uint16)), "PNG")),
+        ("twelve bits a colour", draw.deep_png((shades[..., None] * [4000, 2000, 1000]).astype(np.uint16))),
+        ("heat", proof._encoded(Image.fromarray((29_300 + shades * 900).astype(np.uint16)), "PNG")),
+        ("depth", proof._encoded(Image.fromarray((shades * 0.001).astype(np.float32)), "TIFF")),
+        ("opaque nowhere", proof._encoded(masked, "PNG")),
         *proof.odd_copies(draw.photo("stripes", 2, (150, 201))),
     ]
     for size, resize in ((64, "crop"), (50, "squish"), (61, "pad")):
@@ -275,10 +284,13 @@ def load_standalone() -> object:
     """The program that goes into every bundle, as a module."""
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location("standalone", STANDALONE)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        program.write(Path(folder))
+        patch.syspath_prepend(folder)
+        spec = importlib.util.spec_from_file_location("standalone", Path(folder) / "predict.py")
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
     return module
 
 

@@ -148,7 +148,7 @@ def test_hot_pixels_do_not_make_a_colour_scan_black() -> None:
 
 def test_a_tiff_that_would_be_read_as_noise_is_refused() -> None:
     colours = (np.dstack([shades()] * 3) * 65535).astype(np.uint16)
-    with pytest.raises(UnusablePhoto, match="unsupported: a TIFF with 16 bits"):
+    with pytest.raises(UnusablePhoto, match="unsupported: a TIFF of 16 bits"):
         images.open_rgb(draw.deep_tiff(colours, planes=2))
 
 
@@ -186,6 +186,23 @@ def test_what_lies_beyond_the_range_that_a_tiff_tells_is_black_or_white(kind: ty
     grey = np.asarray(images.open_rgb(_bytes(Image.fromarray(values), "TIFF", tiffinfo=entries)))[..., 0]
     assert (grey[0, 0], grey[0, 1]) == (0, 255)
     assert np.abs(grey[1:] - (shades() * 255)[1:]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("first", "width", "kind"),
+    [(29_300, 900, np.uint16), (30_000, 60, np.uint16), (70_000, 500, np.int32), (0, 0.001, np.float32)],
+    ids=["heat", "a little heat", "beyond 16 bits", "depth in metres"],
+)
+def test_values_that_lie_close_together_fill_the_range_too(first: float, width: float, kind: type) -> None:
+    values = (first + shades() * width).astype(kind)
+    values[3, 3] = 0  # a dead pixel
+    grey = np.asarray(images.open_rgb(_bytes(Image.fromarray(values), "TIFF")))[..., 0]
+    assert np.abs(grey.astype(int) - shades() * 255)[4:].max() <= 5
+
+
+def test_colours_of_16_bits_that_lie_close_together_fill_the_range_too() -> None:
+    values = (30_000 + np.dstack([shades(), shades()[::-1], shades().T]) * 1000).astype(np.uint16)
+    assert np.asarray(images.open_rgb(draw.deep_png(values))).std() > 60
 
 
 def test_a_deep_tiff_whose_white_is_zero_is_no_negative() -> None:

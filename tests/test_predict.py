@@ -150,6 +150,15 @@ def test_csv_is_one_line_a_photo_with_every_label(cli: Cli, here: Path) -> None:
     assert rows[2]["reason"] == "missing"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_line_break_in_a_name_breaks_no_table(cli: Cli, here: Path, end: str) -> None:
+    models.bundle(here / "models" / "odd", labels=(f"a{end}b", "c"))
+    (here / "photos" / "c.jpg").rename(here / "photos" / f"c{end}d.jpg")
+    header, *rows = csv.reader(io.StringIO(cli("predict", "photos", "--csv").out, newline=""))
+    assert len(rows) == 2 and {len(row) for row in rows} == {len(header)}
+    assert [row for row in rows if "d.jpg" in row[0]] and "b" in header[3]
+
+
 def test_jsonl_is_one_document_a_line(cli: Cli, here: Path) -> None:
     lines = cli("predict", "photos", "gone.jpg", "--jsonl").out.splitlines()
     assert [json.loads(line).get("label") for line in lines] == ["circles", "stripes", None]

@@ -19,7 +19,7 @@ import requests
 from lookalike import plugins
 from lookalike.bundle import bundle
 from lookalike.errors import LookalikeError
-from lookalike.export import STANDALONE
+from lookalike.export import program
 from lookalike.export.target import DataTarget, RunTarget
 from lookalike.plugins import TARGETS
 from lookalike.settings import loading
@@ -34,7 +34,7 @@ APPS = [name for name in TARGETS if not isinstance(plugins.find("target", name)(
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "toy"
     folder.mkdir()
-    (folder / "predict.py").write_bytes(STANDALONE.read_bytes())
+    program.write(folder)
     return models.bundle(folder)
 
 

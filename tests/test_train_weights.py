@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict, deque
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path, PosixPath
 from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -153,6 +155,21 @@ def test_weights_that_fit_but_for_one_are_refused(tmp_path: Path, state: dict[st
     torch.save(spoilt, tmp_path / "w")
     with pytest.raises(ConfigError, match="no numbers" if spoil == "number" else first):
         loaded(tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    ("arch", "larger"),
+    [
+        ("resnet18", lambda: weights.create("resnet34")),
+        ("vit_tiny_patch16_224", lambda: timm.create_model("vit_tiny_patch16_224", depth=14)),
+    ],
+)
+def test_weights_of_a_larger_network_of_the_kind_are_refused(
+    tmp_path: Path, arch: str, larger: Callable[[], nn.Module]
+) -> None:
+    torch.save(larger().state_dict(), tmp_path / "w")
+    with pytest.raises(ConfigError, match=f"larger network than {arch}"):
+        weights.load_into(weights.create(arch), arch, str(tmp_path / "w"))
 
 
 def test_a_file_that_does_not_fit_is_told_before_photos_are_read(cli: Cli, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from PIL import Image
 from lookalike import metrics
 from lookalike.bundle import bundle
 from lookalike.bundle.answer import document
-from lookalike.export import STANDALONE
+from lookalike.export import program
 from lookalike.web import server as web_server
 from tests.conftest import Cli
 from tests.support import browser, models, servers
@@ -39,7 +39,7 @@ def here(tmp_path: Path) -> Path:
         ("sure", {"threshold": 0.9}),
     ):
         folder = models.bundle(tmp_path / "models" / name, models.with_similarity(), **limits)
-        (folder / "predict.py").write_bytes(STANDALONE.read_bytes())
+        program.write(folder)
     Image.new("RGB", (64, 64), (40, 0, 0)).save(tmp_path / "dark.png")
     Image.new("RGB", (64, 64), "grey").save(tmp_path / "grey.png")
     Image.new("RGB", (64, 64), (255, 0, 0)).save(tmp_path / "red.png")
@@ -106,14 +106,16 @@ def rounded(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     """One of the programs that go into exports, as a module; what it builds its page with is recorded."""
-    monkeypatch.syspath_prepend(str(STANDALONE.parent))
+    (tmp_path / "program").mkdir()
+    program.write(tmp_path / "program")
+    monkeypatch.syspath_prepend(str(tmp_path / "program"))
 
     def load(name: str) -> Any:
         module = ModuleType(name)
         monkeypatch.setitem(sys.modules, name, module)
-        exec(compile((STANDALONE.parent / f"{name}.py").read_text(), name, "exec"), module.__dict__)
+        exec(compile((program.STANDALONE / f"{name}.py").read_text(), name, "exec"), module.__dict__)
         return module
 
     return load

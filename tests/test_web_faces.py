@@ -14,7 +14,7 @@ from PIL import Image
 
 from lookalike.bundle import bundle
 from lookalike.errors import LookalikeError, NotReadyError
-from lookalike.export import STANDALONE, web
+from lookalike.export import program, web
 from lookalike.photos import align, faces, images
 from lookalike.project.paths import load_bundle
 from lookalike.project.records import InputSpec
@@ -40,10 +40,9 @@ SEEN = """async (buffer) => {
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle whose network sees faces, with what finds them in it."""
     folder = models.bundle(tmp_path_factory.mktemp("models") / "m", input=SPEC)
-    shutil.copyfile(STANDALONE, folder / "predict.py")
     portraits.find_faces()
     (folder / "face.onnx").write_bytes(faces.model())
-    bundle.write_description(folder, load_bundle(folder), ["model.onnx", "predict.py", "face.onnx"])
+    bundle.write_description(folder, load_bundle(folder), ["model.onnx", "face.onnx", *program.write(folder)])
     return folder
 
 
@@ -56,8 +55,8 @@ def network_of_ours() -> Iterator[None]:
 
 def alone(model: Path) -> tuple[ModuleType, Any]:
     """The program that is exported, and its classifier over the bundle."""
-    program = load_standalone()
-    return program, program.Classifier(model)
+    alone = load_standalone()
+    return alone, alone.Classifier(model)
 
 
 def table(found: list[faces.Face]) -> np.ndarray:

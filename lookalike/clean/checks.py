@@ -17,14 +17,19 @@ from lookalike import plugins
 from lookalike.clean.photoset import PhotoSet
 from lookalike.clean.result import Finding
 from lookalike.errors import PASSING, ConfigError
+from lookalike.photos.images import PLAIN
 from lookalike.photos.measure import Facts
 from lookalike.settings.fields import CleanSettings
 
 Check = Callable[[PhotoSet], Iterable[Finding]]
 
 DARK, BRIGHT = 40.0, 247.0
+LIGHT, DIM = 80, 200  # what is this light in the dark is something to see, and so is what is this dim on white
 FLAT_SHARE, FLAT_COLOURS, FLAT_GREYS = 0.6, 12, 8
-
+# What has few colours may be a photo: fog, a star, an egg on a plate. On a drawn picture something covers a part of the
+# ground, and hardly any of it changes softly: of "no image" cards, down to a JPEG quality of 60, 0.0 to 0.4; of such
+# photos 0.5 and more.
+_SHOWN, _SHADED = 0.02, 0.4
 
 _REPEATED, _RARE, _FLAT_SET = 3, 0.05, 0.25
 _GONE = ("missing", "stopped")
@@ -75,19 +80,19 @@ def extreme_shape(facts: Facts, settings: CleanSettings) -> str:
 @of_each
 def one_colour(facts: Facts, settings: CleanSettings) -> str:
     """Nothing to see."""
-    return "the whole picture has one colour" if facts.high - facts.low < 6 and facts.colours <= 2 else ""
+    return "the whole picture has one colour" if facts.contrast <= PLAIN else ""
 
 
 @of_each
 def too_dark(facts: Facts, settings: CleanSettings) -> str:
     """Even the brightest parts are nearly black."""
-    return f"brightest parts {facts.high:.0f} of 255" if facts.high < DARK else ""
+    return f"brightest parts {facts.high:.0f} of 255" if facts.high < DARK and facts.lightest < LIGHT else ""
 
 
 @of_each
 def too_bright(facts: Facts, settings: CleanSettings) -> str:
     """Even the darkest parts are nearly white."""
-    return f"darkest parts {facts.low:.0f} of 255" if facts.low > BRIGHT else ""
+    return f"darkest parts {facts.low:.0f} of 255" if facts.low > BRIGHT and facts.darkest > DIM else ""
 
 
 @of_each
@@ -143,5 +148,7 @@ def moves(reason: str, settings: CleanSettings) -> bool:
 
 
 def looks_drawn(facts: Facts) -> bool:
-    """Few colours, one of them nearly everywhere. Grey photos have few of them, too, so they need have fewer still."""
-    return facts.flat >= FLAT_SHARE and facts.colours <= (FLAT_GREYS if facts.grey else FLAT_COLOURS)
+    """Few colours, one of them nearly everywhere, and drawn shapes. Grey photos have few of them, too, so they need
+    have fewer still."""
+    few = facts.colours <= (FLAT_GREYS if facts.grey else FLAT_COLOURS)
+    return few and facts.flat >= FLAT_SHARE and facts.shown >= _SHOWN and facts.shaded <= _SHADED

@@ -23,8 +23,8 @@ from lookalike.project.records import Part
 from lookalike.report import Reporter
 
 _PART_ORDER: dict[Part | None, int] = {"test": 0, "valid": 1, "train": 2, None: 2}
-_AS_LARGE = 0.9  # of the other's side
-_HARDLY = 0.3
+_AS_LARGE = 0.9  # of the other's side, and more
+_HARDLY, _FAR_LESS = 0.3, 0.5  # of what the other loses: of two sizes, and of one, where the same is compared
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,25 @@ def _with_twins(members: Sequence[Sequence[Seen]], groups: Iterable[Iterable[int
 
 
 def _enlarged(root: Path, photos: Sequence[Seen], links: Links, pool: Pool) -> set[int]:
-    """Those that are larger than a copy of them but hold no more: shrunk to its size and enlarged again, they lose
-    hardly anything of what the smaller loses when it shrinks as much."""
-    pairs, asked = [], []
+    """Those that hold no more than a smaller copy of them: shrunk to its size and enlarged again, they lose hardly
+    anything of what that loses when it shrinks as much. Of two as large as each other either may be it, at half."""
+    pairs: list[tuple[int, int | None]] = []
+    asked = []
     for pair in links:
         large, small = sorted(pair, key=lambda number: -_area(photos[number]))
         share = (_area(photos[small]) / max(1, _area(photos[large]))) ** 0.5
-        if share < _AS_LARGE:
-            pairs.append(large)
-            asked += [(root / photos[number].file, share) for number in (large, small)]
-    losses = [loss for _, loss in pool.map("lookalike.photos.measure:lost", asked)]
-    return {
-        large
-        for large, own, other in zip(pairs, losses[::2], losses[1::2], strict=True)
-        if not isinstance(own, UnusablePhoto) and not isinstance(other, UnusablePhoto) and own < _HARDLY * other
-    }
+        pairs.append((large, small if share >= _AS_LARGE else None))
+        asked += [(root / photos[number].file, share if share < _AS_LARGE else 0.5) for number in (large, small)]
+    answers = [loss for _, loss in pool.map("lookalike.photos.measure:lost", asked)]
+    found: set[int] = set()
+    for (large, equal), own, other in zip(pairs, answers[::2], answers[1::2], strict=True):
+        if isinstance(own, UnusablePhoto) or isinstance(other, UnusablePhoto):
+            continue
+        if equal is None:
+            found |= {large} if own < _HARDLY * other else set()
+        elif min(own, other) < _FAR_LESS * max(own, other):
+            found.add(large if own < other else equal)
+    return found
 
 
 def _area(photo: Seen) -> int:

@@ -14,7 +14,7 @@ from lookalike.photos.cache import PixelCache, Pixels, exact
 from lookalike.project import dataset as datasets
 from lookalike.project.paths import Project
 from lookalike.project.records import Example, TrainedRun
-from lookalike.project.walk import part_of
+from lookalike.project.walk import walk
 from lookalike.report import Reporter
 
 
@@ -99,11 +99,8 @@ def _learnt(folder: Path, trained: TrainedRun) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _not_learnt(root: Path, trained: TrainedRun) -> list[str]:
-    """The label folders that came after the training."""
-    if not root.is_dir() or any(part_of(path.name) for path in root.iterdir()):
-        return []
-    labels = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
-    return sorted(name for name in labels - set(trained.labels) if any((root / name).iterdir()))
+    """The labels that came after the training, as `train` would find them."""
+    return sorted(set(walk(root).labels) - set(trained.labels)) if root.is_dir() else []
 
 
 def _fault(path: Path, sha256: str) -> str:

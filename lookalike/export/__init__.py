@@ -5,7 +5,6 @@ The photos it learnt from can be taken away as well, as a data set."""
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import ClassVar
 from lookalike import __version__, plugins
 from lookalike.bundle import bundle
 from lookalike.errors import ConfigError
-from lookalike.export import card, proof, samples
+from lookalike.export import card, program, proof, samples
 from lookalike.export.formats.base import Format
 from lookalike.export.opened import OpenedRun, face, open_run
 from lookalike.export.samples import SamplePhoto, ShowsSamples
@@ -29,7 +28,6 @@ from lookalike.settings.fields import ExportSettings, Settings
 from lookalike.text import counted
 
 SHOWN = 12  # sentences about a target
-STANDALONE = Path(__file__).parent / "standalone" / "predict.py"
 
 
 @dataclass(frozen=True)
@@ -163,14 +161,13 @@ def _name(project: Project, wanted: str | None) -> str:
 
 
 def _write(part: Path, opened: OpenedRun, formats: Mapping[str, Format], wanted: ExportSettings, task: Task) -> Bundle:
-    files = ["predict.py"]
+    files = program.write(part)
     for form in formats.values():
         form.write(part, opened)
         files += form.files
         task.advance()
     if opened.run.input.crop != "none":
         files += face(part, opened)
-    shutil.copyfile(STANDALONE, part / "predict.py")
     parity = proof.prove(part, opened, formats, wanted)
     task.advance()
     described = _describe(str(wanted.name), opened, parity)

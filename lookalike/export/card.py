@@ -10,6 +10,7 @@ from lookalike.text import markdown
 
 WHAT = {
     "predict.py": "names photos with nothing but onnxruntime, numpy and Pillow",
+    "pixels.py": "how it reads them",
     "face.onnx": "finds the face that the network looks at",
 }
 

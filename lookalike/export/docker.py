@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from lookalike.export import requirements
+from lookalike.export import program, requirements
 from lookalike.export.samples import SamplePhoto, into_page
-from lookalike.export.voila import STANDALONE, copy_model
 from lookalike.files import write_bytes, write_text
 from lookalike.project.records import Bundle
 from lookalike.settings.fields import Section, Settings
@@ -23,8 +22,8 @@ class Docker:
 
     def write(self, part: Path, model: Path, bundle: Bundle, settings: Settings) -> None:
         """Fill `part` with what `docker build` needs."""
-        copy_model(part, model)
-        shutil.copyfile(STANDALONE / "docker_app.py", part / "app.py")
+        program.with_model(part, model)
+        shutil.copyfile(program.STANDALONE / "docker_app.py", part / "app.py")
         for name, source in SERVED.items():
             write_bytes(part / "page" / name, (PAGE / source).read_bytes())
         requirements.write(part, *requirements.SERVER)

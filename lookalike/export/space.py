@@ -10,9 +10,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from lookalike.export import requirements, web
+from lookalike.export import program, requirements, web
 from lookalike.export.samples import SamplePhoto, beside, into_page
-from lookalike.export.voila import STANDALONE, copy_model
 from lookalike.files import write_text
 from lookalike.project.records import Bundle
 from lookalike.settings.fields import Section, Settings
@@ -39,8 +38,8 @@ class Space:
     def write(self, part: Path, model: Path, bundle: Bundle, settings: Settings) -> None:
         """Fill the folder `part` with a Space: app.py, requirements.txt, README.md and the model."""
         if settings.of(SpaceSettings).gradio:
-            copy_model(part, model)
-            shutil.copyfile(STANDALONE / "gradio_app.py", part / "app.py")
+            program.with_model(part, model)
+            shutil.copyfile(program.STANDALONE / "gradio_app.py", part / "app.py")
             requirements.write(part)
             versions = f'sdk_version: {requirements.GRADIO}\npython_version: "{requirements.PYTHON}"'
             kind = f"sdk: gradio\n{versions}\napp_file: app.py"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from lookalike.export import requirements
+from lookalike.export import program, requirements
 from lookalike.export.samples import SamplePhoto, beside
 from lookalike.files import write_json, write_text
 from lookalike.project.records import Bundle
 from lookalike.settings.fields import Section, Settings
 from lookalike.text import markdown
 
-STANDALONE = Path(__file__).parent / "standalone"
 MAX_UPLOAD = 100 * 1024 * 1024  # the default of 10 MB drops larger photos without a word
 
 
@@ -25,7 +23,7 @@ class Voila:
 
     def write(self, part: Path, model: Path, bundle: Bundle, settings: Settings) -> None:
         """Fill `part` with a repository that Binder can run."""
-        copy_model(part, model)
+        program.with_model(part, model)
         write_json(part / "app.ipynb", notebook(bundle))
         requirements.write(part, *requirements.NOTEBOOK)
         write_text(part / "runtime.txt", f"python-{requirements.PYTHON}\n")
@@ -39,19 +37,12 @@ class Voila:
         beside(part, samples)
 
 
-def copy_model(part: Path, model: Path) -> None:
-    """The model, its description and the program that runs it."""
-    for name in ("model.onnx", "model.json", "predict.py", "face.onnx"):
-        if (model / name).is_file():
-            shutil.copyfile(model / name, part / name)
-
-
 def notebook(bundle: Bundle) -> dict[str, object]:
     """The app as a notebook of one text and one code cell."""
     heading = [
         f"# {markdown(' or '.join(bundle.labels))}?" if len(bundle.labels) <= 4 else f"# {markdown(bundle.name)}"
     ]
-    code = (STANDALONE / "voila_app.py").read_text(encoding="utf-8").splitlines(keepends=True)
+    code = (program.STANDALONE / "voila_app.py").read_text(encoding="utf-8").splitlines(keepends=True)
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return {
         "cells": [

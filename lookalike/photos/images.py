@@ -8,7 +8,6 @@ on white, or on black where all that can be seen is white; opacity that is nowhe
 
 from __future__ import annotations
 
-import contextlib
 import io
 import warnings
 from collections.abc import Callable
@@ -16,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
+from PIL import Image, ImageStat, UnidentifiedImageError
 
 from lookalike.errors import OutOfMemory, UnusablePhoto, in_words
-from lookalike.photos import deep
+from lookalike.photos import pixels
 from lookalike.project.kinds import FORMATS, HEAD, SAVED, refusal, sniff
 from lookalike.project.records import InputSpec
 
@@ -30,9 +29,9 @@ SUFFIXES = {
 MAX_PIXELS = 50_000_000
 
 FULL_PALETTE = 200  # colours
+PLAIN = 8  # by so many levels saving may change what has one colour
 _SOUND_BUT_UNREAD = ("unknown pixel mode", "12-bit layers")
 """What Pillow says of scans in double precision, of colours in floats, of five channels, of JPEG for medicine."""
-VANISHED = 250  # what is nowhere darker than this can't be seen on white
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
@@ -83,6 +82,8 @@ def open_photo(source: Path | bytes, *, at_least: int | None = None) -> Photo:
         raise UnusablePhoto("too-large", in_words(error)) from None
     except MemoryError:
         raise OutOfMemory from None
+    except pixels.InPlanes:
+        raise UnusablePhoto("unsupported", f"a TIFF of 16 bits, the colours apart, is not read; {SAVED}") from None
     except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged files; each means the same to us
         raise UnusablePhoto(*_reason(error, kind, again)) from None
 
@@ -103,25 +104,28 @@ def _decode(image: Image.Image, at_least: int | None, again: Callable[[], Image.
         raise UnusablePhoto("too-large", f"{width}x{height} pixels")
     if at_least:
         image.draft("RGB", (at_least, at_least))
-    layers = deep.layers(image)
     drawn = image.size  # before it is loaded: a TIFF may be turned by that alone
-    image.load()
-    if layers:
-        deep.brighten(image, layers, again)
+    pixels.load(image, again)
     animated, bits = _moves(image), _bits(image)
-    upright = _upright_rgb(image)
-    if upright.size != drawn:  # turned by a quarter
+    shown = pixels.rgb(image)
+    if shown.size != drawn:  # turned by a quarter
         width, height = height, width
-    return Photo(upright, str(image.format), width, height, animated, bits)
+    return Photo(shown, str(image.format), width, height, animated, bits)
+
+
+def extremes(image: Image.Image) -> tuple[int, int, int]:
+    """Of an RGB image the lowest and the highest value of any channel, and the most by which one of them differs."""
+    lows, highs = zip(*ImageStat.Stat(image).extrema, strict=True)
+    return min(lows), max(highs), max(high - low for low, high in zip(lows, highs, strict=True))
 
 
 def _bits(image: Image.Image) -> int:
-    if image.mode not in ("1", "P", "L"):
+    if image.mode not in ("1", "P", "L", "RGB"):
         return 16 if image.mode.startswith(("I", "F")) else 8
-    tones = len(image.getcolors() or ()) or 256
+    tones = len(image.getcolors() or ()) or 257
     if tones <= 16:
         return 1 if tones <= 2 else 4
-    return 5 if image.mode == "P" and tones >= FULL_PALETTE else 8
+    return 5 if image.mode != "L" and FULL_PALETTE <= tones <= 256 else 8
 
 
 def _moves(image: Image.Image) -> bool:
@@ -154,33 +158,6 @@ def _reason(error: Exception, kind: str, again: Callable[[], Source]) -> tuple[s
     if any(words in text for words in _SOUND_BUT_UNREAD):
         return "unsupported", f"a {kind} of this depth or number of channels is not read; {SAVED}"
     return "unreadable", f"{kind}: {text}"
-
-
-def _upright_rgb(image: Image.Image) -> Image.Image:
-    """Apply the orientation and bring any mode to 8-bit RGB, in as few copies as that takes."""
-    with contextlib.suppress(Exception):  # broken metadata must not cost the photo
-        ImageOps.exif_transpose(image, in_place=True)
-    if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
-        image = deep.scaled_grey(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        return _laid(image.convert("RGBA"))
-    return image.convert("RGB")
-
-
-def _laid(image: Image.Image) -> Image.Image:
-    """A transparent picture on white; a white drawing, of which nothing would be left there, on black."""
-    opacity = image.getchannel("A")
-    *colours, (_, highest) = ImageStat.Stat(image).extrema
-    pictured = any(low < high for low, high in colours)
-    if highest <= 1 and pictured:  # a mask of 0 and 1, or a channel that was never filled: nothing could be seen
-        opacity = opacity.point(lambda value: 255 * (value == highest))
-    white = Image.new("RGB", image.size, "white")
-    white.paste(image, mask=opacity)
-    if min(low for low, _ in ImageStat.Stat(white).extrema) < VANISHED or not opacity.getbbox():
-        return white
-    black = Image.new("RGB", image.size)
-    black.paste(image, mask=opacity)
-    return black
 
 
 def fit(image: Image.Image, spec: InputSpec) -> np.ndarray:

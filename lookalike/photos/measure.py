@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.ImageFilter import MaxFilter, MinFilter
 
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import images
@@ -24,6 +25,8 @@ from lookalike.project.typed import Record
 MODEST = 896
 GREY = 12  # steps of 255 between the channels: what saving a grey photo as a colour JPEG leaves
 SCREEN = 1600
+HALF = 0.5
+_GROUND, _STILL, _EDGE = 10, 2, 24  # grey levels: what saving leaves on a ground, within a shape, and at its edge
 MAX_FILE = 200_000_000
 _START_OF_SCAN = 0xDA
 _FILLER = re.compile(r"extraneous bytes before marker 0x(?!d[0-7])")
@@ -32,13 +35,16 @@ _DAMAGE = ("Corrupt JPEG data", "Premature end", "Invalid JPEG file structure", 
 
 @dataclass(frozen=True, slots=True)
 class Facts(Record):
-    """One decoded photo. Width and height are upright; the rest is taken from its picture at 256 pixels.
+    """One decoded photo. Width and height are upright; `darkest` and `lightest` are the extremes of any channel and
+    `contrast` the most by which one differs, of all pixels; the rest is taken from its picture at 256 pixels.
 
     `mean`, `low` and `high` are brightness and its 1st and 99th percentile (0..255); `spread` its standard
     deviation; `detail` the standard deviation of its Laplacian, small where nothing is sharp; `flat` the share of the
     most common of 4,096 colours; `colours` how many of them cover 99 % of the picture, of which a `grey` one can have
-    only 16. `framed` tells that there is a border around what it shows, or bars; `bits` how many the file has for a
-    tone of its best channel. `warning` is what the JPEG library found wrong although it could go on.
+    only 16; `shown` the share that stands out from the most common grey, and `shaded` how much of that changes softly,
+    as drawn shapes do not (both told only where `flat` is half or more). `framed` tells that there is a border around
+    what it shows, or bars; `bits` how many the file has for a tone of its best channel. `warning` is what the JPEG
+    library found wrong although it could go on.
     """
 
     sha256: str
@@ -48,6 +54,9 @@ class Facts(Record):
     height: int
     animated: bool
     warning: str
+    darkest: int
+    lightest: int
+    contrast: int
     mean: float
     low: float
     high: float
@@ -55,6 +64,8 @@ class Facts(Record):
     detail: float
     flat: float
     colours: int
+    shown: float
+    shaded: float
     grey: bool
     framed: bool
     bits: int
@@ -71,6 +82,8 @@ def measure(path: Path) -> tuple[Facts, list[View]]:
     grey = thumbnail.convert("L")
     mean, spread, low, high = _brightness(grey)
     flat, colours = _colours(thumbnail)
+    shown, shaded = _shapes(thumbnail) if flat >= HALF else (1.0, 1.0)
+    darkest, lightest, contrast = images.extremes(photo.image)
     seen = views(thumbnail)
     facts = Facts(
         sha256=hashlib.sha256(data).hexdigest(),
@@ -80,6 +93,9 @@ def measure(path: Path) -> tuple[Facts, list[View]]:
         height=photo.height,
         animated=photo.animated,
         warning=jpeg_warning(data) if photo.format in ("JPEG", "MPO") else "",
+        darkest=darkest,
+        lightest=lightest,
+        contrast=contrast,
         mean=mean,
         low=low,
         high=high,
@@ -87,6 +103,8 @@ def measure(path: Path) -> tuple[Facts, list[View]]:
         detail=round(_detail(np.asarray(grey, dtype=np.float32)), 2),
         flat=round(flat, 4),
         colours=colours,
+        shown=round(shown, 4),
+        shaded=round(shaded, 4),
         grey=_is_grey(thumbnail),
         framed=len(seen) > 1,
         bits=photo.bits,
@@ -201,6 +219,18 @@ def _detail(grey: np.ndarray) -> float:
         return 0.0
     middle = grey[1:-1, 1:-1]
     return float((4 * middle - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]).std())
+
+
+def _shapes(image: Image.Image) -> tuple[float, float]:
+    """The share of a picture that stands out from its most common grey, and the share of that which is neither one
+    colour nor an edge: light and shade, or texture."""
+    grey = np.asarray(image.convert("L")).astype(np.int16)
+    counts = np.bincount(grey.ravel(), minlength=256)
+    ground = int(np.convolve(counts, np.ones(3, int), "same").argmax())
+    out = np.abs(grey - ground) > _GROUND
+    highest, lowest = (np.asarray(image.filter(rank(3))).astype(np.int16) for rank in (MaxFilter, MinFilter))
+    change = (highest - lowest).max(2)[out]
+    return float(out.mean()), float(np.mean((change > _STILL) & (change <= _EDGE))) if change.size else 1.0
 
 
 def _is_grey(image: Image.Image) -> bool:

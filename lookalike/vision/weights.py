@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import urllib.error
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +25,7 @@ from lookalike.vision.states import State
 
 __all__ = ["create", "load_into", "normalisation", "resolve"]
 
+_NUMBER = re.compile(r"\d+")
 DEEPEST = 4  # mappings within each other that are looked into
 # What programs keep beside the weights, for the older of torch's formats: it does not tell without being read.
 BESIDE = (
@@ -85,16 +87,36 @@ def _fill(whole: nn.Module, arch: str, states_found: Sequence[State], source: st
             report.warn(f"the names in {source} are not those of {arch}; its tensors were taken in their order")
     unfit = [name for name in needed if name not in found or not _fits(found[name], own[name])]
     if unfit:
-        some = ", ".join(unfit[:3]) + (f" and {len(unfit) - 3} more" if len(unfit) > 3 else "")
         raise ConfigError(
             f"the weights ({source}) do not fit {arch}: {len(needed) - len(unfit)} of {len(needed)} tensors agree; "
-            f"missing or of another shape: {some}",
+            f"missing or of another shape: {_some(unfit)}",
+            "name the network they were made for with --arch",
+        )
+    names = [name.removeprefix(prefix) for name in state if name.startswith(prefix)]
+    if blocks := _more_blocks(whole, arch, own, names):
+        raise ConfigError(
+            f"the weights ({source}) are those of a larger network than {arch}: it has no {_some(blocks)}",
             "name the network they were made for with --arch",
         )
     if not all(bool(found[name].float().isfinite().all()) for name in needed):
         raise ConfigError(f"the weights ({source}) hold values that are no numbers", "use another file")
     fitting = {name: tensor for name, tensor in found.items() if tensor.shape == own[name].shape}
     states.load(whole, fitting, strict=False)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _more_blocks(whole: nn.Module, arch: str, own: State, names: Iterable[str]) -> list[str]:
+    """Those of a file's names that the network has under other numbers only: parts of a larger network of its kind,
+    whose first blocks alone would see nothing. What the classifier is made of may differ."""
+    heads = {name.partition(".")[0] for name in classifier_names(whole, arch)}
+    known = {_NUMBER.sub("#", name) for name in own}
+    return [
+        name for name in names
+        if name not in own and name.partition(".")[0] not in heads and _NUMBER.sub("#", name) in known
+    ]  # fmt: skip
 
 
 def _fits(given: torch.Tensor, own: torch.Tensor) -> bool:

@@ -23,12 +23,12 @@ import numpy as np
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it tells its maker how it is used
 
 import onnxruntime
-from PIL import Image, ImageOps, ImageStat
+import pixels
+from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
 MAX_PIXELS = 50_000_000
-VANISHED = 250
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 DOUBTS = {"unlike": "this is unlike the photos it learnt from", "unlikely": "no label is likely enough",
           "no-face": "no face was found"}  # fmt: skip
@@ -106,46 +106,19 @@ def said(answer: dict[str, object]) -> str:
 
 
 def upright(photo: str | Path | bytes | Image.Image) -> Image.Image:
-    """The first frame as RGB: turned as its metadata asks, deep grey scaled, transparency on white (or black)."""
+    """The first frame as RGB: turned as its metadata asks, deep colours scaled, transparency on white (or black)."""
     if isinstance(photo, Image.Image):
-        image = photo
-    else:
-        image = Image.open(io.BytesIO(photo) if isinstance(photo, bytes) else photo, formats=FORMATS)
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError("this photo has too many pixels")
-    image.load()
-    try:
-        image = ImageOps.exif_transpose(image)
-    except Exception:  # broken metadata must not cost the photo
-        image = image.copy()
-    if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
-        image = scaled_grey(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        return laid(image.convert("RGBA"))
-    return image.convert("RGB")
+        return pixels.rgb(photo.copy())
+    with opened(photo) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError("this photo has too many pixels")
+        pixels.load(image, lambda: opened(photo))
+        return pixels.rgb(image)
 
 
-def laid(image: Image.Image) -> Image.Image:
-    """A transparent picture on white; one of which nothing could be seen there, on black."""
-    opacity = image.getchannel("A")
-    white = Image.new("RGB", image.size, "white")
-    white.paste(image, mask=opacity)
-    if min(low for low, _ in ImageStat.Stat(white).extrema) < VANISHED or not opacity.getbbox():
-        return white
-    black = Image.new("RGB", image.size)
-    black.paste(image, mask=opacity)
-    return black
-
-
-def scaled_grey(image: Image.Image) -> Image.Image:
-    """Deep grey to 8 bits by its range."""
-    values = np.array(image, dtype=np.float32)
-    highest = np.nanmax(values, initial=0)
-    if image.mode == "F" and highest <= 1:
-        values *= 255
-    elif image.mode != "F" or highest > 255:
-        values /= 257
-    return Image.fromarray(np.nan_to_num(values).round().clip(0, 255).astype(np.uint8))
+def opened(photo: str | Path | bytes) -> Image.Image:
+    """A photo of one of FORMATS, not decoded yet."""
+    return Image.open(io.BytesIO(photo) if isinstance(photo, bytes) else photo, formats=FORMATS)
 
 
 def face_of(image: Image.Image, finder: onnxruntime.InferenceSession) -> Image.Image:

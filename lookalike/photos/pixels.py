@@ -1,39 +1,80 @@
-"""Pictures of more than 8 bits a colour as 8 bits, by the range they really use.
+"""Whatever Pillow opened as an upright RGB picture of 8 bits: every exported model takes a copy of this file along.
 
-Scans of 10, 12 and 14 bits come in files of 16, mostly without a word about it: taken by their upper 8 bits, as Pillow
-does with colour, they are black or nearly so.
+The orientation its metadata asks for is applied; transparency lies on white, or on black where all that can be seen is
+white; opacity that is nowhere is no opacity; more than 8 bits become 8 by the range they really use. Scans of 10, 12
+and 14 bits come in files of 16, mostly without a word about it: taken by their upper 8 bits, as Pillow does with
+colour, they are black or nearly so.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps, ImageStat
 
-from lookalike.errors import UnusablePhoto
-
+VANISHED = 250  # what is nowhere darker than this can't be seen on white
 BITS, PHOTOMETRIC, PLANES, SAMPLES, NO_DATA = 258, 262, 284, 339, 42113  # entries of a TIFF file
 FILLER = 1e30  # what no sensor measures: the largest float stands where there is nothing
 SMALLEST_AND_LARGEST_UNSIGNED, SMALLEST_AND_LARGEST = (280, 281), (340, 341)
+_HARDLY = 1 / 16  # of a range is used by what would be a dozen greys of 255: heat is measured so, and depth
 DARK = 64  # upper bytes that stay below this leave two bits or more unused
 _OTHER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
-
-IN_PLANES = UnusablePhoto("unsupported", "a TIFF with 16 bits for each colour, the colours apart; save it as PNG")
 
 Layers = list[Any]
 
 
-def layers(image: Image.Image) -> Layers:
+class InPlanes(ValueError):
+    """A TIFF with 16 bits for each colour, and the colours apart, of which Pillow gives the upper 8 bits alone."""
+
+
+def load(image: Image.Image, again: Callable[[], Image.Image]) -> None:
+    """Decode a picture that was opened, in the range that it uses; `again` opens it once more. Raises InPlanes, and
+    what Pillow does."""
+    lower = _layers(image)
+    image.load()
+    if lower:
+        _brighten(image, lower, again)
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """A decoded picture upright, in any mode to 8-bit RGB, in as few copies as that takes. It may change itself."""
+    with contextlib.suppress(Exception):  # broken metadata must not cost the photo
+        ImageOps.exif_transpose(image, in_place=True)
+    if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
+        image = _scaled_grey(image)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        return _laid(image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def _laid(image: Image.Image) -> Image.Image:
+    """A transparent picture on white; a white drawing, of which nothing would be left there, on black."""
+    opacity = image.getchannel("A")
+    *colours, (_, highest) = ImageStat.Stat(image).extrema
+    pictured = any(low < high for low, high in colours)
+    if highest <= 1 and pictured:  # a mask of 0 and 1, or a channel that was never filled: nothing could be seen
+        opacity = opacity.point(lambda value: 255 * (value == highest))
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=opacity)
+    if min(low for low, _ in ImageStat.Stat(white).extrema) < VANISHED or not opacity.getbbox():
+        return white
+    black = Image.new("RGB", image.size)
+    black.paste(image, mask=opacity)
+    return black
+
+
+def _layers(image: Image.Image) -> Layers:
     """How the parts of an unread picture with 16 bits a colour are to be read for the lower bytes of its colours; none
     for other pictures."""
     parts = getattr(image, "tile", ())
     if image.mode not in ("RGB", "RGBA"):
         return []
     if _in_planes(image) and any(part[0] == "raw" for part in parts):
-        raise IN_PLANES
+        raise InPlanes
     found = []
     for part in parts:
         raw, *rest = part[3] if isinstance(part[3], tuple) else (part[3],)
@@ -45,17 +86,17 @@ def layers(image: Image.Image) -> Layers:
     return found
 
 
-def brighten(image: Image.Image, lower: Layers, again: Callable[[], Image.Image]) -> None:
-    """Put a picture with 16 bits a colour into the range it uses, in place, when its upper bytes alone are dark.
+def _brighten(image: Image.Image, lower: Layers, again: Callable[[], Image.Image]) -> None:
+    """Put a picture with 16 bits a colour into the range it uses, in place, when its upper bytes are dark or flat.
 
-    `lower` is what `layers` said; `again` opens the same picture once more. Raises UnusablePhoto when that cannot be.
+    `lower` is what `_layers` said; `again` opens the same picture once more.
     """
     upper = np.asarray(image)
     colours = upper[..., :3]
-    if np.count_nonzero(colours >= DARK) > colours.size / 1000:
+    if np.count_nonzero(colours >= DARK) > colours.size / 1000 and np.ptp(colours) >= 256 * _HARDLY:
         return
     if _in_planes(image):
-        raise IN_PLANES
+        raise InPlanes
     with again() as other:
         other.tile = lower  # type: ignore[attr-defined]
         grey = any(part.args == "RGBA" for part in lower)
@@ -69,7 +110,7 @@ def brighten(image: Image.Image, lower: Layers, again: Callable[[], Image.Image]
     image.paste(Image.fromarray(_bytes(values)))
 
 
-def scaled_grey(image: Image.Image) -> Image.Image:
+def _scaled_grey(image: Image.Image) -> Image.Image:
     """Grey of more than 8 bits as 8 bits: what counts as black and as white is what the file says, or fits its values.
 
     Scans of 10, 12 and 14 bits come in files of 16, mostly without a word about it.
@@ -132,10 +173,17 @@ def _told_range(image: Image.Image) -> tuple[float, float] | None:
 
 
 def _fitting_range(values: np.ndarray, *, whole: bool) -> tuple[float, float]:
-    """Black and white by the values: the usual range that they fill; one single value says nothing, so all 16 bits do.
+    """Black and white by the values: the usual range that they fill, or where that is hardly used, the part that is.
 
-    One value in a thousand may be brighter than the range of whole numbers: sensors have hot pixels.
+    One value in a thousand may lie outside: sensors have hot pixels and dead ones. One single value says nothing.
     """
+    black, white = _usual_range(values, whole=whole)
+    few = values.size // 1000
+    low, high = map(float, np.partition(values, (few, -1 - few), None)[[few, -1 - few]]) if values.size else (0.0, 0.0)
+    return (low, high) if 0 < high - low < _HARDLY * (white - black) else (black, white)
+
+
+def _usual_range(values: np.ndarray, *, whole: bool) -> tuple[float, float]:
     lowest, highest = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if not whole:
         usual = [(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)]
