@@ -139,13 +139,14 @@ def test_an_answer_nested_without_end_is_an_unknown_shape(cli: Cli, search: Sear
     assert answer.data["providers"][0]["reason"] == "changed"
 
 
+@pytest.mark.parametrize(("limit", "left", "quota"), [("1, 2000", "0, 1985", 2000), ("50, 0", "0, 0", 0)])
 def test_a_limit_by_the_second_is_waited_for_and_is_no_quota(
-    cli: Cli, search: SearchServer, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, search: SearchServer, monkeypatch: pytest.MonkeyPatch, limit: str, left: str, quota: int
 ) -> None:
     monkeypatch.setenv("BRAVE_SEARCH_API_KEY", "k-that-is-long")
     monkeypatch.setenv("LOOKALIKE_BRAVE_ENDPOINT", search.url("/canned"))
-    limits = {"X-RateLimit-Remaining": "0, 1985", "X-RateLimit-Reset": "1, 1209600"}
-    meta = {"rate_limit": 1, "rate_current": 1, "quota_limit": 2000, "quota_current": 15}
+    limits = {"X-RateLimit-Limit": limit, "X-RateLimit-Remaining": left, "X-RateLimit-Reset": "1, 1209600"}
+    meta = {"rate_limit": 1, "rate_current": 1, "quota_limit": quota, "quota_current": 15}
     results = [{"properties": {"url": search.url(f"/photo/circles/{number}")}} for number in range(12)]
     search.script["canned"] = [
         (429, {"error": {"code": "RATE_LIMITED", "meta": meta}}, limits), (200, {"results": results}, {}),

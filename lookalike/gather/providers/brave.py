@@ -99,8 +99,13 @@ class Brave(WebProvider):
     def _limits(headers: Mapping[str, str]) -> tuple[bool | None, float | None]:
         """Whether the month is over (None: not told), and the seconds until the limit for the second is lifted.
 
-        Headers hold numbers for both: `X-RateLimit-Remaining: 0, 1234`, `X-RateLimit-Reset: 1, 1209600`.
+        Headers hold numbers for both: `X-RateLimit-Remaining: 0, 1234`, `X-RateLimit-Reset: 1, 1209600`. A plan that
+        is paid by the call has no limit for the month, and says `X-RateLimit-Limit: 50, 0`.
         """
-        left = [part.strip() for part in headers.get("X-RateLimit-Remaining", "").split(",")]
-        reset = headers.get("X-RateLimit-Reset", "").partition(",")[0].strip()
-        return (left[-1] == "0" if len(left) > 1 else None), (float(reset) if reset.isdecimal() else None)
+        limit, left, reset = (
+            [part.strip() for part in headers.get(f"X-RateLimit-{name}", "").split(",")]
+            for name in ("Limit", "Remaining", "Reset")
+        )
+        endless = len(limit) > 1 and limit[-1] == "0"
+        over = left[-1] == "0" and not endless if len(left) > 1 else None
+        return over, float(reset[0]) if reset[0].isdecimal() else None
