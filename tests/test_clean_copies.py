@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
 from lookalike import plugins
 from lookalike.photos import faces
@@ -31,6 +31,14 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "mirrored": ImageOps.mirror,
     "grey": lambda image: ImageOps.grayscale(image).convert("RGB"),
     "all of it": lambda image: ImageOps.mirror(image.crop((0, 0, 272, 204))).resize((136, 102)),
+}
+LARGE_CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "half": lambda image: image.resize((480, 360)),
+    "twice": lambda image: image.resize((1920, 1440)),
+    "cropped": lambda image: image.crop((60, 40, 900, 680)),
+    "mirrored": lambda image: ImageOps.mirror(image.resize((640, 480))),
+    "grey": CHANGES["grey"],
+    "darker": lambda image: ImageEnhance.Brightness(image).enhance(0.7),
 }
 
 
@@ -209,6 +217,58 @@ def test_where_a_small_change_is_the_label_both_stay_and_are_one_group(cli: Cli,
     groups = _groups(photos)
     assert all(groups[f"with/{n}.jpg"] == groups[f"without/{n}.jpg"] for n in range(6))
     assert len(set(groups.values())) == 6
+
+
+def _slabs(root: Path) -> None:
+    """Large photos of slabs, each once whole and once with a crack of three pixels, under labels that say so."""
+    for label in ("whole", "cracked"):
+        (root / label).mkdir(parents=True)
+    for seed in range(3):
+        rng = crowds.Rng(seed)
+        slab = crowds.grain(rng, crowds.soft(rng, (640, 640), 40, 90, 170).convert("L").convert("RGB"), 5)
+        slab.save(root / "whole" / f"{seed}.jpg", quality=92)
+        dark = slab.point(lambda value: value - 50)
+        crack = Image.new("1", slab.size)
+        ImageDraw.Draw(crack).line([(40, 70 + 90 * seed), (250, 200), (420, 150), (600, 300)], fill=1, width=3)
+        slab.paste(dark, mask=crack)
+        slab.save(root / "cracked" / f"{seed}.jpg", quality=92)
+
+
+def test_a_crack_of_a_few_pixels_in_a_large_photo_is_seen(cli: Cli, tmp_path: Path) -> None:
+    _slabs(tmp_path / "images")
+    for _ in range(2):  # the second time from what was kept of the first
+        data = cli("clean", "--json", "--suspects", 0).data
+        assert data["aside"] == []
+        assert [note["reason"] for note in data["notes"]] == ["alike"] * 3
+    groups = _groups(tmp_path / "images")
+    assert all(groups[f"whole/{seed}.jpg"] == groups[f"cracked/{seed}.jpg"] for seed in range(3))
+
+
+def test_large_forms_filled_in_otherwise_are_no_copies(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "images" / "forms").mkdir(parents=True)
+    rng, small, large = crowds.Rng(3), ImageFont.load_default(size=22), ImageFont.load_default(size=28)
+    lines = ["".join(rng.choices("abcdefghij klmno pqrst ", k=80)) for _ in range(22)]
+    for number in range(4):
+        form = Image.new("RGB", (1240, 1754), (250, 250, 250))
+        pen = ImageDraw.Draw(form)
+        for line, words in enumerate(lines):
+            pen.text((110, 100 + 70 * line), words, fill=(30, 30, 30), font=small)
+        for y in (110, 880, 1600):
+            pen.rectangle((300, y, 800, y + 40), fill=(250, 250, 250))
+            pen.text((310, y + 4), "".join(rng.choices("ABCDEFGHKLMNO", k=16)), fill="black", font=large)
+        form.save(tmp_path / "images" / "forms" / f"{number}.jpg", quality=80)
+    assert cli("clean", "--json", "--suspects", 0, "--yes").data["aside"] == []
+
+
+@pytest.mark.parametrize("change", LARGE_CHANGES)
+def test_copies_of_a_large_photo_are_found_at_its_own_pixels(cli: Cli, tmp_path: Path, change: str) -> None:
+    folder = tmp_path / "images" / "halls"
+    folder.mkdir(parents=True)
+    hall = crowds.scene(crowds.Rng(3), (960, 720))
+    hall.save(folder / "hall.jpg", quality=92)
+    LARGE_CHANGES[change](hall).save(folder / "other.jpg", quality=60)
+    (aside,) = cli("clean", "--json", "--suspects", 0).data["aside"]
+    assert aside["reason"] == "near-copy"
 
 
 @pytest.mark.parametrize("quality", [75, 95])

@@ -48,14 +48,15 @@ def find(
         if photo.facts:
             same[photo.facts.sha256].append(photo)
     contents, members = list(same), list(same.values())
-    links = linking.find(contents, memory, pool, report)
-    sure = linking.sure(links)
-    enlarged = _enlarged(root, [files[0] for files in members], sure, pool)
+    found = linking.find(contents, memory, pool, report)
+    enlarged = _enlarged(root, [files[0] for files in members], linking.sure(found.links), pool)
     ranks = [[_order(photo, wanted, number in enlarged) for photo in files] for number, files in enumerate(members)]
     members = [[photo for _, photo in sorted(zip(rank, files, strict=True), key=lambda one: one[0])]
                for rank, files in zip(ranks, members, strict=True)]  # fmt: skip
     order = sorted(range(len(members)), key=lambda number: min(ranks[number]))
-    groups = _with_twins(members, linking.stars(order, sure))
+    paths = [root / files[0].file for files in members]
+    links = linking.confirmed(found, order, contents, paths, memory, pool, report)
+    groups = _with_twins(members, linking.stars(order, linking.sure(links)))
     together = _with_twins(members, linking.together(len(members), links))
     alike = [[members[number][0] for number in star] for star in linking.scenes(order, links)]
     pixel = {frozenset(contents[number] for number in pair) for pair, kind in links.items() if kind == "pixel"}

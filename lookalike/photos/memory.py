@@ -30,6 +30,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS photos (path TEXT PRIMARY KEY, size INT, changed INT, facts TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS views
   (sha256 TEXT, number INT, grey BLOB, small BLOB, PRIMARY KEY (sha256, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pairs (one TEXT, other TEXT, differ INT, PRIMARY KEY (one, other)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS main_faces (sha256 TEXT PRIMARY KEY, number INT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS features (sha256 TEXT PRIMARY KEY, features BLOB) WITHOUT ROWID;
 """
@@ -112,6 +113,16 @@ class Memory:
         """The small JPEG of a view of a photo, or nothing."""
         row = self._store.execute("SELECT small FROM views WHERE sha256 = ? AND number = ?", view).fetchone()
         return bytes(row[0]) if row else b""
+
+    def differ(self, one: str, other: str) -> bool | None:
+        """Whether two photos that seem to be copies differ at their own pixels, if that is known."""
+        asked = "SELECT differ FROM pairs WHERE one = ? AND other = ?"
+        row = self._store.execute(asked, sorted((one, other))).fetchone()
+        return bool(row[0]) if row else None
+
+    def keep_differ(self, pair: Sequence[str], differ: bool) -> None:
+        """Remember it of these two."""
+        self._write("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?)", (*sorted(pair), differ))
 
     def features(self, content: str) -> np.ndarray | None:
         """What the packaged network saw in a photo, if that is known: float32, length 1."""

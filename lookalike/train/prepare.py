@@ -197,8 +197,12 @@ def _groups(project: Project, photos: Sequence[tuple[str, str]], looks: Memory, 
     known = Manifest(project.images).fold().files
     told = [known[file].group if file in known else "" for file, _ in photos]
     contents = list(dict.fromkeys(sha256 for _, sha256 in photos))
+    files = {sha256: project.images / file for file, sha256 in photos}
     with Pool(lazily=True) as pool:
-        groups = links.together(len(contents), links.find(contents, looks, pool, report))
+        found = links.find(contents, looks, pool, report)
+        order, paths = links.by_links(len(contents), found.links), [files[sha256] for sha256 in contents]
+        sure = links.confirmed(found, order, contents, paths, looks, pool, report)
+    groups = links.together(len(contents), sure)
     first = {contents[number]: contents[group[0]] for group in groups for number in group}
     homes = [first.get(sha256, sha256) for _, sha256 in photos]
     names = {home: group for home, group in zip(homes, told, strict=True) if group}

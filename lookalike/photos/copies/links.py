@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, islice
+from pathlib import Path
 
 import numpy as np
 
-from lookalike.photos.copies import near
+from lookalike.photos.copies import finely, near
 from lookalike.photos.copies.closely import Asked, Kind, kinds
 from lookalike.photos.copies.likeness import KINDS
 from lookalike.photos.decode import Pool
@@ -35,8 +37,24 @@ COPIES = ("pixel", "copy")
 Links = dict[frozenset[int], str]
 
 
-def find(contents: Sequence[str], memory: Memory, pool: Pool, report: Reporter) -> Links:
-    """How pairs of photos agree, by number: `pixel`, `copy` or `alike`; those that don't are left out.
+@dataclass(frozen=True)
+class Found:
+    """How pairs of photos agree, by number: `pixel`, `copy` or `alike`; those that don't are left out. `placed` tells
+    how the views of the copies lie on each other."""
+
+    views: Sequence[tuple[int, ViewOf]]
+    links: Links
+    placed: dict[frozenset[int], near.Likeness]
+
+    def asked(self, pair: frozenset[int], files: Sequence[Path]) -> finely.Asked:
+        """The question whether two copies differ at their own pixels."""
+        seen = self.placed[pair]
+        (left, (_, inner)), (right, (_, other)) = self.views[seen.left], self.views[seen.right]
+        return finely.Asked(files[left], files[right], (inner > 0, other > 0), seen.box, seen.mirrored)
+
+
+def find(contents: Sequence[str], memory: Memory, pool: Pool, report: Reporter) -> Found:
+    """How photos agree as far as small pictures tell.
 
     `contents` are different sha256, whose views `memory` has; nothing agrees with a photo without views.
     """
@@ -56,7 +74,39 @@ def find(contents: Sequence[str], memory: Memory, pool: Pool, report: Reporter) 
         between = looks.noted(near.between([(view[one], view[other]) for one, other in missing], looks.greys))
         with report.task("laying copies on each other", len(between)) as task:
             looks.ask(between, pool, task)
-    return {pair: kind for pair, kind in looks.links.items() if kind != "other"}
+    links = {pair: kind for pair, kind in looks.links.items() if kind != "other"}
+    return Found(looks.views, links, looks.placed)
+
+
+def confirmed(
+    found: Found, order: Sequence[int], contents: Sequence[str], files: Sequence[Path], memory: Memory, pool: Pool,
+    report: Reporter,
+) -> Links:  # fmt: skip
+    """The same after a look at the pixels of the photos themselves: what differs there in some small thing is `alike`.
+
+    Looked at are the pairs that `stars` would join in that `order`, so about as many as there are copies. What cannot
+    be looked at is no copy for sure.
+    """
+    links = dict(found.links)
+    known: set[frozenset[int]] = set()
+
+    def differ(pair: frozenset[int]) -> bool | None:
+        one, other = (contents[number] for number in pair)
+        return memory.differ(one, other)
+
+    while new := {frozenset((star[0], ray)) for star in stars(order, sure(links)) for ray in star[1:]} - known:
+        unseen = sorted((pair for pair in new if differ(pair) is None), key=sorted)
+        with report.task("comparing copies at their own pixels", len(unseen)) as task:
+            asked = (found.asked(pair, files) for pair in unseen)
+            for pair, (_, answer) in zip(
+                unseen, pool.map("lookalike.photos.copies.finely:differs", asked), strict=True
+            ):
+                task.advance()
+                if isinstance(answer, bool):
+                    memory.keep_differ([contents[number] for number in pair], answer)
+        links |= {pair: "alike" for pair in new if differ(pair) is not False}
+        known |= new
+    return links
 
 
 class _Looks:
@@ -65,6 +115,7 @@ class _Looks:
     def __init__(self, views: Sequence[tuple[int, ViewOf]], memory: Memory) -> None:
         self.views, self.memory = views, memory
         self.links: Links = {}
+        self.placed: dict[frozenset[int], near.Likeness] = {}
         self._small = lru_cache(_KEPT)(lambda number: memory.small(views[number][1]))
         names = [view for _, view in views]
         self._greys = memory.greys(names) if len(names) <= _IN_MEMORY else None
@@ -103,7 +154,10 @@ class _Looks:
 
     def _note(self, pair: near.Likeness, kind: str) -> None:
         both = frozenset(self.views[number][0] for number in (pair.left, pair.right))
-        self.links[both] = min(kind, self.links.get(both, kind), key=KINDS.index)
+        before = self.links.get(both, kind)
+        self.links[both] = min(kind, before, key=KINDS.index)
+        if kind in COPIES and (both not in self.placed or self.links[both] != before):
+            self.placed[both] = pair
 
 
 def _kinds(asked: Iterator[Asked], count: int, pool: Pool) -> Iterator[Kind]:
@@ -168,11 +222,16 @@ def scenes(order: Sequence[int], links: Links) -> list[list[int]]:
     return [star for star in stars(order, links) if len(star) <= MOST_ALIKE]
 
 
+def by_links(count: int, links: Links) -> list[int]:
+    """So many photos, those with the most links first."""
+    often = Counter(number for pair in links for number in pair)
+    return sorted(range(count), key=lambda number: -often[number])
+
+
 def together(count: int, links: Links) -> list[list[int]]:
     """What a split of so many photos must keep together: the scenes, each with all copies of its photos. Photos with
     the most links are in the middle."""
-    often = Counter(number for pair in links for number in pair)
-    order = sorted(range(count), key=lambda number: -often[number])
+    order = by_links(count, links)
     home = {number: scene[0] for scene in scenes(order, links) for number in scene}
     for copies in stars(order, sure(links)):
         home |= dict.fromkeys(copies, home.get(copies[0], copies[0]))

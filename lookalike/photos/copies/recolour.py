@@ -54,6 +54,13 @@ def changes(own: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return found
 
 
+def exchanged(own: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first in the colours of the second, and the second in those of the first."""
+    pair = np.stack([own, target])
+    there, back = _fitted(pair, pair[::-1]).applied(pair)
+    return there, back
+
+
 def left_at_least(own: np.ndarray, target: np.ndarray) -> float:
     """The least that any of `changes` leaves in the spot where it leaves most, looked for in every fourth line only."""
     pair = np.stack([own, target])
