@@ -184,6 +184,19 @@ def test_a_photo_of_little_is_not_blamed(cli: Cli, tmp_path: Path, kind: str, su
     assert not decode(path.read_bytes()).plain
 
 
+@pytest.mark.parametrize("quality", [75, 95])
+@pytest.mark.parametrize(
+    ("size", "words"), [((300, 200), "No image available"), ((400, 300), "THIS CONTENT IS PRIVATE")]
+)
+def test_a_card_with_few_words_goes(cli: Cli, tmp_path: Path, size: tuple[int, int], words: str, quality: int) -> None:
+    draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})
+    card, font = Image.new("RGB", size, "white"), ImageFont.load_default(20)
+    ImageDraw.Draw(card).text((size[0] / 2, size[1] / 2), words, fill=(150, 150, 150), font=font, anchor="mm")
+    card.save(tmp_path / "images" / "circles" / "card.jpg", quality=quality)
+    (aside,) = cli("clean", "--json", "--dry-run", "--suspects", 0).data["aside"]
+    assert aside["reason"] == "placeholder"
+
+
 @pytest.mark.parametrize("size", [(300, 300), (640, 480)])
 def test_a_card_that_says_there_is_no_photo_goes(cli: Cli, tmp_path: Path, size: tuple[int, int]) -> None:
     draw.folder(tmp_path / "images", {"circles": 12, "stripes": 12})

@@ -28,8 +28,9 @@ LIGHT, DIM = 80, 200  # what is this light in the dark is something to see, and 
 FLAT_SHARE, FLAT_COLOURS, FLAT_GREYS = 0.6, 12, 8
 # What has few colours may be a photo: fog, a star, an egg on a plate. On a drawn picture something covers a part of the
 # ground, and hardly any of it changes softly: of "no image" cards, down to a JPEG quality of 60, 0.0 to 0.4; of such
-# photos 0.5 and more.
-_SHOWN, _SHADED = 0.02, 0.4
+# photos 0.5 and more. Words of a fifteenth of a card's width cover 0.013 of it and more; a scratch, stars, a signature
+# or a ship at sea less than 0.01.
+_SHOWN, _SHADED = 0.012, 0.4
 
 _REPEATED, _RARE, _FLAT_SET = 3, 0.05, 0.25
 _GONE = ("missing", "stopped")

@@ -26,7 +26,7 @@ def features(
     missing: dict[str, Seen] = {}
     for photo in photos:
         if photo.facts and photo.facts.sha256 not in known:
-            found = memory.features(photo.facts.sha256)
+            found = memory.features(photo.facts.sha256, network.WIDTH)
             if found is None:
                 missing[photo.facts.sha256] = photo
             else:

@@ -20,6 +20,7 @@ from lookalike.net import weights
 from lookalike.people import graph
 from lookalike.photos import align, faces, images
 from lookalike.photos.memory import Memory
+from lookalike.photos.store import open_store
 from lookalike.photos.views import View, shrunk, views
 from lookalike.report import Reporter
 from lookalike.settings.fields import Settings
@@ -161,14 +162,8 @@ class _Memory:
         self._store: Any = None
         with contextlib.suppress(OSError, sqlite3.Error):
             cache.mkdir(parents=True, exist_ok=True)
-            path = cache / "people.sqlite"
-            try:
-                self._store = _open(path)
-            except sqlite3.OperationalError:
-                raise  # full, held by another or not ours to write: no damage
-            except sqlite3.DatabaseError:
-                path.unlink(missing_ok=True)
-                self._store = _open(path)
+            self._store = open_store(cache / "people.sqlite", _TABLE)
+            self._store.isolation_level = None
 
     def __enter__(self) -> _Memory:
         return self
@@ -181,17 +176,14 @@ class _Memory:
         """The faces of a photo and their features (faces, size), or None where it is not kept or by another network."""
         if not self._store:
             return None
-        with contextlib.suppress(sqlite3.Error, ValueError, TypeError, KeyError):
+        with contextlib.suppress(sqlite3.Error, ValueError, TypeError, OverflowError, RecursionError):
             key = f"{self.name}:{sha256}"
             row = self._store.execute("SELECT faces, features FROM seen WHERE key = ?", (key,)).fetchone()
             if row:
                 width, height, *table = json.loads(row[0])
-                found = tuple(
-                    faces.Face(left, top, right, bottom, score, tuple((x, y) for x, y in landmarks))
-                    for left, top, right, bottom, score, landmarks in table
-                )
+                found = tuple(_face(*kept) for kept in table)
                 features = np.frombuffer(row[1], np.float32).reshape(len(found), size)
-                return PhotoFaces(found, features, width, height)
+                return PhotoFaces(found, features, int(width), int(height))
         return None
 
     def keep(self, sha256: str, seen: PhotoFaces) -> None:
@@ -206,9 +198,6 @@ class _Memory:
             )
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    store = sqlite3.connect(path, timeout=30, isolation_level=None)
-    store.execute("PRAGMA journal_mode = WAL")
-    store.execute("PRAGMA synchronous = NORMAL")
-    store.execute(_TABLE)
-    return store
+def _face(left: Any, top: Any, right: Any, bottom: Any, score: Any, landmarks: Any) -> faces.Face:
+    marks = tuple((float(x), float(y)) for x, y in landmarks)
+    return faces.Face(float(left), float(top), float(right), float(bottom), float(score), marks)

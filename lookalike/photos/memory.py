@@ -20,6 +20,7 @@ import numpy as np
 
 from lookalike.errors import PASSING, UnusablePhoto
 from lookalike.photos.measure import Facts
+from lookalike.photos.store import open_store, value
 from lookalike.photos.views import PICTURE, View
 
 Stamp = tuple[int, int]
@@ -50,15 +51,11 @@ class Memory:
     """The store of one project; a context manager that writes what is new when it ends."""
 
     def __init__(self, cache: Path) -> None:
-        path = cache / f"photos-{_VERSION}.sqlite"
         try:
             cache.mkdir(parents=True, exist_ok=True)
-            self._store = _open(path)
+            self._store = open_store(cache / f"photos-{_VERSION}.sqlite", _TABLES)
         except (OSError, sqlite3.OperationalError):
-            self._store = _open(":memory:")
-        except sqlite3.DatabaseError:
-            path.unlink(missing_ok=True)
-            self._store = _open(path)
+            self._store = open_store(":memory:", _TABLES)
         self._new: list[tuple[str, Sequence[object]]] = []  # rows that are not on the disk yet
 
     def __enter__(self) -> Self:
@@ -104,30 +101,32 @@ class Memory:
         """The grey pictures (n, 64, 64), uint8, of views of photos; black where there is none."""
         found = np.zeros((len(views), PICTURE, PICTURE), np.uint8)
         for place, view in enumerate(views):
-            row = self._store.execute("SELECT grey FROM views WHERE sha256 = ? AND number = ?", view).fetchone()
-            if row and len(row[0]) == PICTURE * PICTURE:
-                found[place] = np.frombuffer(row[0], np.uint8).reshape(PICTURE, PICTURE)
+            grey = value(self._store, "SELECT grey FROM views WHERE sha256 = ? AND number = ?", view, bytes)
+            if grey and len(grey) == PICTURE * PICTURE:
+                found[place] = np.frombuffer(grey, np.uint8).reshape(PICTURE, PICTURE)
         return found
 
     def small(self, view: ViewOf) -> bytes:
         """The small JPEG of a view of a photo, or nothing."""
-        row = self._store.execute("SELECT small FROM views WHERE sha256 = ? AND number = ?", view).fetchone()
-        return bytes(row[0]) if row else b""
+        return value(self._store, "SELECT small FROM views WHERE sha256 = ? AND number = ?", view, bytes) or b""
 
     def differ(self, one: str, other: str) -> bool | None:
         """Whether two photos that seem to be copies differ at their own pixels, if that is known."""
         asked = "SELECT differ FROM pairs WHERE one = ? AND other = ?"
-        row = self._store.execute(asked, sorted((one, other))).fetchone()
-        return bool(row[0]) if row else None
+        known = value(self._store, asked, sorted((one, other)), int)
+        return None if known is None else bool(known)
 
     def keep_differ(self, pair: Sequence[str], differ: bool) -> None:
         """Remember it of these two."""
         self._write("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?)", (*sorted(pair), differ))
 
-    def features(self, content: str) -> np.ndarray | None:
-        """What the packaged network saw in a photo, if that is known: float32, length 1."""
-        row = self._store.execute("SELECT features FROM features WHERE sha256 = ?", (content,)).fetchone()
-        return np.frombuffer(row[0], np.float16).astype(np.float32) if row else None
+    def features(self, content: str, size: int) -> np.ndarray | None:
+        """What the packaged network saw in a photo, if that is known: float32, so many numbers of length 1."""
+        kept = value(self._store, "SELECT features FROM features WHERE sha256 = ?", (content,), bytes)
+        if kept is None or len(kept) != size * np.dtype(np.float16).itemsize:
+            return None
+        found = np.frombuffer(kept, np.float16).astype(np.float32)
+        return found if np.isfinite(found).all() else None
 
     def keep_features(self, content: str, features: np.ndarray) -> None:
         """Remember them, in half precision."""
@@ -135,8 +134,7 @@ class Memory:
 
     def faces(self, content: str) -> int | None:
         """How many main faces a photo has, if that is known."""
-        row = self._store.execute("SELECT number FROM main_faces WHERE sha256 = ?", (content,)).fetchone()
-        return int(row[0]) if row else None
+        return value(self._store, "SELECT number FROM main_faces WHERE sha256 = ?", (content,), int)
 
     def keep_faces(self, content: str, number: int) -> None:
         """Remember how many main faces a photo has."""
@@ -150,7 +148,7 @@ class Memory:
                 self._store.commit()
                 self._new.clear()
         except sqlite3.OperationalError:  # a full disk, or another process that does not let go
-            full, self._store = self._store, _open(":memory:")
+            full, self._store = self._store, open_store(":memory:", _TABLES)
             with contextlib.suppress(sqlite3.Error):
                 full.backup(self._store)
             full.close()
@@ -167,14 +165,6 @@ def _told(text: Any) -> Facts | UnusablePhoto | None:
         if isinstance(values, dict) and {*values} == {field.name for field in fields(Facts)}:
             return Facts.from_json(values)
     return None
-
-
-def _open(path: Path | str) -> sqlite3.Connection:
-    store = sqlite3.connect(path, timeout=30)
-    store.execute("PRAGMA journal_mode = WAL")
-    store.execute("PRAGMA synchronous = NORMAL")
-    store.executescript(_TABLES)
-    return store
 
 
 def _key(path: Path) -> str:

@@ -14,6 +14,7 @@ from lookalike.vision.model import normalise
 from lookalike.vision.packaged import DEFAULT
 
 SIZE = 192
+WIDTH = 1280
 
 
 @cache
@@ -31,9 +32,9 @@ def spec(size: int = SIZE) -> InputSpec:
 
 @torch.inference_mode()
 def embed(pixels: np.ndarray, batch: int = 32) -> np.ndarray:
-    """Features (n, 1280), float32, of uint8 photos (n, size, size, 3): averages over the last layer's picture."""
+    """Features (n, WIDTH), float32, of uint8 photos (n, size, size, 3): averages over the last layer's picture."""
     wanted = spec(pixels.shape[1])
-    rows = [np.zeros((0, 1280), np.float32)]
+    rows = [np.zeros((0, WIDTH), np.float32)]
     for start in range(0, len(pixels), batch):
         part = torch.from_numpy(np.ascontiguousarray(pixels[start : start + batch]))
         images = normalise(part, wanted).contiguous(memory_format=torch.channels_last)

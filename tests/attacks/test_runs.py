@@ -78,6 +78,7 @@ def rows(name: str, value: Any) -> Change:
     [
         *(rows("photos SET facts", text) for text in ("[1]", "x", "7", '{"reason": 5, "detail": []}', b"\xff", None)),
         rows("photos SET facts", '{"reason": "too-small", "details": ""}'), rows("views SET grey", b"short"),
+        rows("views SET grey", 7), rows("views SET small", 10**12),
     ],
 )  # fmt: skip
 def test_what_clean_kept_and_is_damaged_is_looked_at_again(cli: Cli, tmp_path: Path, change: Change) -> None:
@@ -87,6 +88,40 @@ def test_what_clean_kept_and_is_damaged_is_looked_at_again(cli: Cli, tmp_path: P
     again = cli("clean", "--dry-run", "--suspects", 0, "--json")
     assert again.code == 0, again.err
     assert {**again.data, "run": ""} == {**before, "run": ""}
+
+
+OTHER_TABLES = {
+    "other columns": ("CREATE TABLE views (sha256 TEXT PRIMARY KEY, odd INT)",),
+    "a view that never ends": (
+        "CREATE VIEW photos AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) "
+        "SELECT 'a' AS path, x AS size, x AS changed, '' AS facts FROM n",
+    ),
+    "a trigger": (
+        "CREATE TABLE features (sha256 TEXT PRIMARY KEY, features BLOB) WITHOUT ROWID",
+        "CREATE TRIGGER t AFTER INSERT ON features BEGIN DELETE FROM features; END",
+    ),
+}
+
+
+@pytest.mark.parametrize("tables", OTHER_TABLES)
+@pytest.mark.parametrize("name", ["photos-*.sqlite", "people.sqlite"])
+def test_a_store_with_other_tables_is_begun_anew(cli: Cli, tmp_path: Path, tables: str, name: str) -> None:
+    draw.folder(tmp_path / "images", {"circles": 3, "stripes": 3})
+    before = cli("clean", "--dry-run", "--suspects", 0, "--json").data
+    store = next((tmp_path / ".cache").glob(name), tmp_path / ".cache" / name)
+    store.unlink(missing_ok=True)
+    with sqlite3.connect(store) as opened:
+        for statement in OTHER_TABLES[tables]:
+            opened.execute(statement)
+    opened.close()
+    again = cli("clean", "--dry-run", "--suspects", 0, "--json")
+    assert again.code == 0, again.err
+    assert {**again.data, "run": ""} == {**before, "run": ""}
+    if "*" in name:
+        with sqlite3.connect(store) as opened:
+            kinds = {kind for (kind,) in opened.execute("SELECT type FROM sqlite_master")}
+            assert kinds == {"table"} and opened.execute("SELECT count(*) FROM photos").fetchone()[0] >= 6
+        opened.close()
 
 
 def test_a_store_that_is_damaged_inside_is_named_with_the_way_on(cli: Cli, tmp_path: Path) -> None:

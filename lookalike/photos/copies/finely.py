@@ -28,7 +28,7 @@ _RIM = 40  # a fortieth of a side is left out, where one of the two may end
 _MET, _KEPT, _CHANGED = 4.0, 8.0, 14.0
 
 
-class Asked(NamedTuple):
+class Placed(NamedTuple):
     """Two photos, of each whether only what is inside its borders counts, the box of the first (width, height, left,
     top as parts of it) that may show what the second does, and whether that is mirrored."""
 
@@ -39,7 +39,7 @@ class Asked(NamedTuple):
     mirrored: bool
 
 
-def differs(pair: Asked) -> bool:
+def differs(pair: Placed) -> bool:
     """Whether a small part of the one shows something else than in the other; not where their colours can't be brought
     together, which says nothing. Raises UnusablePhoto."""
     left, right = (_seen(path, inside) for path, inside in zip((pair.left, pair.right), pair.insides, strict=True))

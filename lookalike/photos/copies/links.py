@@ -38,7 +38,7 @@ Links = dict[frozenset[int], str]
 
 
 @dataclass(frozen=True)
-class Found:
+class Agreements:
     """How pairs of photos agree, by number: `pixel`, `copy` or `alike`; those that don't are left out. `placed` tells
     how the views of the copies lie on each other."""
 
@@ -46,14 +46,14 @@ class Found:
     links: Links
     placed: dict[frozenset[int], near.Likeness]
 
-    def asked(self, pair: frozenset[int], files: Sequence[Path]) -> finely.Asked:
+    def asked(self, pair: frozenset[int], files: Sequence[Path]) -> finely.Placed:
         """The question whether two copies differ at their own pixels."""
         seen = self.placed[pair]
         (left, (_, inner)), (right, (_, other)) = self.views[seen.left], self.views[seen.right]
-        return finely.Asked(files[left], files[right], (inner > 0, other > 0), seen.box, seen.mirrored)
+        return finely.Placed(files[left], files[right], (inner > 0, other > 0), seen.box, seen.mirrored)
 
 
-def find(contents: Sequence[str], memory: Memory, pool: Pool, report: Reporter) -> Found:
+def find(contents: Sequence[str], memory: Memory, pool: Pool, report: Reporter) -> Agreements:
     """How photos agree as far as small pictures tell.
 
     `contents` are different sha256, whose views `memory` has; nothing agrees with a photo without views.
@@ -75,11 +75,11 @@ def find(contents: Sequence[str], memory: Memory, pool: Pool, report: Reporter) 
         with report.task("laying copies on each other", len(between)) as task:
             looks.ask(between, pool, task)
     links = {pair: kind for pair, kind in looks.links.items() if kind != "other"}
-    return Found(looks.views, links, looks.placed)
+    return Agreements(looks.views, links, looks.placed)
 
 
 def confirmed(
-    found: Found, order: Sequence[int], contents: Sequence[str], files: Sequence[Path], memory: Memory, pool: Pool,
+    found: Agreements, order: Sequence[int], contents: Sequence[str], files: Sequence[Path], memory: Memory, pool: Pool,
     report: Reporter,
 ) -> Links:  # fmt: skip
     """The same after a look at the pixels of the photos themselves: what differs there in some small thing is `alike`.
