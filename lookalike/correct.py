@@ -19,7 +19,7 @@ from lookalike.project.paths import Project
 from lookalike.project.sorted import RECORD, SortedPhotos, folder_name
 from lookalike.project.walk import walk
 from lookalike.report import SILENT, Block, Reporter, Table
-from lookalike.text import counted
+from lookalike.text import counted, typed
 
 SHOWN = 20
 Said = tuple[Path, str, str]  # a photo, its sha256, and the label that a person gave it, or the folder it is in
@@ -96,7 +96,8 @@ def _said(paths: Sequence[Path], label: str | None, undo: bool) -> Iterator[Said
         elif not path.is_file():
             raise ConfigError(f"there is no file or folder {path}", "name a folder of sorted photos, or photos")
         elif label is None and not undo:
-            raise ConfigError(f"what does {path} show?", f"lookalike correct {path} --as LABEL, or --as {NEITHER}")
+            hint = f"lookalike correct --as LABEL {typed(path)}, or --as {NEITHER}"
+            raise ConfigError(f"what does {path} show?", hint)
         else:
             yield path, sha256_file(path), label or ""
 

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -53,6 +54,13 @@ def without_user(address: str) -> str:
 def counted(number: int, singular: str, plural: str = "") -> str:
     """`1 photo`, `2 photos`, `1,200 photos`."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def typed(*words: object) -> str:
+    """Words as they are typed after a command in a shell: a name may hold blanks, quotes and `$(…)`, and one that
+    begins with a dash is no flag."""
+    told = [str(word) for word in words]
+    return shlex.join(["--", *told] if any(word.startswith("-") for word in told) else told)
 
 
 def json_text(data: object) -> str:

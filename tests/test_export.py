@@ -129,7 +129,7 @@ def test_small_halves_the_weights_and_says_what_that_costs(cli: Cli, here: Path)
 def test_an_unknown_format_or_name_is_a_usage_error(cli: Cli, here: Path) -> None:
     answer = cli("export", "--format", "onx")
     assert answer.code == 2 and "onnx" in answer.err
-    assert cli("export", "--name", "../up").code == 2
+    assert {cli("export", "--name", name).code for name in ("../up", "", ".")} == {2}
 
 
 def test_without_a_run_the_hint_is_to_train(cli: Cli) -> None:
@@ -326,3 +326,30 @@ def test_a_folder_with_other_files_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(NotReadyError, match="holds other files"), staged(tmp_path / "docs"):
         pass
     assert (tmp_path / "docs" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_file_or_a_link_in_the_place_of_an_export_stays_as_it_is(cli: Cli, here: Path) -> None:
+    site = here / "site"
+    assert cli("export", "--name", "m", "--to", "web", "--out", site).code == 0
+    (site / ".git").mkdir()
+    page = (site / "index.html").read_bytes()
+    (here / "w.html").write_text("years of work")
+    (here / "link").symlink_to(site)
+    for place, why in (("w.html", "is a file"), ("link", "is a link")):
+        refused = cli("export", "--name", "m", "--to", "web", "--out", here / place)
+        assert refused.code == 3 and why in refused.err
+    assert (here / "w.html").read_text() == "years of work" and (here / "link").is_symlink()
+    assert (site / ".git").is_dir() and (site / "index.html").read_bytes() == page
+    shutil.rmtree(here / "models")
+    (here / "models").mkdir()
+    (here / "models" / "m").write_text("a note")
+    refused = cli("export", "--name", "m")
+    assert refused.code == 3 and "is a file" in refused.err
+    assert {path.name for path in (here / "models").iterdir()} <= {"m", ".m.lock"}
+
+
+def test_the_next_command_takes_any_name(cli: Cli, here: Path) -> None:
+    written = cli("export", "--name", "it's $(touch harm) &").out
+    command = written.split("next: ")[1].strip().replace("PHOTO", str(runs_photo(here)))
+    subprocess.run(["sh", "-c", command.replace("lookalike", f"{sys.executable} -m lookalike", 1)], check=True)
+    assert not (here / "harm").exists()

@@ -264,6 +264,14 @@ def test_copies_of_one_photo_are_no_two_photos_of_a_label(cli: Cli, tmp_path: Pa
     assert answer.code == 3 and "'bees' has 3 photos, all copies of one; each label needs at least 2" in answer.err
 
 
+@pytest.mark.parametrize("label", ["$(touch harm)", 'a"b', "-x", "it's"])
+def test_the_advice_to_gather_more_can_be_pasted_whatever_the_label(cli: Cli, tmp_path: Path, label: str) -> None:
+    draw.folder(tmp_path / "images", {"circles": 4, label: 1})
+    hint = cli("train").err.split("gather more: lookalike ")[1].strip()
+    pasted = subprocess.run(["sh", "-c", f"printf '%s\\0' {hint}"], capture_output=True, text=True, check=True)
+    assert pasted.stdout.split("\0")[-2] == label and not (tmp_path / "harm").exists()
+
+
 def test_the_command_that_is_named_works(cli: Cli, tmp_path: Path) -> None:
     make(tmp_path / "images", {"set/set/cat": 3, "set/set/dog": 3})
     hint = cli("clean", "--dry-run", "--json").json["error"]["hint"]

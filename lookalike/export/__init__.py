@@ -5,6 +5,7 @@ The photos it learnt from can be taken away as well, as a data set."""
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from lookalike.export import card, program, proof, samples
 from lookalike.export.formats.base import Format
 from lookalike.export.opened import OpenedRun, face, open_run
 from lookalike.export.samples import SamplePhoto, ShowsSamples
-from lookalike.export.staging import staged
+from lookalike.export.staging import require_ours, staged
 from lookalike.export.target import DataTarget, RunTarget, Target
 from lookalike.files import JsonObject, write_text
 from lookalike.project.names import is_device
@@ -64,7 +65,7 @@ class Exported:
             if len(told) > SHOWN:
                 yield f"  … and {len(told) - SHOWN} more; --json lists all"
         if self.model and not self.targets:
-            yield f"next: lookalike predict PHOTO --model {self.model.name}"
+            yield f"next: lookalike predict PHOTO --model {shlex.quote(self.model.name)}"
 
 
 def _proof_line(parity: JsonObject) -> str:
@@ -96,6 +97,8 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> E
     wanted = wanted.model_copy(update={"name": _name(project, wanted.name)})
     folder = project.models / str(wanted.name)
     places = {name: wanted.out or project.apps / f"{wanted.name}-{name}" for name in targets}
+    for place in places.values():
+        require_ours(place)
     told: dict[str, list[str]] = {}
     with report.task("export", len(formats) + len(targets) + 1) as task:
         for name, target in targets.items():
@@ -155,7 +158,7 @@ def _name(project: Project, wanted: str | None) -> str:
     if wanted is None:
         own = "".join(c if c.isalnum() or c in "-_" else "-" for c in project.root.resolve().name)
         return own.strip("-") or "model"
-    if Path(wanted).name != wanted or wanted.startswith(".") or is_device(wanted):
+    if not wanted or Path(wanted).name != wanted or wanted.startswith(".") or is_device(wanted):
         raise ConfigError(f"{wanted!r} cannot name a folder under models/", "use letters, digits and dashes")
     return wanted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ def staged(folder: Path) -> Iterator[Path]:
     is full or refuses, when another export is writing the same folder, or when `folder` is not one of ours.
     """
     try:
-        _require_ours(folder)
+        require_ours(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f".{folder.name}.lock", timeout=0):
             for left in folder.parent.glob(f".{folder.name}.*.part"):
@@ -70,7 +71,13 @@ def _keep_others(old: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _require_ours(folder: Path) -> None:
+def require_ours(folder: Path) -> None:
+    """Raise NotReadyError unless nothing is there, or an earlier export that may be replaced. What a link leads to may
+    be part of something else, such as a published site."""
+    if folder.is_symlink():
+        raise NotReadyError(f"{folder} is a link to {os.path.realpath(folder)}", "remove the link, or name its folder")
+    if folder.exists() and not folder.is_dir():
+        raise NotReadyError(f"{folder} is a file, which an export would replace", "choose a new folder")
     names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
     if any(not name.startswith(".") for name in names) and not names & {MARKER, "model.json"}:
         raise NotReadyError(f"{folder} holds other files, which an export would replace", "choose a new folder")

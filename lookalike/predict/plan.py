@@ -15,6 +15,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shlex
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -193,7 +194,7 @@ def _require_same(out: Path, before: PartsPlan | None, now: PartsPlan) -> None:
     changed += [f"{flag} was {_shown(old)} and is {_shown(new)}" for flag, (old, new) in flags.items() if old != new]
     changed += [f"its parts are {then.form}"] if then.form != wanted.form else []
     told = f"{out} was begun otherwise: {'; '.join(changed)}"
-    raise ConfigError(told, f"go on as it was begun, or add --out {_free(out)}")
+    raise ConfigError(told, f"go on as it was begun, or add --out {shlex.quote(str(_free(out)))}")
 
 
 def _shown(value: object) -> str:

@@ -107,7 +107,8 @@ def _packed(found: Walk) -> tuple[str, str] | None:
             folder = path.with_name(path.name.partition(".")[0] or "set")
             unpacked = folder if not folder.exists() else folder.with_name(f"{folder.name}-photos")
             unpack = shlex.join(["python", "-m", kind, "-e", str(path), str(unpacked)])
-            return f"{path} is an archive, not a folder", f"unpack it: {unpack}; then add --images {unpacked}"
+            then = f"unpack it: {unpack}; then add --images {shlex.quote(str(unpacked))}"
+            return f"{path} is an archive, not a folder", then
     return None
 
 
@@ -120,7 +121,7 @@ def _deeper(found: Walk) -> tuple[str, str] | None:
     for deep in sorted(fitting, key=lambda each: -len(each.photos))[:1]:
         names = ", ".join(deep.labels[:5]) + (", …" if len(deep.labels) > 5 else "")
         holds = f"{found.root} has no label folders with photos" if not found.photos else "it has one label"
-        return f"{holds}; {deep.root} has: {names}", f"add --images {deep.root}"
+        return f"{holds}; {deep.root} has: {names}", f"add --images {shlex.quote(str(deep.root))}"
     return None
 
 

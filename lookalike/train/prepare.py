@@ -26,7 +26,7 @@ from lookalike.project.records import Dataset, Example, InputSpec, Part
 from lookalike.project.walk import Found, Walk
 from lookalike.report import SILENT, Reporter
 from lookalike.settings.fields import Settings, TrainSettings
-from lookalike.text import counted
+from lookalike.text import counted, typed
 from lookalike.train import room
 
 # Networks trained on random crops do best on somewhat larger pictures (H. Touvron et al., "Fixing the train-test
@@ -272,5 +272,5 @@ def require_enough(dataset: Dataset, *, held: int = 1) -> None:
             alike = ", all copies of one" if count > 1 and len(groups) == 1 else ""
             raise NotReadyError(
                 f"{label!r} has {counted(count, 'photo')}{alike}; each label needs at least 2, and better 50",
-                f'gather more: lookalike gather "{label}"',
+                f"gather more: lookalike gather {typed(label)}",
             )
