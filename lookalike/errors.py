@@ -141,6 +141,7 @@ _STORES = {
     "READONLY": errno.EACCES, "BUSY": errno.EBUSY, "LOCKED": errno.EBUSY,
 }  # fmt: skip
 """What the system must have said when a store of SQLite can't be used, by the name of its error."""
+_NAME = 300  # letters of a file's name that a message shows
 _NOT_OURS = "put that right and run the same command again"
 
 
@@ -166,7 +167,8 @@ def explained(error: Exception) -> LookalikeError:
 def refused(error: OSError) -> LookalikeError:
     """What the system refused, with the file it was about."""
     full = "the disk is full: " if error.errno in FULL else ""
-    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
+    name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
+    where = f"{name[:_NAME] + '…' * (len(name) > _NAME)}: " if name else ""
     reason = "an output is closed" if error.errno == errno.EBADF else error.strerror or str(error)
     kind = NetworkError if isinstance(error, (ConnectionError, TimeoutError)) else NotReadyError
     return kind(f"{full}{where}{reason[:1].lower()}{reason[1:]}", _WAYS_ON.get(error.errno or 0, _NOT_OURS))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,3 +72,13 @@ def test_labels_that_are_numbers_come_in_the_order_of_numbers(cli: Cli, tmp_path
     assert json.loads((Path(run["model"]) / "model.json").read_text())["labels"] == [*labels, "9a"]
     (header, *_) = cli("predict", "images/9/0.jpg", "--csv").out.splitlines()
     assert header == ",".join(["file", "label", "probability", *(f"p:{label}" for label in (*labels, "9a")), "reason"])
+
+
+def test_labels_in_any_letters_are_answered_where_the_system_has_others(tmp_path: Path) -> None:
+    models.bundle(tmp_path / "models" / "m", labels=("猫", "犬"))
+    (tmp_path / "photo.jpg").write_bytes(draw.jpeg("circles", 1))
+    command = [sys.executable, "-m", "lookalike", "predict", "photo.jpg", "--csv"]
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    told = subprocess.run(command, cwd=tmp_path, env=plain, capture_output=True, check=True).stdout.decode()
+    (row,) = csv.DictReader(io.StringIO(told))
+    assert row["label"].encode().decode("unicode_escape") in ("猫", "犬")

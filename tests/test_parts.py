@@ -143,6 +143,33 @@ def test_lists_are_read_row_by_row(cli: Cli, here: Path) -> None:
     assert answer.data["counts"] == {"circles": 3, "stripes": 4}
 
 
+WRITTEN = {
+    "file names that are too long": f"photos/0.jpg\n{'x' * 300}.jpg\n{'y/' * 3000}.jpg\nphotos/1.jpg\n",
+    "a table of image names": "image_name,label\nphotos/0.jpg,a\nphotos/1.jpg,b\n",
+    "a table of paths": "Image Path\tNote\nphotos/0.jpg\ta\nphotos/1.jpg\tb\n",
+    "a table that tells its separator": "sep=;\nid;img\n1;photos/0.jpg\n2;photos/1.jpg\n",
+    "two columns without a header": "photos/0.jpg,a\nphotos/1.jpg,b\n",
+    "paths as Windows writes them": ".\\photos\\0.jpg\r\nphotos\\1.jpg\r\n",
+    "blanks around": "  photos/0.jpg \n'photos/1.jpg'\n",
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+@pytest.mark.parametrize("standard_input", [False, True])
+def test_lists_are_understood_as_people_have_them(
+    cli: Cli, here: Path, how: str, standard_input: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "list.csv").write_text(WRITTEN[how], newline="")
+    if standard_input:
+        monkeypatch.setattr("sys.stdin", (here / "list.csv").open())
+    answer = cli("predict", "-" if standard_input else "list.csv", "--json")
+    assert answer.code == 0, answer.err
+    answered = [Path(row["file"]).name for row in answer.data["predictions"] if row.get("label")]
+    assert answered == ["0.jpg", "1.jpg"]
+    others = [row.get("reason") for row in answer.data["predictions"] if not row.get("label")]
+    assert others == (["no-access"] * 2 if "long" in how else [])
+
+
 def test_a_parquet_list_gives_parquet_answers(cli: Cli, here: Path) -> None:
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     names = ["photos/0.jpg", "photos/1.jpg", None, "photos/cut.jpg"]

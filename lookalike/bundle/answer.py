@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from lookalike.files import JsonObject
 from lookalike.project.names import NEITHER
 from lookalike.project.records import FaceAnswer, Prediction
@@ -66,4 +64,4 @@ def unsure(prediction: Prediction) -> str:
 
 def unicode(name: str) -> str:
     """A file name as text that can be written anywhere; bytes of it that are no text become \\xNN."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -28,7 +28,7 @@ AT_A_TIME = 10_000
 
 def rows(argument: str) -> Iterator[Row] | None:
     """The rows of a list, or None when the argument is none. Raises ConfigError, NetworkError, MissingExtraError."""
-    if not argument.lower().endswith(SUFFIXES) or not (stores.is_store(argument) or Path(argument).is_file()):
+    if not argument.lower().endswith(SUFFIXES) or not (stores.is_store(argument) or os.path.isfile(argument)):  # noqa: PTH113
         return None
     from lookalike.project import lists
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -83,14 +84,15 @@ def _rows(rows: Iterable[Row], list_name: str, passed: list[Found]) -> Iterator[
 
 def _one(argument: str, passed: list[Found]) -> Iterator[Named]:
     """What a row of a list means. An address in a store is one photo: to ask the store about each takes long."""
+    argument = _meant(argument)
     if is_remote(argument):
         yield without_secrets(argument), argument
-    elif (path := Path(argument)).is_dir():
-        yield from walk(path, passed)
+    elif os.path.isdir(argument):  # noqa: PTH112 (a Path raises what some names are refused with)
+        yield from walk(Path(argument), passed)
     elif glob.has_magic(argument) and not os.path.lexists(argument):
         yield from _fitting(argument)
     else:
-        yield argument, path
+        yield argument, Path(argument)
 
 
 def _fitting(pattern: str) -> Iterator[Named]:
@@ -126,14 +128,20 @@ def _stdin(passed: list[Found]) -> Iterator[Iterable[Named]]:
         yield _rows(listfile.understood(stream.read(), "on standard input"), STDIN, passed)
     else:
         for lines in _as_they_come(stream, b"\0" if b"\0" in head else b"\n"):
-            names = (_meant(name) for line in lines if (name := os.fsdecode(line).strip("\r\n")))
+            names = (name for line in lines if (name := os.fsdecode(line).strip("\r\n")))
             yield (named for name in names for named in _one(name, passed))
 
 
-def _meant(line: str) -> str:
-    """A line as it stands, or without what other programs put around a path, quotes and spaces, where that is one."""
-    bare = line.strip().strip("\"'")
-    return bare if not os.path.lexists(line) and (is_remote(bare) or os.path.lexists(bare)) else line
+def _meant(name: str) -> str:
+    """What a list names, as it stands; where no file is called that, without what other programs put around or behind
+    a path, quotes, spaces and more columns, or with Windows' strokes the other way round, if that is one."""
+    if os.path.lexists(name):
+        return name
+    bare = name.strip().strip("\"'")
+    first = re.split("[,;\t]", bare, maxsplit=1)[0].strip().strip("\"'")
+    if is_remote(bare) or os.path.lexists(bare):
+        return bare
+    return next((file for file in (bare.replace("\\", "/"), first) if os.path.isfile(file)), name)  # noqa: PTH113
 
 
 def _as_they_come(stream: Any, separator: bytes) -> Iterator[list[bytes]]:

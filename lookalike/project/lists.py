@@ -26,10 +26,11 @@ ADDRESSES = (
 )  # fmt: skip
 """Names of columns that hold the address of a photo, as `plain` writes them, best first."""
 
-FILES = ("file", "filename", "filepath", "path", "photo", "image")
+FILES = ("file", "filename", "filepath", "path", "photo", "image", "imagepath", "imagename", "img", "filenames")
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|data:|//[^/\s]|[\w.-]+(?:\.[a-z]{2,}|:\d+)/", re.IGNORECASE)
 SCHEME = re.compile(r"https?://", re.IGNORECASE)
 AMONG = re.compile(r"[\"'\s]*[,;\s][\"'\s]*(?=https?://)", re.IGNORECASE)
+SEPARATOR = re.compile(r"\s*sep=([^\w\"])\s*", re.IGNORECASE)
 BULLET = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s+(?=\w+://)")
 _QUOTES = "\"'<>“”„«»‘’`"
 LONGEST = 2**31 - 1
@@ -84,7 +85,9 @@ def is_marked(head: bytes) -> bool:
 
 
 def is_header(line: str) -> bool:
-    """Whether a line names the columns of a table, one of them a file or an address."""
+    """Whether a line names the columns of a table, one of them a file or an address, or says what is between them."""
+    if SEPARATOR.fullmatch(line):
+        return True
     cells = max((next(csv.reader([line], delimiter=mark)) for mark in DELIMITERS), key=len)
     return any(plain(cell) in (*FILES, *ADDRESSES) for cell in cells)
 
@@ -174,7 +177,7 @@ class _Reader:
         """The rows of a table with a header, or of two columns without one; None when the lines are no table."""
         if not lines:
             return None
-        told = re.fullmatch(r"\s*sep=([^\w\"])\s*", lines[0], re.IGNORECASE)
+        told = SEPARATOR.fullmatch(lines[0])
         lines, delimiters = (lines[1:], told[1]) if told and len(lines) > 1 else (lines, DELIMITERS)
         heads = {mark: next(csv.reader([lines[0]], delimiter=mark)) for mark in delimiters}
         known = [mark for mark in delimiters if any(plain(cell) in self.columns for cell in heads[mark])]

@@ -16,6 +16,8 @@ NOT_A_LABEL = f"{NEITHER!r} is the answer to photos that fit no label, so no lab
 _WINDOWS = os.name == "nt"
 _NOT_ON_WINDOWS = re.compile(r'[\x00-\x1f\\<>:"|?*]')
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
+LONGEST = 255
+"""Bytes that file systems take as the name of a file."""
 
 
 class OutsideError(ValueError):
@@ -37,6 +39,8 @@ def checked(name: object, *, parts: int = 2, windows: bool = _WINDOWS) -> str:
         raise OutsideError(f"{name[:200]!r} cannot be the name of a file on Windows")
     if not _is_writable(name):
         raise OutsideError(f"{name[:200]!r} is not text")
+    if max(len(os.fsencode(part)) for part in found) > LONGEST:
+        raise OutsideError(f"{name[:200]!r} is too long to be the name of a file")
     return name
 
 

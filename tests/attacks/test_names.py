@@ -31,6 +31,7 @@ NAMES = st.one_of(
 @example("ants/../../x.jpg")
 @example("/ants/x.jpg")
 @example("ants//x.jpg")
+@example(f"ants/{'é' * 128}.jpg")
 def test_a_name_that_is_believed_means_a_file_below_the_folder(name: str) -> None:
     try:
         assert checked(name, windows=False) == name
@@ -39,6 +40,7 @@ def test_a_name_that_is_believed_means_a_file_below_the_folder(name: str) -> Non
     path = PurePosixPath("/sets/images") / name
     assert path.is_relative_to("/sets/images") and len(path.parts) >= 5
     assert not any(part.startswith(".") or "\0" in part for part in path.parts)
+    assert all(len(os.fsencode(part)) <= 255 for part in path.parts)
 
 
 @given(NAMES)

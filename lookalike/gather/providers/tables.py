@@ -20,7 +20,7 @@ from lookalike.project.walk import OURS, part_of
 from lookalike.text import json_value
 
 NAMED = ("metadata.csv", "metadata.jsonl", "metadata.json")
-FILES = (*lists.FILES, "imagepath", "imagename", "imageid", "img", "filenames", "id")
+FILES = (*lists.FILES, "imageid", "id")
 LABELS = (
     "label", "labels", "class", "classname", "category", "categoryname", "target", "y", "species", "breed", "tag",
 )  # fmt: skip
