@@ -54,7 +54,7 @@ def test_a_bundle_holds_model_description_card_and_a_program(cli: Cli, here: Pat
     assert answer.code == 0
     folder, model = here / answer.data["folder"], answer.data["model"]
     assert folder == here / "models" / "pets"
-    assert set(model["files"]) == {"README.md", "model.onnx", "pixels.py", "predict.py"}
+    assert set(model["files"]) == {"README.md", "mend.py", "model.onnx", "pixels.py", "predict.py"}
     assert model["labels"] == ["circles", "stripes"] and model["input"]["size"] == 64
     assert model["parity"]["photos"] == 11 and model["parity"]["largest"] <= 1e-3 and model["parity"]["flips"] == 0
     assert (
@@ -227,6 +227,8 @@ def test_the_program_in_the_bundle_sees_the_same_pixels() -> None:
         ("heat", proof._encoded(Image.fromarray((29_300 + shades * 900).astype(np.uint16)), "PNG")),
         ("depth", proof._encoded(Image.fromarray((shades * 0.001).astype(np.float32)), "TIFF")),
         ("opaque nowhere", proof._encoded(masked, "PNG")),
+        ("without its end", draw.jpeg("circles", 1)[:-2]),
+        ("a wrong checksum", draw.png_with(b"tEXtTitle\0bees", 1)),
         *proof.odd_copies(draw.photo("stripes", 2, (150, 201))),
     ]
     for size, resize in ((64, "crop"), (50, "squish"), (61, "pad")):

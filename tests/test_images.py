@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from lookalike.errors import UnusablePhoto
-from lookalike.photos import images, measure
+from lookalike.photos import images, measure, mend
 from lookalike.photos.decode import Pool
 from lookalike.project import kinds
 from lookalike.project.records import InputSpec
@@ -445,6 +445,47 @@ def test_a_silently_damaged_jpeg_is_noticed() -> None:
     whole[middle : middle + 2] = b"\xff\xd9"  # an end marker: the lower half is made up
     images.open_rgb(bytes(whole))  # Pillow says nothing
     assert "Corrupt JPEG" in measure.jpeg_warning(bytes(whole))
+
+
+WHOLE = draw.jpeg("circles", 99)
+ENDLESS = WHOLE[:-2]
+TITLED = draw.png_with(b"tEXtTitle\0bees", seed=99)
+AROUND = {
+    "a JPEG without its end": (ENDLESS, WHOLE),
+    "a JPEG with zeros for its end": (ENDLESS + bytes(4096), WHOLE),
+    "a wrong checksum of a text": (draw.png_with(b"tEXtTitle\0bees", 1, seed=99), TITLED),
+    "a wrong checksum of what is unknown": (draw.png_with(b"vpAg\0\0\0\1", 1, seed=99), TITLED),
+    "two megabytes of text": (draw.png_with(b"zTXtprompt\0\0" + zlib.compress(bytes(2_000_000)), seed=99), TITLED),
+}
+
+
+@pytest.mark.parametrize("what", AROUND)
+def test_what_is_wrong_around_a_picture_does_not_cost_the_photo(cli: Cli, tmp_path: Path, what: str) -> None:
+    data, sound = AROUND[what]
+    assert images.open_rgb(data).tobytes() == images.open_rgb(sound).tobytes()
+    file = draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6}) / "circles" / "odd.jpg"
+    file.write_bytes(data)
+    assert images.size(file) == (160, 120)
+    aside = cli("clean", "--json", "--suspects", 0).data["aside"]
+    assert [item["reason"] for item in aside if item["file"] == "circles/odd.jpg"] == []
+
+
+def _in_scans(progressive: bool = False) -> bytes:
+    """A photo whose last part would be missed without an end."""
+    whole = _bytes(draw.photo("circles", 1), "JPEG", progressive=progressive, quality=90)
+    return whole[: whole.rindex(b"\xff\xda") if progressive else -60]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _in_scans(), _in_scans() + bytes(4096), _in_scans(progressive=True), ENDLESS[:-20],
+        draw.png_with(b"ABCD1234", 1), draw.png_with(b"IDAT1234", 1), draw.png_with(b"tEXtTitle\0bees", 1)[:-900],
+    ],
+)  # fmt: skip
+def test_a_picture_of_which_something_is_missing_is_no_whole_one(data: bytes) -> None:
+    assert mend.mended(data) is None or _reason(data) in ("truncated", "unreadable")
+    assert _reason(data) in ("truncated", "unreadable") if b"\0" * 4096 not in data else measure.jpeg_warning(data)
 
 
 def test_padding_before_the_end_of_a_jpeg_is_no_damage() -> None:

@@ -11,6 +11,7 @@ from lookalike.text import markdown
 WHAT = {
     "predict.py": "names photos with nothing but onnxruntime, numpy and Pillow",
     "pixels.py": "how it reads them",
+    "mend.py": "how it reads what is damaged around the picture",
     "face.onnx": "finds the face that the network looks at",
 }
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from lookalike.photos import pixels
+from lookalike.photos import mend, pixels
 
 STANDALONE = Path(__file__).parent / "standalone"
-PARTS = {"predict.py": STANDALONE / "predict.py", "pixels.py": Path(pixels.__file__)}
+PARTS = {
+    "predict.py": STANDALONE / "predict.py", "pixels.py": Path(pixels.__file__), "mend.py": Path(mend.__file__),
+}  # fmt: skip
 """Its files; how pixels come about is the very code that everything else here uses."""
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageStat, UnidentifiedImageError
 
 from lookalike.errors import OutOfMemory, UnusablePhoto, in_words
-from lookalike.photos import pixels
+from lookalike.photos import mend, pixels
 from lookalike.project.kinds import FORMATS, HEAD, SAVED, refusal, sniff
 from lookalike.project.records import InputSpec
 
@@ -32,6 +32,8 @@ FULL_PALETTE = 200  # colours
 PLAIN = 8  # by so many levels saving may change what has one colour
 _SOUND_BUT_UNREAD = ("unknown pixel mode", "12-bit layers")
 """What Pillow says of scans in double precision, of colours in floats, of five channels, of JPEG for medicine."""
+
+_MENDABLE = ("truncated", "unreadable")
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
@@ -62,6 +64,19 @@ def open_rgb(source: Path | bytes, *, at_least: int | None = None) -> Image.Imag
 
 def open_photo(source: Path | bytes, *, at_least: int | None = None) -> Photo:
     """The same with the facts about the file. Raises UnusablePhoto with a stable reason."""
+    try:
+        return _opened(source, at_least)
+    except UnusablePhoto as error:
+        if error.reason not in _MENDABLE or (whole := mend.mended(_content(source))) is None:
+            raise
+        return _opened(whole, at_least)
+
+
+def _content(source: Path | bytes) -> bytes:
+    return source if isinstance(source, bytes) else source.read_bytes()
+
+
+def _opened(source: Path | bytes, at_least: int | None) -> Photo:
     head = source[:HEAD] if isinstance(source, bytes) else _head(source)
     if wrong := refusal(head):
         raise UnusablePhoto(*wrong)
@@ -200,6 +215,9 @@ def size(path: Path) -> tuple[int, int]:
         with Image.open(path, formats=_formats(sniff(head))) as image:
             return image.size
     except Exception as error:
+        if whole := mend.mended(path.read_bytes()):
+            with Image.open(io.BytesIO(whole), formats=FORMATS) as image:
+                return image.size
         raise UnusablePhoto(*_reason(error, sniff(head), lambda: path)) from None
 
 

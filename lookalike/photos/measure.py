@@ -18,6 +18,7 @@ from PIL.ImageFilter import MaxFilter, MinFilter
 
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import images
+from lookalike.photos.mend import mended
 from lookalike.photos.views import SIDE, View, shrunk, views
 from lookalike.project.records import InputSpec
 from lookalike.project.typed import Record
@@ -182,7 +183,7 @@ def jpeg_warning(data: bytes) -> str:
         simplejpeg.decode_jpeg(_without_filler(data), "GRAY", min_height=1, min_width=1, min_factor=8)
     except ValueError as error:
         text = str(error)
-        if text.startswith(_DAMAGE) and not _FILLER.search(text):
+        if text.startswith(_DAMAGE) and not _FILLER.search(text) and not mended(data):
             return text
     return ""
 

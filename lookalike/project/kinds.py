@@ -11,17 +11,19 @@ HEAD = 512
 """How many of the first bytes tell."""
 
 _RAW = "a camera's raw file"
+_APPLE = "a PNG of an iPhone app, which only Apple's systems read"
 _SIGNATURES = (
     (b"II*\0\x10\0\0\0CR", _RAW), (b"FUJIFILMCCD-RAW", _RAW), (b"IIU\0", _RAW), (b"IIRO", _RAW), (b"IIRS", _RAW),
     (b"MMOR", _RAW), (b"FOVb", _RAW), (b"\xff\x0a", "JPEG XL"), (b"\0\0\0\x0cJXL ", "JPEG XL"),
     (b"version https://git-lfs", "a pointer of Git LFS (run `git lfs pull`)"),
+    (b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI", _APPLE),
     (b"\xff\xd8", "JPEG"), (b"\x89PNG", "PNG"), (b"GIF87a", "GIF"), (b"GIF89a", "GIF"),
     (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "TIFF"), (b"MM\0+", "TIFF"), (b"%PDF", "PDF"),
     (b"PK\x03\x04", "ZIP"), (b"8BPS", "PSD"), (b"%!PS", "EPS"),
     (b"\0\0\0\x0cjP  ", "JPEG2000"), (b"\xff\x4f\xff\x51", "JPEG2000"),
 )  # fmt: skip
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
-_UNREAD = frozenset({_RAW, "JPEG XL", "JPEG2000"})
+_UNREAD = frozenset({_RAW, _APPLE, "JPEG XL", "JPEG2000"})
 """Photos, but of kinds that are not read: they stay where they are."""
 
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"crx ": _RAW} | dict.fromkeys(

@@ -77,6 +77,7 @@ def test_a_bomb_of_any_format_is_set_aside_unseen(cli: Cli, tmp_path: Path, kind
     (folder / "bomb.jpg").write_bytes(BOMBS[kind])
     rows = {row["file"]: row["reason"] for row in cli("clean", "--json", "--yes", "--suspects", 0).data["aside"]}
     allowed = {"too-large"} if "GIF" in kind or "PNG of" in kind else {"too-large", "unreadable", "truncated"}
+    allowed |= {"too-small"} if kind == "PNG with text" else set()  # read without its text, and of few pixels
     assert rows.get("circles/bomb.jpg") in allowed, rows
     assert [path.name for path in folder.iterdir()] == ["000.jpg"]
 

@@ -101,6 +101,16 @@ def jpeg(kind: str, seed: int, size: tuple[int, int] = (160, 120), quality: int 
     return buffer.getvalue()
 
 
+def png_with(chunk: bytes, checksum: int = 0, *, kind: str = "circles", seed: int = 1) -> bytes:
+    """A photo as PNG with one more chunk, the four letters of its kind and its content, and that much added to its
+    checksum."""
+    buffer = io.BytesIO()
+    photo(kind, seed).save(buffer, "PNG")
+    data = buffer.getvalue()
+    added = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", (zlib.crc32(chunk) + checksum) % 2**32)
+    return data[:33] + added + data[33:]
+
+
 def folder(root: Path, counts: dict[str, int], size: tuple[int, int] = (160, 120)) -> Path:
     """A folder of label folders with so many drawn photos each; labels are kinds of picture."""
     for number, (label, count) in enumerate(counts.items()):

@@ -22,6 +22,7 @@ import numpy as np
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it tells its maker how it is used
 
+import mend
 import onnxruntime
 import pixels
 from PIL import Image
@@ -109,6 +110,17 @@ def upright(photo: str | Path | bytes | Image.Image) -> Image.Image:
     """The first frame as RGB: turned as its metadata asks, deep colours scaled, transparency on white (or black)."""
     if isinstance(photo, Image.Image):
         return pixels.rgb(photo.copy())
+    try:
+        return whole(photo)
+    except (OSError, SyntaxError):  # Pillow's words for what is cut off or has a wrong checksum
+        better = mend.mended(photo if isinstance(photo, bytes) else Path(photo).read_bytes())
+        if better is None:
+            raise
+        return whole(better)
+
+
+def whole(photo: str | Path | bytes) -> Image.Image:
+    """A photo decoded completely."""
     with opened(photo) as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError("this photo has too many pixels")
