@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,8 @@ TABLES = {
     "header": "path,label\n{0},ant\n{1},bee\n", "other words": "image;class\n{0};ant\n{1};bee\n",
     "no header": "{0},ant\n{1},bee\n", "label first": "ant\t{0}\nbee\t{1}\n",
     "id and breed": "id,breed\n1,ant\n2,bee\n",
+    "other capitals": "path,label\nphotos/1.JPG,ant\nPhotos/2.jpeg,bee\n".replace("2.jpeg", "2.Jpg"),
+    "a column for each label": "image,ant,bee,id\n1,1.0,0.0,7\n2,0.0,1.0,8\n",
     "from elsewhere": "path,label\n/data/me/photos/1.jpg,ant\nC:\\me\\photos\\2.jpg,bee\n",
 }  # fmt: skip
 
@@ -115,6 +118,45 @@ def test_a_csv_of_paths_and_labels_is_read_as_people_have_it(cli: Cli, name: str
     Path("set/labels.csv").write_text(TABLES[name].format("photos/1.jpg", "photos/2.jpg"))
     answer = gather(cli, given)
     assert answer.code == 0 and kept() == {"1.jpg": "ant", "2.jpg": "bee"}, answer.err
+
+
+HAM = "lesion_id,image_id,dx,age\nL1,1,nv,40\nL2,2,mel,50\nL3,3,nv,60\n"
+
+
+@pytest.mark.parametrize("given", ["set", "set/HAM.csv"])
+def test_a_column_of_labels_by_another_name_is_found_by_the_names_asked_for(cli: Cli, given: str) -> None:
+    put("photos/1.jpg", "photos/2.jpg", "photos/3.jpg")
+    Path("set/HAM.csv").write_text(HAM)
+    answer = gather(cli, given)
+    assert answer.code == 2 and not Path("images", "photos").exists()
+    assert (
+        "no column that is known as the label of a photo; it has: lesionid, dx, age" in answer.json["error"]["message"]
+    )
+    assert "lookalike gather LABEL LABEL --provider folder --source " + given in answer.json["error"]["hint"]
+    assert gather(cli, given, "nv", "Mel").code == 0 and kept() == {"1.jpg": "nv", "2.jpg": "Mel", "3.jpg": "nv"}
+
+
+@pytest.mark.parametrize("table", ['{"1.jpg": "ant", "café.jpg": "bee"}', '[{"image": "1.jpg", "label": "ant"}]'])
+def test_a_document_beside_photos_gives_their_labels(cli: Cli, table: str) -> None:
+    put("1.jpg", unicodedata.normalize("NFD", "café.jpg"))
+    Path("set/labels.json").write_text(table)
+    assert gather(cli).code == 0
+    assert set(kept().values()) == ({"ant", "bee"} if "bee" in table else {"ant"})
+
+
+LAYOUTS = {
+    "images/images/cat images/images/dog": "set/images/images has: cat, dog",
+    ".": "set holds 2 photos and no label folders",
+}
+
+
+@pytest.mark.parametrize("folders", LAYOUTS)
+def test_a_folder_that_says_no_labels_is_told_with_what_to_do(cli: Cli, folders: str) -> None:
+    put(*(f"{folder}/{number}.jpg" for folder in folders.split() for number in (1, 2)))
+    answer = gather(cli)
+    assert answer.code == 2 and LAYOUTS[folders] in answer.json["error"]["message"]
+    hint = answer.json["error"]["hint"]
+    assert "add --source set/images/images" in hint if "cat" in folders else "set/LABEL/1.jpg" in hint
 
 
 def test_tables_named_for_sides_divide_the_photos(cli: Cli) -> None:

@@ -76,6 +76,8 @@ LISTS = {
     "pairs turned with spaces": ("cat @1\ncat @2\ncat\t @3\n", "utf-8"),
     "numbers before pairs": ("1;cat;@1\n2;cat;@2\n3;cat;@3\n", "utf-8"),
     "markdown": ("| label | url |\n|---|:--|\n| cat | @1 |\n| cat | @2 |\n| cat | @3 |\n", "utf-8"),
+    "pages beside photos": ("id,photo_url,photo_image_url\n1,%s,@1\n2,%s,@2\n3,%s,@3\n" % (("https://a.test/x",) * 3),
+                            "utf-8"),
     "json lines": ('{"url": "@1"}\n\n{"url": "@2"}\n{"url": "@3"}\n', "utf-8"),
 }  # fmt: skip
 
@@ -96,6 +98,12 @@ LABELLED = {
     '{"tag": "dog", "url": "@2"}\n{"tag": "cat", "url": "@3"}\n', "torn": 'label,url\n"cat,@1\ndog,@2\ncat,@3\n',
     "wrapped by label": '{"cat": {"images": ["@1", "@3"]}, "dog": {"images": [{"url": "@2"}]}}',
     "a sheet without one": "label,url\ncat,@1\ndog,@2\n@9\ncat,@3\n",
+    "below a title": "My photos of 2024,,\nlabel,url,note\ncat,@1,x\ndog,@2,y\ncat,@3,z\n",
+    "coco": json.dumps({
+        "images": [{"id": n, "file_name": f"{n}.jpg", "coco_url": f"@{n}"} for n in (1, 2, 3)],
+        "annotations": [{"image_id": n, "category_id": 1 + n % 2} for n in (1, 2, 3)],
+        "categories": [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}],
+    }),
 }  # fmt: skip
 
 
@@ -104,6 +112,25 @@ def test_the_labels_of_a_list_are_found(cli: Cli, faults: FaultServer, name: str
     answer = gather(cli, faults, LABELLED[name], label="")
     assert answer.code == 0, answer.json
     assert {row["label"]: row["saved"] for row in answer.data["labels"]} == {"cat": 2, "dog": 1}
+
+
+OWN_WORDS = {
+    "three columns": "name;Bild-Adresse;Art\nx;@1;Cat\ny;@3;cat\nz;@2;dog\n",
+    "names of two kinds": "id,scientific_name,common_name,image_url\n1,Felis,Cat,@1\n2,Canis,Dog,@2\n3,Felis,cat ,@3\n",
+}
+
+
+@pytest.mark.parametrize("name", [*LABELLED, *OWN_WORDS])
+def test_of_a_list_of_several_only_those_that_are_asked_for_come(cli: Cli, faults: FaultServer, name: str) -> None:
+    answer = gather(cli, faults, (LABELLED | OWN_WORDS)[name], label="cat")
+    assert answer.code == 0, answer.json
+    assert {row["label"]: row["saved"] for row in answer.data["labels"]} == {"cat": 2}
+
+
+def test_a_list_without_labels_or_names_says_what_to_type(cli: Cli, faults: FaultServer) -> None:
+    answer = gather(cli, faults, OWN_WORDS["three columns"], label="")
+    assert answer.code == 2 and "list.dat has no column of labels" in answer.json["error"]["message"]
+    assert "lookalike gather NAME --provider urls --source list.dat" in answer.json["error"]["hint"]
 
 
 def test_labels_that_are_numbers_are_kept_zero_included(cli: Cli, faults: FaultServer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ class SearchOutcome:
 class Search:
     """All providers of a run. A provider that is blocked, out of quota or gone is asked only once."""
 
-    def __init__(self, settings: Settings, env: Mapping[str, str], api: Api) -> None:
+    def __init__(self, settings: Settings, env: Mapping[str, str], api: Api, names: Sequence[str]) -> None:
         self.settings = settings
         self.api = api
         self.outcomes: dict[tuple[str, str], SearchOutcome] = {}
@@ -51,6 +51,8 @@ class Search:
         for section in (kind.section for kind in kinds if kind.section):
             settings.of(section)  # a fault in it is told before anything is asked
         self.providers: list[Provider] = [kind(settings, env, api.ask) for kind in kinds]
+        for provider in self.providers:
+            getattr(provider, "asked", id)(names)
 
     def labels(self) -> list[str]:
         """The labels that the providers have by themselves."""

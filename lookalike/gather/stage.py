@@ -42,7 +42,7 @@ class Gathering:
         self.project, self.settings, self.report = project, settings, report
         self.manifest = Manifest(project.images)
         self.api = Api(settings, project.cache / "search", report=report)
-        self.given, self.search = self._sources(rebuild)
+        self.given, self.search = self._sources(rebuild, names)
         base = layout.base(project.images)
         self.names, self.refused = labels.sort_out(dict.fromkeys(names) or self._labels_known(), base)
         if self.refused and (names or not self.names):
@@ -52,12 +52,14 @@ class Gathering:
         self._tell_terms()
         self.wanted: list[Wanted] = []
 
-    def _sources(self, rebuild: Path | None) -> tuple[dict[str, list[Candidate]] | None, Search | None]:
+    def _sources(
+        self, rebuild: Path | None, names: list[str]
+    ) -> tuple[dict[str, list[Candidate]] | None, Search | None]:
         if rebuild:
             return again.rebuilding(rebuild, self.settings.gather.source), None
         if self.settings.gather.retry_failed:
             return again.failed(self.manifest, self.settings.gather.source), None
-        return None, Search(self.settings, os.environ, self.api)
+        return None, Search(self.settings, os.environ, self.api, names)
 
     def _tell_terms(self) -> None:
         """Say once what the terms of a restricted provider are, and that services like to know whom to write to."""
@@ -79,8 +81,15 @@ class Gathering:
         if not known and self.given is not None:
             raise NotReadyError("there is nothing to fetch again", "run `lookalike gather NAME NAME`")
         if not known:
-            raise ConfigError("no name is given", 'for example: lookalike gather "grizzly bear" "black bear"')
+            raise ConfigError(*self._unnamed())
         return known
+
+    def _unnamed(self) -> tuple[str, str]:
+        """What to say where nothing has a name."""
+        for provider in self.search.providers if self.search else []:
+            if told := getattr(provider, "unnamed", None):
+                return told
+        return "no name is given", 'for example: lookalike gather "grizzly bear" "black bear"'
 
     def _plan(self, past: history.History) -> list[Wanted]:
         """What is wanted of each label, and where its candidates come from."""

@@ -29,7 +29,7 @@ def require_labels(found: Walk) -> None:
     """Raise NotReadyError unless there are two labels that can be told apart."""
     labels = found.labels
     if len(labels) < 2:
-        raise NotReadyError(*(_packed(found) or _deeper(found) or _flat(found) or _too_few(found)))
+        raise NotReadyError(*(advice(found) or _too_few(found)))
     if all(part_of(label) for label in labels) and not any(item.part for item in found.photos):
         names = " and ".join(f"{label}/" for label in labels)
         folder = found.root / labels[0]
@@ -61,7 +61,13 @@ def require_labels(found: Walk) -> None:
 def require_photos(found: Walk) -> None:
     """Raise NotReadyError unless there are photos in label folders, however few."""
     if not found.photos:
-        raise NotReadyError(*(_packed(found) or _deeper(found) or _flat(found) or _too_few(found)))
+        raise NotReadyError(*(advice(found) or _too_few(found)))
+
+
+def advice(found: Walk, flag: str = "--images") -> tuple[str, str] | None:
+    """How the photos of a folder lie that has no two label folders, and what to do: with which `flag` to name another
+    folder. None where nothing is to be said."""
+    return _packed(found, flag) or _deeper(found, flag) or _flat(found)
 
 
 def require_both_sides(found: Walk) -> None:
@@ -98,7 +104,7 @@ def _is_empty(folder: Path) -> bool:
         return False
 
 
-def _packed(found: Walk) -> tuple[str, str] | None:
+def _packed(found: Walk, flag: str) -> tuple[str, str] | None:
     """The photos are still in the archive they came in, which stands where their folder should be or in it."""
     inside = [found.root / item.file for item in found.passed if item.reason == "not-an-image"]
     for path in [found.root] if found.root.is_file() else inside if not found.photos else []:
@@ -107,12 +113,12 @@ def _packed(found: Walk) -> tuple[str, str] | None:
             folder = path.with_name(path.name.partition(".")[0] or "set")
             unpacked = folder if not folder.exists() else folder.with_name(f"{folder.name}-photos")
             unpack = shlex.join(["python", "-m", kind, "-e", str(path), str(unpacked)])
-            then = f"unpack it: {unpack}; then add --images {shlex.quote(str(unpacked))}"
+            then = f"unpack it: {unpack}; then add {flag} {shlex.quote(str(unpacked))}"
             return f"{path} is an archive, not a folder", then
     return None
 
 
-def _deeper(found: Walk) -> tuple[str, str] | None:
+def _deeper(found: Walk, flag: str) -> tuple[str, str] | None:
     """The label folders are inside a folder, as archives unpack."""
     outer = {item.file.partition("/")[0] for item in found.passed if item.reason in ("nested", "unlabelled")}
     inner = [walk(found.root / name) for name in sorted(outer) if (found.root / name).is_dir()]
@@ -121,7 +127,7 @@ def _deeper(found: Walk) -> tuple[str, str] | None:
     for deep in sorted(fitting, key=lambda each: -len(each.photos))[:1]:
         names = ", ".join(deep.labels[:5]) + (", …" if len(deep.labels) > 5 else "")
         holds = f"{found.root} has no label folders with photos" if not found.photos else "it has one label"
-        return f"{holds}; {deep.root} has: {names}", f"add --images {shlex.quote(str(deep.root))}"
+        return f"{holds}; {deep.root} has: {names}", f"add {flag} {shlex.quote(str(deep.root))}"
     return None
 
 

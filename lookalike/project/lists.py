@@ -10,7 +10,7 @@ import codecs
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lookalike.project import jsonlists
 from lookalike.project.jsonlists import ListError, named, plain
@@ -21,8 +21,8 @@ __all__ = ("ListError", "Row", "is_header", "is_marked", "plain", "read", "text_
 PAGE = re.compile(rb"<(?:html|!doctype|svg|\?xml)", re.IGNORECASE)
 DELIMITERS = ",;\t|"
 ADDRESSES = (
-    "url", "imageurl", "contenturl", "address", "imgurl", "photourl", "originalurl", "link", "uri", "src", "identifier",
-    "cocourl", "flickrurl",
+    "url", "imageurl", "contenturl", "address", "imgurl", "photoimageurl", "photourl", "originalurl", "link", "uri",
+    "src", "identifier", "cocourl", "flickrurl",
 )  # fmt: skip
 """Names of columns that hold the address of a photo, as `plain` writes them, best first."""
 
@@ -30,6 +30,7 @@ FILES = ("file", "filename", "filepath", "path", "photo", "image", "imagepath", 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|data:|//[^/\s]|[\w.-]+(?:\.[a-z]{2,}|:\d+)/", re.IGNORECASE)
 SCHEME = re.compile(r"https?://", re.IGNORECASE)
 AMONG = re.compile(r"[\"'\s]*[,;\s][\"'\s]*(?=https?://)", re.IGNORECASE)
+FILE_END = re.compile(r"\.\w{2,5}$")
 SEPARATOR = re.compile(r"\s*sep=([^\w\"])\s*", re.IGNORECASE)
 BULLET = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s+(?=\w+://)")
 _QUOTES = "\"'<>“”„«»‘’`"
@@ -181,6 +182,9 @@ class _Reader:
         lines, delimiters = (lines[1:], told[1]) if told and len(lines) > 1 else (lines, DELIMITERS)
         heads = {mark: next(csv.reader([lines[0]], delimiter=mark)) for mark in delimiters}
         known = [mark for mark in delimiters if any(plain(cell) in self.columns for cell in heads[mark])]
+        if not known and self._is_title(lines, delimiters):
+            below = self.from_table(lines[1:]) or []
+            return [replace(row, number=row.number + 1) for row in below]
         if known:
             mark = max(known, key=lambda mark: len(heads[mark]))
             names = [plain(cell) for cell in heads[mark]]
@@ -191,6 +195,15 @@ class _Reader:
         if not any(ADDRESS.match(_bare(cell)) for cells in heads.values() for cell in cells):
             return self._unknown_header(lines, heads) or self._spaced(lines)
         return self._without_header(lines)
+
+    def _is_title(self, lines: Sequence[str], delimiters: str) -> bool:
+        """Whether the first of the lines says what the table is about, and its header stands below."""
+        if len(lines) < 3:
+            return False
+        heads = [next(csv.reader([line], delimiter=mark)) for mark in delimiters for line in lines[:2]]
+        if any(ADDRESS.match(_bare(cell)) or FILE_END.search(cell.strip()) for head in heads for cell in head):
+            return False
+        return any(len(head) > 1 and any(plain(cell) in self.columns for cell in head) for head in heads[1::2])
 
     def _rows(
         self, table: Iterable[list[str]], names: Sequence[str], place: int, mark: str, first: int = 2

@@ -138,9 +138,10 @@ class Provider(Protocol):
     machine and are taken as they are; `whole`, that all of it is wanted when no --count is given; `restricted`, that
     its terms must be told when it is used.
 
-    It may have `contact`, why the service wants to know whom to write to; `connections`, how many at the same time
-    its sites allow; and a class method `reread` like LocalProvider's (local.py), without which a photo is fetched
-    again from its address.
+    It may have `asked(names)`, which is told the names that were typed, if any, before anything else; `unnamed`, what
+    to say and to do where neither they nor its own labels say what is wanted; `contact`, why the service wants to know
+    whom to write to; `connections`, how many at the same time its sites allow; and a class method `reread` like
+    LocalProvider's (local.py), without which a photo is fetched again from its address.
     """
 
     name: ClassVar[str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import ClassVar
@@ -14,9 +14,11 @@ from lookalike.gather.providers import tables
 from lookalike.gather.providers.base import Ask, Hit, Query, Stop
 from lookalike.gather.providers.local import LocalProvider
 from lookalike.gather.providers.tables import TableRow
+from lookalike.project import layout
 from lookalike.project.lists import ListError
-from lookalike.project.walk import Found, below, part_of, walk
+from lookalike.project.walk import OURS, Found, below, part_of, walk
 from lookalike.settings.fields import Settings
+from lookalike.text import typed
 
 
 @dataclass(frozen=True)
@@ -38,27 +40,48 @@ class Folder(LocalProvider):
         super().__init__(settings, env, ask)
         if settings.gather.source is None:
             raise ConfigError("the provider `folder` needs a folder of label folders", "add --source DIR")
-        source = settings.gather.source.expanduser()
+        self.source = source = settings.gather.source.expanduser()
         self.root = source.parent if source.is_file() else source
         if not self.root.is_dir():
             raise ConfigError(f"{self.root} is not a folder", "give --source a folder with one folder for each label")
+        self.table = source.name if source.is_file() else ""
         self.found: dict[str, list[Item]] = defaultdict(list)
         self.faults: dict[str, list[Hit]] = defaultdict(list)
-        walked = walk(self.root)
+        self.passed: tuple[Found, ...] = ()
+
+    def asked(self, names: Sequence[str]) -> None:
+        """Look through the folder and its tables. Raises ConfigError where nothing tells what is on its photos."""
+        walked, self.names = walk(self.root), names
         self.passed = walked.passed
-        names = [item.file for item in below(self.root) if not item.reason]
-        labelled = sum(not part_of(label) for label in walked.labels) > 1
-        chosen = [source.name] if source.is_file() else tables.chosen(self.root, names, labelled=labelled)
+        files = [item.file for item in below(self.root) if not item.reason]
+        labels = [label for label in walked.labels if not part_of(label)]
+        chosen = [self.table] if self.table else tables.chosen(self.root, files, names, labelled=len(labels) > 1)
         if chosen:
-            self._take(chosen, names, {item.file: item for item in walked.photos})
+            self._take(chosen, files, {item.file: item for item in walked.photos})
         else:
+            if len(labels) < 2:
+                self._require_known([file for file in files if file.lower().endswith(tables.ENDS)], tables.Files(files))
             for item in walked.photos:
                 self.found[item.label].append(Item(item.file, item.file))
+        if not self.found and (told := layout.advice(walked, "--source")):
+            raise ConfigError(*told)
+
+    def _require_known(self, chosen: list[str], files: tables.Files) -> None:
+        """Raise ConfigError where a table names photos and has columns, but none that is known to be their label."""
+        for table in chosen:
+            if (unknown := tables.unknown(self.root / table, files)) and PurePosixPath(table).name not in OURS:
+                told = ", ".join(unknown[:8]) + (", …" if len(unknown) > 8 else "")
+                raise ConfigError(
+                    f"{self.root / table} has no column that is known as the label of a photo; it has: {told}",
+                    f"type the labels: lookalike gather LABEL LABEL --provider folder --source {typed(self.source)}",
+                )
 
     def _take(self, chosen: list[str], names: list[str], walked: Mapping[str, Found]) -> None:
         """The photos that tables name, with what they tell. Raises ConfigError when that is not one."""
         rows = [(name, row) for name in chosen for row in self._rows(name)]
         own = any(row.label for _, row in rows)  # else folders say what is on the photos
+        if not own and self.table:
+            self._require_known(chosen, tables.Files(names))
         files, told = tables.Files(names), defaultdict[str, list[tuple[str, TableRow]]](list)
         for table, row in rows:
             try:
@@ -88,7 +111,7 @@ class Folder(LocalProvider):
     def _rows(self, table: str) -> list[TableRow]:
         path = self.root / table
         try:
-            return tables.read(path)
+            return tables.read(path, self.names)
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}", "see to it that it can be") from None
         except ListError as error:

@@ -7,41 +7,29 @@ can lead nowhere else; a row that cannot be used is a fault with its reason and 
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from lookalike.gather.providers import columns
 from lookalike.gather.providers.reading import text
 from lookalike.project import lists
+from lookalike.project.jsonlists import named
 from lookalike.project.records import Part
 from lookalike.project.walk import OURS, part_of
 from lookalike.text import json_value
 
+ENDS = (".csv", ".tsv", ".json", ".jsonl")
 NAMED = ("metadata.csv", "metadata.jsonl", "metadata.json")
-FILES = (*lists.FILES, "imageid", "id")
-LABELS = (
-    "label", "labels", "class", "classname", "category", "categoryname", "target", "y", "species", "breed", "tag",
-)  # fmt: skip
-CAPTIONS = ("text", "caption", "captions", "description", "alt", "alttext", "prompt")
-"""What a photo shows in a sentence, as lists for other purposes have it: no label, however often it stands there."""
-
-SPLITS = ("split", "part", "subset", "set")
-WORDS = {
-    "license": ("license", "licence", "licensename"), "license_url": ("licenseurl", "licenceurl"),
-    "creator": ("creator", "author", "photographer"), "attribution": ("attribution", "credit"), "title": ("title",),
-    "page_url": ("source", "pageurl", "sourceurl", "url", "imageurl", "originalurl", "flickrurl", "cocourl"),
-    "group": ("group",),
-}  # fmt: skip
-"""What a manifest keeps, and the columns that may hold it as `lists.plain` writes them, best first."""
-NO_LABELS = frozenset((*FILES, *CAPTIONS, *(name for names in WORDS.values() for name in names)))
 
 
 @dataclass(frozen=True)
 class TableRow:
     """What a row tells of a photo: its name, its label ("" for none), its side, and words for the manifest; or why the
-    row is unusable. `row` is where it stands, in words."""
+    row is unusable. `row` is where it stands, in words; `address`, where the photo is on the web."""
 
     row: str
     name: str = ""
@@ -49,36 +37,73 @@ class TableRow:
     part: Part | None = None
     words: Mapping[str, str] = field(default_factory=dict)
     fault: str = ""
+    address: str = ""
 
 
-def chosen(root: Path, names: Iterable[str], *, labelled: bool) -> list[str]:
+def chosen(root: Path, names: Iterable[str], asked: Sequence[str], *, labelled: bool) -> list[str]:
     """The tables among the files below `root`: those called metadata; else COCO's; else, where folders say no labels,
-    those of CSV that give a photo a label."""
+    those of CSV or JSON that give a photo a label, which `read` may know by the names that were `asked` for."""
     beside = [name for name in names if PurePosixPath(name).name not in OURS]
     if told := [name for name in beside if PurePosixPath(name).name in NAMED]:
         return told
     if told := [name for name in beside if name.endswith(".json") and _coco(_document(root / name)) is not None]:
         return told
-    tables = [name for name in beside if name.lower().endswith((".csv", ".tsv"))]
-    return [] if labelled else [name for name in tables if any(row.label for row in _quiet(root / name))]
+    tables = [name for name in beside if name.lower().endswith(ENDS)]
+    return [] if labelled else [name for name in tables if any(row.label for row in _quiet(root / name, asked))]
 
 
-def _quiet(path: Path) -> list[TableRow]:
+def _quiet(path: Path, asked: Sequence[str]) -> list[TableRow]:
     try:
-        return read(path)
+        return read(path, asked)
     except (OSError, lists.ListError):
         return []
 
 
-def read(path: Path) -> list[TableRow]:
-    """The rows of a table. Raises OSError, and ListError when it is none."""
-    if path.suffix == ".json" and (document := _coco(_document(path))) is not None:
-        return list(document)
+def read(path: Path, asked: Sequence[str] = ()) -> list[TableRow]:
+    """The rows of a table. The label is in a column that is called so, or in which the names stand that were `asked`
+    for; or each label has a column. Raises OSError, and ListError when it is none."""
+    if (found := coco(path)) is not None:
+        return found
     side = part_of(path.stem) or part_of(path.parent.name)
-    rows = lists.read(path.read_bytes(), FILES, addresses=False)
+    rows = _rows(path)
     if not any(row.values for row in rows):
         rows = _pairs(rows)
-    return [_told(row, path.name, side) for row in rows]
+    rows, marks = columns.named(rows, asked), columns.marked(rows)
+    return [_told(row, path.name, side, marks) for row in rows]
+
+
+def _rows(path: Path) -> list[lists.Row]:
+    document = _document(path)
+    if isinstance(document, dict) and document and all(map(_names_a_label, *zip(*document.items(), strict=True))):
+        said = enumerate(document.items(), start=1)
+        return [lists.Row(number, name, {"file": name, "label": label}) for number, (name, label) in said]
+    return lists.read(path.read_bytes(), columns.FILES, addresses=False)
+
+
+def _names_a_label(file: str, label: object) -> bool:
+    return bool(lists.FILE_END.search(file)) and isinstance(label, (str, int))
+
+
+def unknown(path: Path, files: Files) -> list[str]:
+    """The columns of a table of which nothing is known; [] where it names none of the files."""
+    try:
+        rows = _rows(path)
+    except (OSError, lists.ListError):
+        return []
+    return columns.unknown(rows) if any(_is_there(row.name, files) for row in rows) else []
+
+
+def _is_there(name: str, files: Files) -> bool:
+    try:
+        return bool(files.find(name, ""))
+    except LookupError:
+        return False
+
+
+def coco(path: Path) -> list[TableRow] | None:
+    """The images of a COCO document; None when the file is none."""
+    document = _coco(_document(path))
+    return None if document is None else list(document)
 
 
 def _pairs(rows: list[lists.Row]) -> list[lists.Row]:
@@ -96,30 +121,23 @@ def _pairs(rows: list[lists.Row]) -> list[lists.Row]:
     return found
 
 
-def _told(row: lists.Row, table: str, side: Part | None) -> TableRow:
+def _told(row: lists.Row, table: str, side: Part | None, marks: Sequence[str]) -> TableRow:
     where = f"row {row.number} of {table}"
-    fault = row.fault
     others: tuple[str, ...] = ()
-    if len(row.values) == 2 and not {"label", *SPLITS} & set(row.values):
-        others = tuple(name for name in row.values if name not in NO_LABELS)
-    label, odd = label_of(row.values, (*LABELS, *others))
-    split = next((part for name in SPLITS if (part := part_of(text(row.values.get(name))))), side)
-    return TableRow(where, row.name.strip(), label, split, _words(row.values), fault or odd)
-
-
-def label_of(values: Mapping[str, object], columns: Iterable[str]) -> tuple[str, str]:
-    """What the first of these columns that says something says, 0 included; and what is wrong with that."""
-    value = next((values[name] for name in columns if values.get(name) not in (None, "")), "")
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    return ("", "its label is no text") if isinstance(value, (list, dict)) else (text(str(value)), "")
+    if len(row.values) == 2 and not {"label", *columns.SPLITS} & set(row.values):
+        others = tuple(name for name in row.values if name not in columns.NO_LABELS)
+    label, odd = columns.label_of(row.values, (*columns.LABELS, *others))
+    if marks and not any(row.values.get(name) for name in columns.LABELS):
+        label = columns.mark_of(row.values, marks)
+    split = next((part for name in columns.SPLITS if (part := part_of(text(row.values.get(name))))), side)
+    return TableRow(where, row.name.strip(), label, split, _words(row.values), row.fault or odd)
 
 
 def _words(values: Mapping[str, object]) -> dict[str, str]:
     """What a manifest keeps of a row."""
     found = {
         word: next((text(values[name], 2000) for name in names if isinstance(values.get(name), str)), "")
-        for word, names in WORDS.items()
+        for word, names in columns.WORDS.items()
     }
     return {word: value for word, value in found.items() if value}
 
@@ -161,7 +179,8 @@ def _images(data: Mapping[str, list[Any]]) -> Iterator[TableRow]:
         words = _words({**plain, "license": term.get("name"), "licenseurl": term.get("url")})
         fault = "" if found else "no annotation gives it a category"
         fault = f"it has several categories: {', '.join(found[:5])}" if len(found) > 1 else fault
-        yield TableRow(f"image {number}", text(image.get("file_name"), 4096), "".join(found[:1]), None, words, fault)
+        name, address = text(image.get("file_name"), 4096), named(image, lists.ADDRESSES)
+        yield TableRow(f"image {number}", name, "".join(found[:1]), None, words, fault, address)
 
 
 def _objects(items: object) -> list[dict[str, Any]]:
@@ -171,15 +190,16 @@ def _objects(items: object) -> list[dict[str, Any]]:
 
 class Files:
     """The files below a folder, to be looked up as tables name them: from the table's folder, from that of the set, by
-    the end of a longer path as it was elsewhere, or without the ending."""
+    the end of a longer path as it was elsewhere, without the ending, or as another system writes capitals and accents.
+    """
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = dict.fromkeys(names)
         self.last: dict[str, list[str]] = defaultdict(list)
         for name in self.names:
             path = PurePosixPath(name)
-            self.last[path.name].append(name)
-            self.last[path.stem].append(name)
+            for end in {path.name, path.stem, _folded(path.name)}:
+                self.last[end].append(name)
 
     def find(self, name: str, beside: str) -> str:
         """The file that a table in the folder `beside` means. Raises LookupError with the reason."""
@@ -191,11 +211,16 @@ class Files:
         for start in (beside, ""):
             if (exact := "/".join([start, *wanted] if start else wanted)) in self.names:
                 return exact
-        found = [(_common(wanted, PurePosixPath(file).parts), file) for file in self.last.get(wanted[-1], ())]
+        ends = self.last.get(wanted[-1]) or self.last.get(_folded(wanted[-1])) or ()
+        found = [(_common(wanted, PurePosixPath(file).parts), file) for file in ends]
         best = [file for length, file in found if length == max(found)[0]]
         if len(best) != 1:
             raise LookupError(f"{'several files are' if best else 'no file is'} called {wanted[-1][:200]!r}")
         return best[0]
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _common(wanted: list[str], parts: tuple[str, ...]) -> int:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from lookalike.errors import ConfigError, UnusablePhoto, in_words
-from lookalike.gather.providers import tables
+from lookalike.gather.providers import columns, tables
 from lookalike.gather.providers.base import Ask, Hit, Query, Stop, text, whole_number
 from lookalike.project import lists
 from lookalike.settings.fields import Section, Settings
+from lookalike.text import typed
 
 WORDS = ("page_url", "title", "license", "license_url", "creator", "attribution", "group")
 BARE = re.compile(r"//[^/\s]|(?![a-z][a-z0-9+-]*:(?!\d))[\w.-]+(?:\.[a-z]{2,}|:\d+)/", re.IGNORECASE)
@@ -22,14 +23,18 @@ BARE = re.compile(r"//[^/\s]|(?![a-z][a-z0-9+-]*:(?!\d))[\w.-]+(?:\.[a-z]{2,}|:\
 EXPECTED = "one address a line, CSV with a column `url`, a JSON array, or JSON lines"
 
 
-def parse(path: Path) -> Iterator[tuple[str, Hit]]:
+def parse(path: Path, asked: Sequence[str] = ()) -> Iterator[tuple[str, Hit]]:
     """Label (may be empty) and hit for each row of a list, see lists.py; one without an address is a hit with a fault.
 
     Columns beside the address may be `label`, `page_url`, `title`, `license`, `license_url`, `creator`, `attribution`,
-    `group`, `width` and `height`. Raises ConfigError when the list cannot be read or makes no sense.
+    `group`, `width` and `height`; a label is also what stands in the column of the names that were `asked` for.
+    Raises ConfigError when the list cannot be read or makes no sense.
     """
     try:
-        rows = _with_labels(lists.read(path.read_bytes()))
+        if (images := tables.coco(path)) is not None:
+            yield from (_image(row, path.name) for row in images)
+            return
+        rows = _with_labels(lists.read(path.read_bytes()), asked)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "give --source a file of addresses") from None
     except lists.ListError as error:
@@ -37,16 +42,23 @@ def parse(path: Path) -> Iterator[tuple[str, Hit]]:
     yield from (_hit(row, path.name) for row in rows)
 
 
-def _with_labels(rows: list[lists.Row]) -> list[lists.Row]:
-    """The same with the other of two columns as label, whatever it is called in whatever language, where no column is
-    known for a label or for something else and each word of it stands in two rows or more."""
+def _image(row: tables.TableRow, file: str) -> tuple[str, Hit]:
+    """An image of a COCO document."""
+    odd = row.fault or ("" if row.address else "it has no address")
+    fault = UnusablePhoto("bad-row", f"{row.row} of {file}: {odd}") if odd else None
+    address = row.address or f"{file}#{row.row.replace(' ', '=')}"
+    return row.label, replace(Hit(address, fault=fault), **row.words)  # type: ignore[arg-type]
+
+
+def _with_labels(rows: list[lists.Row], asked: Sequence[str]) -> list[lists.Row]:
+    """The same with a label of a column that is not called so: the one in which names stand that were asked for; or the
+    other of two, whatever it is called in whatever language, where no column is known for a label or for something
+    else and each word of it stands in two rows or more."""
+    rows = columns.named(rows, asked)
     beside = {name for row in rows for name, value in row.values.items() if value != row.name}
-    columns = {name for row in rows for name in row.values}
-    if (
-        len(columns) != 2
-        or columns & {*tables.LABELS, "width", "height"}
-        or (beside - {*lists.ADDRESSES}) & tables.NO_LABELS
-    ):
+    names = {name for row in rows for name in row.values}
+    known = names & {*columns.LABELS, *columns.SIZES} or (beside - {*lists.ADDRESSES}) & columns.NO_LABELS
+    if len(names) != 2 or known:
         return rows
     others = [[text(value) for value in row.values.values() if value != row.name] for row in rows]
     words = Counter(other[0] for other in others if len(other) == 1 and other[0])
@@ -56,7 +68,7 @@ def _with_labels(rows: list[lists.Row]) -> list[lists.Row]:
 
 
 def _hit(row: lists.Row, file: str) -> tuple[str, Hit]:
-    label, odd = tables.label_of(row.values, tables.LABELS)
+    label, odd = columns.label_of(row.values)
     if row.fault or odd:
         fault = UnusablePhoto("bad-row", f"row {row.number} of {file}: {row.fault or odd}")
         return label, Hit(f"{file}#row={row.number}", fault=fault)
@@ -95,9 +107,16 @@ class Urls:
         if settings.gather.source is None:
             raise ConfigError("the provider `urls` needs a file of addresses", "add --source FILE")
         self.owner = ""
+        self.source = settings.gather.source.expanduser()
         self.hits: dict[str, list[Hit]] = {}
-        for label, hit in parse(settings.gather.source.expanduser()):
+
+    def asked(self, names: Sequence[str]) -> None:
+        """Read the list. Raises ConfigError."""
+        for label, hit in parse(self.source, names):
             self.hits.setdefault(label, []).append(hit)
+        way = f"lookalike gather NAME --provider urls --source {typed(self.source)}"
+        told = f"no name is given, and {self.source} has no column of labels that is known"
+        self.unnamed = told, f"call it `label`, or give all of it one name: {way}"
 
     def labels(self) -> list[str]:
         """The labels the file names, in their order."""
