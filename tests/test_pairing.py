@@ -146,6 +146,14 @@ def test_a_redirect_in_an_old_encoding_is_followed_byte_by_byte(cli: Cli, faults
     assert [line["final_url"] for line in lines()] == [faults.url("/photo/circles/3/%FCber.jpg")]
 
 
+def test_where_a_redirect_led_is_not_kept_with_a_signature(cli: Cli, faults: FaultServer) -> None:
+    place = b"/photo/circles/3?X-Amz-Signature=5ec2e7&X-Amz-Expires=60"
+    faults.bodies["raw"] = b"HTTP/1.1 302 Found\r\nLocation: " + place + b"\r\nContent-Length: 0\r\n\r\n"
+    fetch(cli, faults.url("/raw"))
+    assert [line["status"] for line in lines()] == ["ok"]
+    assert "5ec2e7" not in Path("images", "manifest.jsonl").read_text()
+
+
 def client(server: Server) -> Client:
     return Client(NetworkSettings(), trusted=[server.place])
 

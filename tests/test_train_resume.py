@@ -123,6 +123,40 @@ def test_an_epoch_that_cannot_be_kept_is_told_and_the_training_ends_well(stop: S
     assert "epoch 1 can't be kept" in answer.err
 
 
+def test_a_training_that_was_killed_before_an_epoch_was_kept_begins_again_as_it_began(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+    flags = ("--size", 64, "--epochs", 1, "--seed", 3, "--valid", 0.3)
+    program = "import sys; from lookalike.vision import steps; steps.built = steps.probed = lambda *_: sys.exit(9)\n"
+    program += "import os; sys.exit = os._exit\nfrom lookalike.cli import main; main()"
+    command = [sys.executable, "-c", program, "train", *map(str, flags), "--quiet"]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 9
+    (folder,) = tmp_path.glob("runs/*")
+    begun = (folder / "split.csv").read_bytes()
+    (tmp_path / "images" / "circles" / "later.jpg").write_bytes(draw.jpeg("circles", 77))
+    answer = cli("train", "--resume", "--json")
+    assert answer.code == 0 and "before an epoch was kept; it begins again" in answer.err
+    settings = answer.data["run"]["settings"]
+    assert (settings["seed"], settings["valid"], settings["size"], settings["epochs"]) == (3, 0.3, 64, 1)
+    assert Path(answer.data["folder"]) == folder.relative_to(tmp_path)
+    assert (folder / "split.csv").read_bytes() == begun and not (folder / "started.json").exists()
+
+
+def test_going_on_needs_no_weights_file_and_minds_no_other_folder(
+    cli: Cli, tmp_path: Path, stop: Stop, monkeypatch: pytest.MonkeyPatch
+):
+    import torch
+    import torchvision
+
+    torch.manual_seed(0)
+    torch.save(torchvision.models.resnet18(weights=None).state_dict(), tmp_path / "r18.pth")
+    assert stop(3, "--arch", "resnet18", "--weights", "r18.pth").code == 130
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (tmp_path / "r18.pth").rename(tmp_path / "moved.pth")
+    answer = cli("--project", tmp_path, "train", "--resume", "--json")
+    assert answer.code == 0 and "going on after epoch 2" in answer.err
+
+
 def test_a_training_that_was_killed_goes_on_and_leaves_nothing_half_written(cli: Cli, tmp_path: Path):
     draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
     command = [sys.executable, "-m", "lookalike", "train", "--size", "64", "--epochs", "12", "--quiet"]

@@ -23,6 +23,7 @@ from lookalike.project.names import OutsideError, inside
 from lookalike.project.paths import Project
 from lookalike.project.records import ImageRecord
 from lookalike.project.walk import part_of
+from lookalike.text import without_secrets
 
 SAFE_NAME = re.compile(r"[\w][\w .,()+=@-]{0,120}")
 COPIES_OF_A_PLACEHOLDER = 3
@@ -60,12 +61,13 @@ class Store:
     def keep(self, label: str, candidate: Candidate, address: str, photo: Fetched) -> ImageRecord:
         """Keep a photo, unless its bytes are here already. Returns the line that was written."""
         sha256 = hashlib.sha256(photo.content).hexdigest()
+        signed = without_secrets(photo.final_url) != photo.final_url  # for a while, and for whoever has it
         record = replace(
             describe(label, candidate, address),
             sha256=sha256,
             width=photo.decoded.width,
             height=photo.decoded.height,
-            final_url="" if photo.final_url == address else photo.final_url,
+            final_url="" if photo.final_url == address or signed else photo.final_url,
         )
         with self._guard:
             self._check_open()

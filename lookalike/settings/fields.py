@@ -163,6 +163,11 @@ class TrainSettings(Section):
     )
     cache_limit: int = Field(10_000, ge=0, description="megabytes of decoded photos that all commands may keep")
 
+    @property
+    def weights_anywhere(self) -> str:
+        """`weights`, of a file so that it is found from wherever one stands."""
+        return self.weights if self.weights in ("auto", "none") else str(Path(self.weights).absolute())
+
 
 class EvaluateSettings(Section):
     """What is measured and when that is not good enough."""

@@ -62,7 +62,8 @@ def run(project: Project, settings: Settings, *, report: Reporter = SILENT) -> T
         for label in without_photos(found):
             report.warn(f"{label!r} has no photos and is no label of this training")
         settings = settings.model_copy(update={"train": wanted})
-        if not place.start and (made := _of_people(project, settings, found, report, started)):
+        may_be_people = not place.start or place.start.input == people.SPEC
+        if may_be_people and (made := _of_people(project, settings, found, report, started)):
             return _leave(place, project, wanted, made, found, report)
         report.note(f"{found.summary()}; loading torch")
         with _Reading(project, settings, found, place, report) as reading:  # while torch is loaded: each takes seconds

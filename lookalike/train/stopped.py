@@ -71,7 +71,7 @@ class Place:
             return
         datasets.write_split(self.folder / SPLIT, dataset, seed=wanted.seed, valid=wanted.valid)
         images = self.project.keep(self.project.images)
-        self.start = Start(self.project.stamp(), wanted.model_dump(mode="json"), images, spec)
+        self.start = Start(self.project.stamp(), {**wanted.model_dump(mode="json"), **_told(wanted)}, images, spec)
         write_json(self.folder / START, self.start.to_json())
 
     def keep(self, epochs: int, planned: int) -> None:
@@ -83,7 +83,7 @@ class Place:
         for folder in others[MOST - 1 :]:
             with ExitStack() as stack:
                 if _hold(folder, stack):  # it doesn't run
-                    (folder / KEPT).unlink(missing_ok=True)
+                    _forget(folder)
 
     def end(self) -> None:
         """The training has ended and is written; nothing is left to go on with."""
@@ -98,10 +98,10 @@ class Place:
 
 
 def found(runs: Path) -> list[tuple[Path, Start]]:
-    """Every stopped or running training that can go on, the newest first."""
+    """Every stopped or running training, the newest first: one can go on, or begin again as it began."""
     all_of_them = []
     for path in runs.glob(f"[!.]*/{START}"):
-        if (path.parent / KEPT).is_file() and not (path.parent / "run.json").is_file():
+        if not (path.parent / "run.json").is_file():
             try:
                 all_of_them.append((path.parent, Start.from_json(json.loads(path.read_text(encoding="utf-8")))))
             except (OSError, ValueError, TypeError, RecursionError):
@@ -127,6 +127,7 @@ def place(project: Project, wanted: TrainSettings, report: Reporter) -> Iterator
             yield here
         except KeyboardInterrupt:
             if not here.kept or not here.start:
+                _forget(here.folder)
                 _drop_unless_told(here.folder)
                 raise
             told = f"stopped; {here.start.epochs} of {here.start.planned} epochs are kept"
@@ -144,7 +145,8 @@ def place(project: Project, wanted: TrainSettings, report: Reporter) -> Iterator
 
 def _claimed(project: Project, wanted: TrainSettings, report: Reporter, stack: ExitStack) -> Place | None:
     """The newest stopped training, one with the settings that were told before others; None when there is none."""
-    told = wanted.model_dump(mode="json", include=wanted.model_fields_set - OF_TODAY)
+    told = {**wanted.model_dump(mode="json"), **_told(wanted)}
+    told = {name: told[name] for name in wanted.model_fields_set - OF_TODAY}
     ranked = sorted(found(project.runs), key=lambda item: bool(_differing(item[1], told)))
     for folder, start in ranked:
         if not _leads() or _hold(folder, stack):
@@ -166,13 +168,25 @@ def _differing(start: Start, told: dict[str, object]) -> dict[str, object]:
 
 
 def _tell_of_others(project: Project, wanted: TrainSettings, report: Reporter) -> None:
-    stopped = [] if wanted.resume else found(project.runs)
+    stopped = [] if wanted.resume else [item for item in found(project.runs) if (item[0] / KEPT).is_file()]
     if stopped:
         folder, start = stopped[0]
         report.note(
             f"{folder.name} was stopped after {start.epochs} of {start.planned} epochs; "
             f"{project.command('train --resume')} goes on with it"
         )
+
+
+def _told(wanted: TrainSettings) -> dict[str, object]:
+    """Settings that mean something else where somebody else stands."""
+    return {"weights": wanted.weights_anywhere}
+
+
+def _forget(folder: Path) -> None:
+    """Let go of a training that was stopped."""
+    if _leads():
+        for name in (KEPT, START):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _leads() -> bool:

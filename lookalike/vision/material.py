@@ -97,7 +97,7 @@ def assemble(
     told = (
         dataset.fingerprint,
         arch,
-        wanted.weights,
+        wanted.weights_anywhere,
         "as many as fit" if deadline else wanted.epochs,
         wanted.batch_size,
     )

@@ -37,7 +37,7 @@ def auto(material: Material) -> Trained:
         found = steps.probed(material) if distributed.rank() == 0 else None
         arch, held_out = distributed.share(lambda: _told(found))
         material = dataclasses.replace(material, epochs=_epochs(material, held_out))
-    network = found.network if found else steps.built(material, arch)[0]
+    network = found.network if found else steps.built(_refilled(material) if kept else material, arch)[0]
     if pretrained and not kept:
         distributed.same_weights(network)
         answers = distributed.share(lambda: steps.answers(network, material))
@@ -50,6 +50,11 @@ def auto(material: Material) -> Trained:
         chosen = finetune.fit(network, planned, chosen, best, kept, pretrained=pretrained)
     ended = _ended(network, material, best, chosen, found, arch)
     return ended if best.best_epoch else dataclasses.replace(ended, answers=answers)
+
+
+def _refilled(material: Material) -> Material:
+    """A training whose network gets what was kept of it: the file that it began with may be gone by now."""
+    return dataclasses.replace(material, weights="none")
 
 
 def _told(found: steps.ProbedNetwork | None) -> tuple[str, HeldOut]:
@@ -77,8 +82,10 @@ def _kept(material: Material) -> dict[str, Any] | None:
     if not material.resume:
         return None
     kept = checkpoint.load(material.folder, material.key)
-    if not kept:
+    if not kept and (material.folder / checkpoint.NAME).exists():
         material.report.warn("what was kept of it is damaged or of another version; it starts anew")
+    elif not kept:
+        material.report.note("it was stopped before an epoch was kept; it begins again with its settings and photos")
     return kept
 
 
