@@ -229,11 +229,12 @@ def of_run(folder: Path, run: TrainedRun) -> OnnxModel:
 def opened(folder: Path, description: Bundle, *, threads: int = 0, session: Session | None = None) -> OnnxModel:
     """The model of a description that `check` gave; `session` when it is being opened already. Raises NotReadyError."""
     session = session or Session(folder / "model.onnx", threads=threads)
+    read = reader(folder, description)
     if session.sha256 != description.files["model.onnx"]:
         raise NotReadyError(f"{folder / 'model.onnx'} has changed since it was checked", AGAIN)
     if wrong := _misfit(session, description):
         raise NotReadyError(f"{folder / 'model.onnx'} does not fit its model.json: {wrong}", AGAIN)
-    return OnnxModel(description, session, reader(folder, description))
+    return OnnxModel(description, session, read)
 
 
 def reader(folder: Path, description: Bundle) -> Reader:

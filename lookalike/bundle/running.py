@@ -29,6 +29,7 @@ OPENING_SECONDS, PHOTO_SECONDS, BYTES_A_SECOND = 20.0, 5.0, 50_000_000
 MEMORY, COPIES = 3_000_000_000, 5
 """Bytes that any model may take, and how many times its own size a large one may take besides."""
 MOST_ANSWERED = 100_000_000
+LOOKED_AT = 640  # pixels in which faces are looked for, as photos.faces does
 FACE = "face.onnx"
 AGAIN = "run `lookalike export` again, or copy the model again"
 
@@ -63,6 +64,10 @@ class Session:
         self._end = weakref.finalize(self, self._pool.__exit__, None, None, None)
         item = (self._model, threads)
         self._opened = self._pool.submit("lookalike.bundle.running:describe", item, seconds=self._seconds, again=False)
+        beside, tried = self._model.with_name(FACE), "lookalike.bundle.running:try_detector"
+        self._face = (
+            self._pool.submit(tried, beside, seconds=OPENING_SECONDS, again=False) if beside.is_file() else None
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +80,10 @@ class Session:
         self._end()
 
     def _ports(self) -> tuple[list[Port], list[Port], str]:
-        return tuple(_sound(self._opened.result()))
+        ports = tuple(_sound(self._opened.result()))
+        if self._face:
+            _sound(self._face.result(), f"{self._model.with_name(FACE)}, which finds faces,")
+        return ports
 
     def get_inputs(self) -> list[Port]:
         """What the model takes. Raises NotReadyError when it cannot be opened."""
@@ -98,13 +106,13 @@ class Session:
         return list(_sound(self._pool.call("lookalike.bundle.running:answer", item, seconds=seconds, again=False)))
 
 
-def _sound(answer: object) -> Any:
+def _sound(answer: object, name: str = "the model") -> Any:
     """What the process answered, unless that is why there is no answer. Raises NotReadyError."""
     if isinstance(answer, (list, tuple)):
         return answer
     if isinstance(answer, str):
         raise NotReadyError(answer, AGAIN)
-    raise NotReadyError("the model cannot be run: it ends its process, or takes too much time or memory", AGAIN)
+    raise NotReadyError(f"{name} cannot be run: it ends its process, or takes too much time or memory", AGAIN)
 
 
 def open_session(model: bytes, *, threads: int = 0) -> Any:
@@ -134,18 +142,29 @@ def _opened(model: Path, threads: int) -> tuple[Any, str]:
 
 
 def describe(item: tuple[Path, int]) -> tuple[list[Port], list[Port], str] | str:
-    """Open a model: its inputs, outputs and sha256, or what is wrong with it or the detector of faces beside it.
-
-    Runs in the limited process.
-    """
+    """Open a model: its inputs, outputs and sha256, or what is wrong with it. Runs in the limited process."""
     try:
         session, sha256 = _opened(*item)
-        if (beside := item[0].with_name(FACE)).is_file():
-            onnxfile.inspect(beside.read_bytes())
     except (NotReadyError, OSError) as error:
         return str(error)
     inputs, outputs = session.get_inputs(), session.get_outputs()
     return *([Port(p.name, p.type, list(p.shape)) for p in ports] for ports in (inputs, outputs)), sha256  # type: ignore[return-value]
+
+
+def try_detector(path: Path) -> list[object] | str:
+    """Look once for faces where there are none: where photos are decoded, a detector that ends its process or comes to
+    no end would be taken for a fault of each photo. Runs in the limited process."""
+    import numpy as np
+
+    try:
+        open_session(path.read_bytes(), threads=1).run(
+            None, {"input": np.zeros((1, 3, LOOKED_AT, LOOKED_AT), np.float32)}
+        )
+    except (NotReadyError, OSError) as error:
+        return str(error)
+    except Exception as error:  # whatever a network that loads can still do wrong
+        return f"{path} cannot be run: {in_words(error)}"
+    return []
 
 
 def answer(item: tuple[Path, int, str, Sequence[str] | None, dict[str, object]]) -> list[object] | str:

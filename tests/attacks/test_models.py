@@ -93,6 +93,17 @@ def test_a_detector_of_faces_that_could_do_more_is_refused(cli: Cli, tmp_path: P
     assert answer.code == 3 and "loops" in answer.err
 
 
+def test_a_detector_of_faces_that_ends_its_process_is_blamed_and_no_photo(
+    cli: Cli, tmp_path: Path, photo: Path
+) -> None:
+    folder = models.bundle(tmp_path / "models" / "m", input=InputSpec(64, crop="face"))
+    (folder / "face.onnx").write_bytes(hostile.detector())
+    write_description(folder, load_bundle(folder), ["model.onnx", "face.onnx"])
+    answer = cli("predict", photo)
+    assert answer.code == 3 and "face.onnx, which finds faces, cannot be run: it ends its process" in answer.err
+    assert "decoder-died" not in answer.err + answer.out
+
+
 def test_a_detector_that_is_replaced_after_the_check_is_not_used(tmp_path: Path, photo: Path) -> None:
     folder = models.bundle(tmp_path / "m")
     (folder / "face.onnx").write_bytes(models.warm_or_cold().SerializeToString())
