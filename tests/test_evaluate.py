@@ -16,6 +16,7 @@ from lookalike.bundle.bundle import check
 from lookalike.files import sha256_file, write_json
 from lookalike.project.dataset import write_split
 from lookalike.project.manifest import Manifest
+from lookalike.project.paths import load_run
 from lookalike.project.records import Dataset, Example, ImageRecord, InputSpec, TrainedRun
 from tests.conftest import Cli
 from tests.support import draw, models, runs
@@ -96,7 +97,7 @@ def test_a_label_without_photos_left_and_a_new_folder_spoil_no_number(cli: Cli, 
 
 def test_balanced_accuracy_and_the_scarcest_label_stand_beside_every_accuracy(cli: Cli, tmp_path: Path):
     run = runs.untrained(tmp_path)  # 3 photos of each held back
-    models.bundle(run / "model", models.warm_or_cold(liked=-1))
+    models.bundle(run / "model", models.warm_or_cold(liked=-1), input=load_run(run).input)
     (tmp_path / "images/circles/001.jpg").write_bytes(draw.jpeg("stripes", 5))
     split = (run / "split.csv").read_text()
     old = next(line for line in split.splitlines() if line.startswith("circles/001.jpg"))

@@ -29,6 +29,7 @@ from lookalike.export.staging import staged
 from lookalike.files import write_json
 from lookalike.photos import images
 from lookalike.plugins import FORMATS
+from lookalike.project.paths import load_run
 from lookalike.project.records import InputSpec
 from tests.conftest import Cli
 from tests.support import draw, models, runs
@@ -130,6 +131,19 @@ def test_an_unknown_format_or_name_is_a_usage_error(cli: Cli, here: Path) -> Non
     answer = cli("export", "--format", "onx")
     assert answer.code == 2 and "onnx" in answer.err
     assert {cli("export", "--name", name).code for name in ("../up", "", ".")} == {2}
+
+
+@pytest.mark.parametrize("change", ["labels", "input"])
+def test_a_run_whose_record_was_changed_is_refused(cli: Cli, here: Path, change: str) -> None:
+    (path,) = here.glob("runs/*/run.json")
+    models.bundle(path.parent / "model", input=load_run(path.parent).input)
+    assert cli("export").code == 0
+    record = json.loads(path.read_text())
+    record |= {"labels": record["labels"][::-1]} if change == "labels" else {"input": {**record["input"], "size": 72}}
+    path.write_text(json.dumps(record))
+    for command in ("export", "evaluate") if change == "labels" else ("export",):
+        answer = cli(command)
+        assert answer.code == 3 and f"run.json, in which its {change} differ" in answer.err
 
 
 def test_without_a_run_the_hint_is_to_train(cli: Cli) -> None:

@@ -220,10 +220,16 @@ def load(folder: Path, *, threads: int = 0, threshold: float | None = None) -> O
 def of_run(folder: Path, run: TrainedRun) -> OnnxModel:
     """Open the model of the run in `folder`. Raises NotReadyError, also when it tells other labels apart."""
     model = load(folder / "model")
-    if model.description.labels != run.labels:
-        told = f"{folder / 'model'} does not belong to run.json, which has other labels"
-        raise NotReadyError(told, AGAIN_OLD)
+    require_of_run(model.description, folder, run, ["labels"])
     return model
+
+
+def require_of_run(description: Bundle, folder: Path, run: TrainedRun, same: Sequence[str]) -> None:
+    """Raise NotReadyError unless a model and the record of the run in `folder` have the `same` things: a run.json that
+    somebody has changed would name the answers wrongly, or have photos read in another way."""
+    if other := [name for name in same if getattr(description, name) != getattr(run, name)]:
+        told = f"{folder / 'model'} does not belong to run.json, in which its {' and '.join(other)} differ"
+        raise NotReadyError(told, AGAIN_OLD)
 
 
 def opened(folder: Path, description: Bundle, *, threads: int = 0, session: Session | None = None) -> OnnxModel:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from lookalike.bundle import bundle
 from lookalike.people.run import Reference
 from lookalike.project import dataset
-from lookalike.project.paths import Project
+from lookalike.project.paths import Project, load_bundle
 from lookalike.project.paths import load_run as load_record
 from lookalike.project.records import TrainedRun
 
@@ -45,6 +46,8 @@ def open_run(project: Project, name: str | None) -> OpenedRun:
     """The run called `name`, or the newest. Raises NotReadyError."""
     folder = project.run_dir(name)
     run = load_record(folder)
+    if (folder / "model" / "model.json").is_file():
+        bundle.require_of_run(load_bundle(folder / "model"), folder, run, ["labels", "input"])
     network: object
     if run.input.crop == "aligned":
         network = Reference(folder)

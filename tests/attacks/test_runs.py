@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lookalike.project import dataset
+from lookalike.project.paths import load_run
 from tests.conftest import Cli
 from tests.support import draw, models, runs
 
@@ -44,7 +45,7 @@ def test_a_run_whose_model_tells_other_labels_apart_is_explained(cli: Cli, tmp_p
 
 def test_a_run_is_called_what_its_folder_is_called(cli: Cli, tmp_path: Path) -> None:
     folder = runs.untrained(tmp_path)
-    models.bundle(folder / "model")
+    models.bundle(folder / "model", input=load_run(folder).input)
     run = folder / "run.json"
     run.write_text(json.dumps({**json.loads(run.read_text()), "id": "../../victim"}))
     assert cli("compare", "r1", "r1", "--json").data["runs"] == ["r1", "r1"]
