@@ -35,7 +35,7 @@ def test_no_label_can_be_called_what_a_photo_of_none_is_answered_with(cli: Cli, 
         and "no label can be called that" in answer.err
         and f"rename the folder '{label}'" in answer.err
     )
-    asked = cli("gather", "ants", label, "--provider", "folder", "--source", tmp_path)
+    asked = cli("gather", "ants", label, "--provider", "folder", "--source", tmp_path / "images")
     assert asked.code == 2 and "no label can be called that" in asked.err
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import tarfile
 import unicodedata
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from lookalike.errors import NotReadyError
@@ -123,12 +125,42 @@ def _deeper(found: Walk, flag: str) -> tuple[str, str] | None:
     outer = {item.file.partition("/")[0] for item in found.passed if item.reason in ("nested", "unlabelled")}
     inner = [walk(found.root / name) for name in sorted(outer) if (found.root / name).is_dir()]
     fitting = [deep for deep in inner if len(deep.labels) > 1]
+    if turned := _turned(found, fitting, flag):
+        return turned
     fitting = fitting or [deep for deep in map(_within, inner) if deep]
-    for deep in sorted(fitting, key=lambda each: -len(each.photos))[:1]:
-        names = ", ".join(deep.labels[:5]) + (", …" if len(deep.labels) > 5 else "")
+    for deep in sorted(fitting, key=lambda each: (_for_learning(each), -len(each.photos)))[:1]:
         holds = f"{found.root} has no label folders with photos" if not found.photos else "it has one label"
-        return f"{holds}; {deep.root} has: {names}", f"add {flag} {shlex.quote(str(deep.root))}"
+        return f"{holds}; {deep.root} has: {_listed(deep.labels)}", f"add {flag} {shlex.quote(str(deep.root))}"
     return None
+
+
+def _turned(found: Walk, inner: Sequence[Walk], flag: str) -> tuple[str, str] | None:
+    """Folders that have the same folders in them: either may be the labels, unless it is sides that are inside."""
+    alike = [deep for deep in inner if deep.labels == inner[0].labels and not any(map(part_of, _words(deep.root.name)))]
+    if len(alike) < 2:
+        return None
+    outer, names = _listed([deep.root.name for deep in alike]), _listed(alike[0].labels)
+    told, file = f"in {found.root}, each of {outer} has: {names}", Path(alike[0].photos[-1].file)
+    if all(map(part_of, alike[0].labels)):
+        place = found.root / file.parent.name / alike[0].root.name / file.name
+        return f"{told}; sides belong outside, labels inside", f"move each photo to its place, such as {place}"
+    up = alike[0].root / file.name
+    other = f"if {names} are, add {flag} {shlex.quote(str(alike[0].root))}"
+    return told, f"if {outer} are the labels, move each photo up, such as to {up}; {other}"
+
+
+def _for_learning(found: Walk) -> int:
+    """0 for a folder that seems to hold the photos to learn from, 2 for those of a test, 1 where nothing is said."""
+    sides = {side for name in found.root.parts[-2:] for word in _words(name) if (side := part_of(word))}
+    return 0 if "train" in sides else 2 if sides or "pred" in _words(found.root.name) else 1
+
+
+def _words(name: str) -> list[str]:
+    return [name, *re.findall(r"[^\W\d_]+", name.lower())]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
 def _within(outer: Walk) -> Walk | None:
