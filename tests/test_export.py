@@ -241,6 +241,7 @@ def test_the_program_in_the_bundle_sees_the_same_pixels() -> None:
         ("heat", proof._encoded(Image.fromarray((29_300 + shades * 900).astype(np.uint16)), "PNG")),
         ("depth", proof._encoded(Image.fromarray((shades * 0.001).astype(np.float32)), "TIFF")),
         ("opaque nowhere", proof._encoded(masked, "PNG")),
+        ("a white logo with a dot", proof._encoded(draw.dotted(draw.white_logo((300, 200))), "PNG")),
         ("without its end", draw.jpeg("circles", 1)[:-2]),
         ("a wrong checksum", draw.png_with(b"tEXtTitle\0bees", 1)),
         *proof.odd_copies(draw.photo("stripes", 2, (150, 201))),

@@ -273,6 +273,11 @@ def test_a_white_drawing_on_nothing_lies_on_black() -> None:
     seen = np.asarray(images.open_rgb(_bytes(logo, "PNG")))
     assert np.array_equal(seen[..., 0], np.asarray(logo.getchannel("A")))
     assert np.ptp(seen, axis=2).max() == 0
+    dotted = np.asarray(images.open_rgb(_bytes(draw.dotted(draw.white_logo((300, 200))), "PNG")))
+    assert dotted[0, 0].tolist() == [0, 0, 0] and dotted.min(2).max() == 255
+    half = draw.white_logo((300, 200))
+    half.paste((30, 90, 40), (20, 20, 60, 200), half.getchannel("A").crop((20, 20, 60, 200)))
+    assert np.asarray(images.open_rgb(_bytes(half, "PNG")))[0, 0].tolist() == [255, 255, 255]
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "L", "1", "YCbCr"])

@@ -123,6 +123,9 @@ def test_the_pixels_are_those_of_pillow_to_the_last_bit(chromium: Any, golden: G
         draw.photo("stripes", 7, (301, 200)).save(buffer, kind)
         files.append((kind, buffer.getvalue()))
     files.append(("white on nothing", proof._encoded(draw.white_logo(), "PNG")))
+    files.append(("white with a dot", proof._encoded(draw.dotted(draw.white_logo((300, 200))), "PNG")))
+    grey = draw.white_logo().point([value * 245 // 255 for value in range(256)] * 3 + [*range(256)])
+    files.append(("light grey on nothing", proof._encoded(grey, "PNG")))
     with browser.hosted(PAGE) as host:
         page = chromium.new_page()
         page.goto(f"{host}/pixels.js")

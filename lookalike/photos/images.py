@@ -3,7 +3,7 @@
 Rules: a type is known by content, never by name; only the formats below are decoded, whatever else Pillow can do
 (its security guide asks for such a list); a photo is decoded completely or refused; the first frame counts; the
 orientation its metadata asks for is applied once; deep grey is scaled, not clipped; transparency lies
-on white, or on black where all that can be seen is white; opacity that is nowhere is no opacity.
+on white, or on black where nearly all that can be seen is white; opacity that is nowhere is no opacity.
 """
 
 from __future__ import annotations

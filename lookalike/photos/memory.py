@@ -26,7 +26,7 @@ from lookalike.photos.views import PICTURE, View
 Stamp = tuple[int, int]
 ViewOf = tuple[str, int]  # the sha256 of a photo, and 0 for the whole of it or 1 for what is inside its borders
 
-_VERSION = 4
+_VERSION = 5
 _TABLES = """
 CREATE TABLE IF NOT EXISTS photos (path TEXT PRIMARY KEY, size INT, changed INT, facts TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS views

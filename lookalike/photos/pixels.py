@@ -1,8 +1,8 @@
 """Whatever Pillow opened as an upright RGB picture of 8 bits: every exported model takes a copy of this file along.
 
-The orientation its metadata asks for is applied; transparency lies on white, or on black where all that can be seen is
-white; opacity that is nowhere is no opacity; more than 8 bits become 8 by the range they really use. Scans of 10, 12
-and 14 bits come in files of 16, mostly without a word about it: taken by their upper 8 bits, as Pillow does with
+The orientation its metadata asks for is applied; transparency lies on white, or on black where nearly all that can be
+seen is white; opacity that is nowhere is no opacity; more than 8 bits become 8 by the range they really use. Scans of
+10, 12 and 14 bits come in files of 16, mostly without a word about it: taken by their upper 8 bits, as Pillow does with
 colour, they are black or nearly so.
 """
 
@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, ImageStat
+from PIL.ImageChops import darker, lighter
 
-VANISHED = 250  # what is nowhere darker than this can't be seen on white
+VANISHED = 250  # what is not darker than this can't be seen on white
+MOSTLY, SOLID = 0.9, 128  # so much of what is so opaque may not be seen before it lies on black
 BITS, PHOTOMETRIC, PLANES, SAMPLES, NO_DATA = 258, 262, 284, 339, 42113  # entries of a TIFF file
 FILLER = 1e30  # what no sensor measures: the largest float stands where there is nothing
 SMALLEST_AND_LARGEST_UNSIGNED, SMALLEST_AND_LARGEST = (280, 281), (340, 341)
@@ -52,19 +54,32 @@ def rgb(image: Image.Image) -> Image.Image:
 
 
 def _laid(image: Image.Image) -> Image.Image:
-    """A transparent picture on white; a white drawing, of which nothing would be left there, on black."""
+    """A transparent picture on white; a white drawing, of which little would be left there, on black."""
     opacity = image.getchannel("A")
     *colours, (_, highest) = ImageStat.Stat(image).extrema
     pictured = any(low < high for low, high in colours)
     if highest <= 1 and pictured:  # a mask of 0 and 1, or a channel that was never filled: nothing could be seen
         opacity = opacity.point(lambda value: 255 * (value == highest))
-    white = Image.new("RGB", image.size, "white")
+    white, black = Image.new("RGB", image.size, "white"), Image.new("RGB", image.size)
     white.paste(image, mask=opacity)
-    if min(low for low, _ in ImageStat.Stat(white).extrema) < VANISHED or not opacity.getbbox():
+    lost = _share(white, opacity, darker, lambda value: value >= VANISHED)
+    if lost < MOSTLY:
         return white
-    black = Image.new("RGB", image.size)
     black.paste(image, mask=opacity)
-    return black
+    return black if _share(black, opacity, lighter, lambda value: value <= 255 - VANISHED) < lost else white
+
+
+def _share(
+    laid: Image.Image, opacity: Image.Image, join: Callable[..., Image.Image], lost: Callable[[int], bool]
+) -> float:
+    """The share of what is opaque (of what is not quite transparent, where nothing is) that can't be told from its
+    ground, by the lowest or the highest of the three colours."""
+    solid = opacity.point(lambda value: 255 * (value >= SOLID))
+    red, green, blue = laid.split()
+    counts = join(join(red, green), blue).histogram(
+        solid if solid.getbbox() else opacity.point(lambda value: 255 * (value > 0))
+    )
+    return sum(count for value, count in enumerate(counts) if lost(value)) / max(1, sum(counts))
 
 
 def _layers(image: Image.Image) -> Layers:

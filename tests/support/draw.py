@@ -55,6 +55,12 @@ def white_logo(size: tuple[int, int] = (128, 96)) -> Image.Image:
     return logo
 
 
+def dotted(logo: Image.Image) -> Image.Image:
+    """The same with a small red dot."""
+    ImageDraw.Draw(logo).ellipse((40, 40, 45, 45), fill=(220, 30, 40, 255))
+    return logo
+
+
 def deep_png(values: np.ndarray) -> bytes:
     """A PNG with 16 bits for each colour, which Pillow does not write: uint16 (height, width, 2, 3 or 4)."""
     height, width, colours = values.shape

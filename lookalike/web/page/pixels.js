@@ -4,7 +4,10 @@
 // point, rows first, then columns, rounded to 8 bits after each.
 
 const MAX_PIXELS = 50_000_000;
-const VANISHED = 250; // what is nowhere darker than this can't be seen on white
+const VANISHED = 250; // what is not darker than this can't be seen on white
+const MOSTLY = 0.9; // so much of what is so opaque may not be seen before it lies on black
+const SOLID = 128;
+const ROWS = 64; // are looked at together
 const STRIP = 1 << 22; // pixels drawn at a time: phones limit the area of a canvas
 const BITS = 22;
 const HALF = 1 << (BITS - 1);
@@ -93,19 +96,49 @@ function draw(bitmap, box, part, top, rows) {
   return pen.getImageData(0, 0, box.width, rows).data;
 }
 
-// What a photo with transparent parts lies on: white, or black where all that can be seen is white.
+// What a photo with transparent parts lies on: white, or black where nearly all that can be seen is white.
 function ground(bitmap) {
-  const box = whole(bitmap);
-  const shows = (colour, seen) => {
-    bitmap.ground = colour;
-    for (let top = 0; top < box.height; top += 64) {
-      const rows = Math.min(64, box.height - top);
-      if (draw(bitmap, { ...box, height: rows }, box, top, rows).some(seen)) return true;
+  if (isDark(bitmap)) return 'white';
+  const solid = lost(bitmap, SOLID);
+  const { seen, onWhite, onBlack } = solid.seen ? solid : lost(bitmap, 1);
+  return seen && onWhite >= MOSTLY * seen && onBlack < onWhite ? 'black' : 'white';
+}
+
+// Whether more of it than may be seen on white is so dark there that it must be opaque: true of most photos, told soon.
+function isDark(bitmap) {
+  const most = (1 - MOSTLY) * bitmap.width * bitmap.height;
+  let dark = 0;
+  bitmap.ground = 'white';
+  for (let top = 0; top < bitmap.height; top += ROWS) {
+    const data = rowsOf(bitmap, top);
+    for (let i = 0; i < data.length; i += 4) dark += Math.min(data[i], data[i + 1], data[i + 2]) < 255 - SOLID;
+    if (dark > most) return true;
+  }
+  return false;
+}
+
+function rowsOf(bitmap, top) {
+  const [box, rows] = [whole(bitmap), Math.min(ROWS, bitmap.height - top)];
+  return draw(bitmap, { ...box, height: rows }, box, top, rows);
+}
+
+// How many pixels are so opaque, and how many of them can't be told from a white and from a black ground. How opaque one
+// is shows in how little the ground changes it.
+function lost(bitmap, opaque) {
+  const found = { seen: 0, onWhite: 0, onBlack: 0 };
+  for (let top = 0; top < bitmap.height; top += ROWS) {
+    const [white, black] = ['white', 'black'].map((colour) => {
+      bitmap.ground = colour;
+      return rowsOf(bitmap, top);
+    });
+    for (let i = 0; i < white.length; i += 4) {
+      if (255 - (white[i] - black[i]) < opaque) continue;
+      found.seen++;
+      found.onWhite += Math.min(white[i], white[i + 1], white[i + 2]) >= VANISHED;
+      found.onBlack += Math.max(black[i], black[i + 1], black[i + 2]) <= 255 - VANISHED;
     }
-    return false;
-  };
-  const onWhite = shows('white', (value) => value < VANISHED);
-  return !onWhite && shows('black', (value, at) => at % 4 < 3 && value) ? 'black' : 'white';
+  }
+  return found;
 }
 
 // read(top, rows) gives RGBA rows of a width x height picture; the result is across x down RGB.
