@@ -29,7 +29,7 @@ WITHOUT = "train as for other things with --recipe probe"
 BATCH = 16
 CLEAR = 0.8
 LEADING = 0.5  # of the area of the first face
-VERSION = 2  # of what is kept; another one whenever the same photo would be seen otherwise
+VERSION = 3  # of what is kept; another one whenever the same photo would be seen otherwise
 _TABLE = "CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, faces TEXT, features BLOB) WITHOUT ROWID"
 
 

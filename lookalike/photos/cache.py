@@ -46,7 +46,7 @@ class Reading:
 
 def exact(spec: InputSpec) -> Reading:
     """Just as every other step reads a photo: shape (size, size, 3). For measuring."""
-    return Reading(f"exact3-{spec.size}-{spec.resize}-{_part(spec)}", None, lambda photo: images.seen(photo, spec))
+    return Reading(f"exact4-{spec.size}-{spec.resize}-{_part(spec)}", None, lambda photo: images.seen(photo, spec))
 
 
 def near(spec: InputSpec) -> Reading:
@@ -54,7 +54,7 @@ def near(spec: InputSpec) -> Reading:
     pixels differ by a tenth of a grey level, and one of 12 megapixels takes 18 ms, not 75. For learning."""
     if spec.crop != "none":  # what counts may be a small part of the photo
         return exact(spec)
-    name = f"near1-{spec.size}-{spec.resize}"
+    name = f"near2-{spec.size}-{spec.resize}"
     return Reading(name, max(2 * spec.size, SIDE), lambda photo: images.seen(photo, spec))
 
 
