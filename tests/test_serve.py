@@ -276,6 +276,8 @@ def test_a_form_is_known_however_its_type_is_written_and_what_is_packed_is_no_ba
 def test_a_server_behind_a_proxy_or_another_port_is_told_its_addresses(tmp_path: Path, server: Server) -> None:
     refused = requests.post(f"{server.address}/api/predict", PHOTO, headers={"host": "Bears.example.org"}, timeout=10)
     assert refused.status_code == 403 and refused.text.endswith("start it with --allow-hosts bears.example.org")
+    nowhere = server.ask(PHOTO, origin="null")
+    assert nowhere.status_code == 403 and "--allow-hosts" not in nowhere.text
     allowed = "https://Bears.example.org/,localhost:9000"  # one as it stands in the address bar
     with servers.serving(models.bundle(tmp_path / "toy"), "--allow-hosts", allowed) as behind:
         for host, scheme in (("bears.example.org", "https"), ("localhost:9000", "http")):
@@ -284,6 +286,12 @@ def test_a_server_behind_a_proxy_or_another_port_is_told_its_addresses(tmp_path:
             assert behind.ask(PHOTO, host=host).status_code == 403
         assert behind.ask(PHOTO, origin="https://elsewhere.example.org").status_code == 403
         assert "<b>" not in behind.ask(PHOTO, host="<b>").text
+
+
+@pytest.mark.parametrize("host", ["*", "a.example:port", "a b", "[::1", "null", "http://"])
+def test_an_allowed_host_that_can_be_none_is_a_usage_error(cli: Cli, tmp_path: Path, host: str) -> None:
+    answer = cli("serve", "--allow-hosts", f"good.example:8080,{host}", "--port", 0)
+    assert answer.code == 2 and "neither host nor host:port" in answer.err
 
 
 def test_ctrl_c_ends_the_server_with_a_count(tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ Keys and passwords are not settings: providers read them from the environment on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+
+from lookalike.text import host_of
 
 
 def _split_commas(value: object) -> object:
@@ -33,9 +36,19 @@ def _seconds(value: object) -> object:
     return value
 
 
+def _hosts(values: list[str]) -> list[str]:
+    """What can't be a host would allow nobody, without a word; `null` is what a browser sends for no site at all."""
+    for value in values:
+        if not _HOST(host_of(value)) or host_of(value) == "null":
+            raise ValueError(f"{value!r} is neither host nor host:port")
+    return values
+
+
+_HOST = re.compile(r"(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?|[\da-f.]*:[\da-f:.]*:[\da-f:.]*").fullmatch
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 Seconds = Annotated[float, Field(gt=0), BeforeValidator(_seconds)]
 Words = Annotated[list[str], BeforeValidator(_split_commas)]
+Hosts = Annotated[list[str], BeforeValidator(_split_commas), AfterValidator(_hosts)]
 
 
 class Section(BaseModel):
@@ -245,7 +258,7 @@ class ServeSettings(Section):
     )
     host: str = Field("127.0.0.1", description="address to listen on; any but this computer's own needs a token")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
-    allow_hosts: Words = Field(
+    allow_hosts: Hosts = Field(
         [], description="other addresses visitors use, as host or host:port: those of a proxy or of a forwarded port"
     )
     max_bytes: int = Field(20_000_000, ge=1024, description="largest photo accepted, in bytes")
@@ -257,7 +270,7 @@ class ServeSettings(Section):
 class NetworkSettings(Section):
     """Limits of every download, and what need not be downloaded."""
 
-    allow_hosts: Words = Field(
+    allow_hosts: Hosts = Field(
         [],
         description="private hosts that may be reached, as host or host:port",
         json_schema_extra={"env": "LOOKALIKE_ALLOW_HOSTS"},

@@ -150,7 +150,8 @@ class RequestGuard:
 
     def _way(self, host: str) -> str:
         """What to type for a server that is meant to be reached as `host`."""
-        return f"; if it is meant to be {host}, start it with {self.flag} {host}" if self.flag and _HOST(host) else ""
+        is_host = _HOST(host) and host != "null"  # what a page sends that is of no site
+        return f"; if it is meant to be {host}, start it with {self.flag} {host}" if self.flag and is_host else ""
 
     def _check_token(self, scope: Scope, headers: dict[str, str]) -> None:
         if not self.token:
