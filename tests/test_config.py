@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,19 @@ def test_all_faults_are_named_at_once_with_the_nearest_name(cli: Cli, tmp_path: 
     assert answer.code == 2
     for words in ("train.epoch", "'epochs'", "train.size", "trian", "'train'"):
         assert words in answer.err
+
+
+def test_a_file_that_would_never_end_is_one_line(cli: Cli, tmp_path: Path):
+    file = tmp_path / "lookalike.toml"
+    os.mkfifo(file)
+    told = cli("providers")
+    assert told.code == 2 and "no file, or an endless one" in told.err
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    assert cli("providers").code == 2
+    file.unlink()
+    file.write_text("# " + "x" * 2_000_000)
+    assert cli("providers").code == 2
 
 
 def test_a_file_that_is_no_toml_is_one_line(cli: Cli, tmp_path: Path):

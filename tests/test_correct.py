@@ -25,6 +25,9 @@ def photos(tmp_path: Path) -> Path:
 
 
 def sort(cli: Cli) -> list[str]:
+    for place in ("images", "images/circles", "images/new"):
+        refused = cli("predict", "inbox", "--sort-into", place)
+        assert refused.code == 2 and "lookalike correct FOLDER" in refused.err
     answer = cli("predict", "inbox", "--sort-into", "sorted")
     assert answer.code == 0 and "`lookalike correct sorted` keeps it to learn from" in answer.err
     return sorted(path.relative_to("sorted").as_posix() for path in Path("sorted").glob("*/*.jpg"))

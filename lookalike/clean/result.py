@@ -91,7 +91,7 @@ class Cleaning:
         yield Table(title, ("label", "before", "aside", "left"), tuple(rows), right=("before", "aside", "left"))
         if self.aside:
             yield _by_reason("set aside because", self.aside)
-        if self.dry_run:
+        if self.dry_run and self.aside:
             yield _list("each of them", self.aside)
         if self.held:
             yield from self._held()

@@ -35,7 +35,7 @@ def run(project: Project, settings: Settings, names: list[str], *, report: Repor
         from lookalike.predict import parts
 
         return parts.run(project, settings, names, report=report)
-    _check(wanted, names)
+    _check(project, wanted, names)
     folder = locate.locate(project, wanted.model)
     total = photos.count(names)
     jobs = min(wanted.jobs or cores(), total or 1) if total is not None and not wanted.watch else wanted.jobs
@@ -63,7 +63,7 @@ def run(project: Project, settings: Settings, names: list[str], *, report: Repor
     return answers.result
 
 
-def _check(wanted: PredictSettings, names: list[str]) -> None:
+def _check(project: Project, wanted: PredictSettings, names: list[str]) -> None:
     if not names and not wanted.watch:
         raise ConfigError("there is nothing to look at", "name photos or folders, or use --watch FOLDER")
     if wanted.csv and wanted.jsonl:
@@ -72,6 +72,11 @@ def _check(wanted: PredictSettings, names: list[str]) -> None:
         raise ConfigError("--parquet is for files of answers", "name their folder: --out FOLDER")
     if wanted.watch and not wanted.watch.is_dir():
         raise ConfigError(f"--watch {wanted.watch}: there is no such folder", "make it first")
+    if wanted.sort_into and wanted.sort_into.resolve().is_relative_to(project.images.resolve()):
+        raise ConfigError(
+            f"--sort-into {wanted.sort_into}: the next training would learn from what is only guessed",
+            "choose another folder, look through it, and `lookalike correct FOLDER` gives it to the training",
+        )
 
 
 def _check_any(result: Predictions, names: list[str]) -> None:

@@ -18,6 +18,7 @@ from lookalike.files import JsonObject
 from lookalike.settings import fields
 
 FILE_NAME = "lookalike.toml"
+MOST_BYTES = 1_000_000
 PREFIX = "LOOKALIKE_"
 
 
@@ -144,6 +145,8 @@ def toml_value(value: object) -> str:
 
 def _read_file(path: Path) -> JsonObject:
     try:
+        if path.exists() and (not path.is_file() or path.stat().st_size > MOST_BYTES):
+            raise ValueError("it is no file, or an endless one")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
