@@ -213,11 +213,14 @@ def test_a_deep_tiff_whose_white_is_zero_is_no_negative() -> None:
     assert grey[0, 0] == 255 and grey[-1, -1] == 0
 
 
-def test_whole_numbers_without_a_sign_are_read_as_such() -> None:
+@pytest.mark.parametrize("told", [True, False])
+def test_whole_numbers_without_a_sign_are_read_as_such(told: bool) -> None:
     values = (shades().astype(np.float64) * (2**32 - 1)).astype(np.uint32).view(np.int32)
     data = bytearray(_bytes(Image.fromarray(values), "TIFF"))
     place = data.index(struct.pack("<HHI", 339, 3, 1)) + 8
     data[place : place + 2] = struct.pack("<H", 1)
+    if not told:
+        data[place - 8 : place - 6] = struct.pack("<H", 345)  # an entry that nobody knows
     grey = np.asarray(images.open_rgb(bytes(data)))[..., 0]
     assert np.abs(grey - shades() * 255).max() <= 1
 

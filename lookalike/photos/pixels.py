@@ -131,7 +131,7 @@ def _scaled_grey(image: Image.Image) -> Image.Image:
     Scans of 10, 12 and 14 bits come in files of 16, mostly without a word about it.
     """
     stored = np.asarray(image)
-    if stored.dtype == np.int32 and _tag(image, SAMPLES) == 1:  # without a sign, which Pillow doesn't know
+    if stored.dtype == np.int32 and _is_unsigned(image):
         stored = stored.view(np.uint32)
     values = stored.astype(np.float32)
     measured = values[np.isfinite(values) & (np.abs(values) < FILLER) & (values != _no_data(image))]
@@ -141,6 +141,11 @@ def _scaled_grey(image: Image.Image) -> Image.Image:
         np.subtract(255, values, out=values)
     np.nan_to_num(values, copy=False)
     return Image.fromarray(_bytes(values))
+
+
+def _is_unsigned(image: Image.Image) -> bool:
+    """Whether the whole numbers of a TIFF have no sign, which Pillow doesn't know: that is so where none is told of."""
+    return image.format == "TIFF" and (_tag(image, SAMPLES) or 1) == 1
 
 
 def _in_a_byte(values: np.ndarray, black: float, white: float) -> np.ndarray:
