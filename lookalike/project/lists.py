@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lookalike.project import jsonlists
+from lookalike.project import csvlists, jsonlists
 from lookalike.project.jsonlists import ListError, named, plain
 from lookalike.project.kinds import HEAD, sniff
 
@@ -34,13 +34,11 @@ FILE_END = re.compile(r"\.\w{2,5}$")
 SEPARATOR = re.compile(r"\s*sep=([^\w\"])\s*", re.IGNORECASE)
 BULLET = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s+(?=\w+://)")
 _QUOTES = "\"'<>“”„«»‘’`"
-LONGEST = 2**31 - 1
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 CODE_PAGES = ["cp1252", "cp1251", "cp1250", "cp1253", "cp1254", "gb18030", "big5", "cp932", "cp949"]
-csv.field_size_limit(LONGEST)  # a photo may stand in the list itself, as data:; the whole of it is in memory anyway
 _NO_LISTS = {"ZIP": "an archive or a spreadsheet; save it as CSV", "HTML": "a web page", "PDF": "a PDF"}
 
 
@@ -189,7 +187,7 @@ class _Reader:
             mark = max(known, key=lambda mark: len(heads[mark]))
             names = [plain(cell) for cell in heads[mark]]
             place = names.index(next(name for name in self.columns if name in names))
-            return self._rows(_cells(lines[1:], mark, len(names)), names, place, mark)
+            return self._rows(csvlists.cells(lines[1:], mark, len(names)), names, place, mark)
         if not self.addresses:
             return None
         if not any(ADDRESS.match(_bare(cell)) for cells in heads.values() for cell in cells):
@@ -220,7 +218,7 @@ class _Reader:
     def _unknown_header(self, lines: Sequence[str], heads: Mapping[str, list[str]]) -> list[Row] | None:
         """A table whose header names no column we know: the one that holds addresses is meant. Raises ListError."""
         for mark, head in sorted(heads.items(), key=lambda item: -len(item[1])):
-            table = _cells(lines[1:], mark, len(head))
+            table = csvlists.cells(lines[1:], mark, len(head))
             holding = [
                 place for place in range(len(head))
                 if any(place < len(row) and ADDRESS.match(_bare(row[place])) for row in table)
@@ -238,7 +236,7 @@ class _Reader:
         Columns of nothing but numbers may stand beside these two.
         """
         for mark in "\t;|,":
-            table = _cells(lines, mark, 2)
+            table = csvlists.cells(lines, mark, 2)
             for place in (0, 1):
                 whole = [row for row in table if len(row) != 2 or all(map(str.strip, row))]
                 pairs = all(len(row) == 2 and _is_pair(row[place], row[1 - place], mark) for row in whole)
@@ -272,32 +270,6 @@ def _bare(text: str) -> str:
     """An address without the quotes or brackets around it, of which one may be missing, and what stands there unseen;
     and without the comma after a quote, where a program's list was copied line by line."""
     return re.sub(rf"(?<=[{_QUOTES}])[,;]$", "", text.strip()).strip(f"{_QUOTES} \t\xa0\u200b\ufeff")
-
-
-def _cells(lines: Sequence[str], mark: str, width: int) -> list[list[str]]:
-    """Each row's cells. Where a quote is opened and never closed, which swallows rows, each line is one by itself."""
-    if width == 1:
-        return [[line] for line in lines]
-    rows, read, torn = [], 0, sum(line.count('"') for line in lines) % 2 > 0
-    reader = csv.reader(lines, delimiter=mark)
-    try:
-        for row in reader:
-            torn = torn or (reader.line_num - read > 1 and len(row) != width)
-            read = reader.line_num
-            rows.append(row)
-    except csv.Error:
-        torn = True
-    return [_line(line, mark) for line in lines] if torn else rows
-
-
-def _line(line: str, mark: str) -> list[str]:
-    torn = line.count('"') % 2 > 0
-    try:
-        if torn:
-            return [cell.strip('"') for cell in next(csv.reader([line], delimiter=mark, quoting=csv.QUOTE_NONE))]
-        return next(csv.reader([line], delimiter=mark))
-    except csv.Error:
-        return []
 
 
 def _is_pair(address: str, label: str, mark: str) -> bool:

@@ -7,48 +7,13 @@ Keys and passwords are not settings: providers read them from the environment on
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
-from lookalike.text import host_of
-
-
-def _split_commas(value: object) -> object:
-    """`a,b` and `["a,b", "c"]` both become a list, so that flags, environment and file read alike."""
-    parts = [value] if isinstance(value, str) else value
-    if not isinstance(parts, (list, tuple)):
-        return value
-    return [piece.strip() for part in parts for piece in str(part).split(",") if piece.strip()]
-
-
-def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _seconds(value: object) -> object:
-    """`90s`, `3m` and `1h` as seconds; numbers are seconds already."""
-    if isinstance(value, str) and value[-1:] in _UNITS and value[:-1].replace(".", "", 1).isdigit():
-        return float(value[:-1]) * _UNITS[value[-1]]
-    return value
-
-
-def _hosts(values: list[str]) -> list[str]:
-    """What can't be a host would allow nobody, without a word; `null` is what a browser sends for no site at all."""
-    for value in values:
-        if not _HOST(host_of(value)) or host_of(value) == "null":
-            raise ValueError(f"{value!r} is neither host nor host:port")
-    return values
-
-
-_HOST = re.compile(r"(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?|[\da-f.]*:[\da-f:.]*:[\da-f:.]*").fullmatch
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-Seconds = Annotated[float, Field(gt=0), BeforeValidator(_seconds)]
-Words = Annotated[list[str], BeforeValidator(_split_commas)]
-Hosts = Annotated[list[str], BeforeValidator(_split_commas), AfterValidator(_hosts)]
+from lookalike.settings.values import Hosts, Seconds, Words, one_or_many
 
 
 class Section(BaseModel):
@@ -80,7 +45,7 @@ class GatherSettings(Section):
         description="where to search, in order; the next one tops up what the last left short",
         json_schema_extra={"names": "provider"},
     )
-    query: Annotated[list[str], BeforeValidator(_one_or_many)] = Field(
+    query: Annotated[list[str], BeforeValidator(one_or_many)] = Field(
         ["{label}"], description='what to search for, e.g. "{label} portrait"; may be repeated'
     )
     source: Path | None = Field(None, description="the file or folder that --provider urls or folder reads")
@@ -214,7 +179,7 @@ class ExportSettings(Section):
         json_schema_extra={"names": "target"},
     )
     out: Path | None = Field(None, description="folder that --to writes [default: apps/NAME-TARGET]")
-    sample: Annotated[list[str], BeforeValidator(_one_or_many)] = Field(
+    sample: Annotated[list[str], BeforeValidator(one_or_many)] = Field(
         [], description="photo that the app shows to everybody, to try it on; again for each one more"
     )
     small: bool = Field(False, description="store the weights in half the bytes (fp16); shows the answers that changes")

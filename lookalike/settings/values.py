@@ -1,0 +1,44 @@
+"""What a setting's value may be written as: lists with commas, hosts, spans of time."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from lookalike.text import host_of
+
+
+def _split_commas(value: object) -> object:
+    """`a,b` and `["a,b", "c"]` both become a list, so that flags, environment and file read alike."""
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)):
+        return value
+    return [piece.strip() for part in parts for piece in str(part).split(",") if piece.strip()]
+
+
+def one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _seconds(value: object) -> object:
+    """`90s`, `3m` and `1h` as seconds; numbers are seconds already."""
+    if isinstance(value, str) and value[-1:] in _UNITS and value[:-1].replace(".", "", 1).isdigit():
+        return float(value[:-1]) * _UNITS[value[-1]]
+    return value
+
+
+def _hosts(values: list[str]) -> list[str]:
+    """What can't be a host would allow nobody, without a word; `null` is what a browser sends for no site at all."""
+    for value in values:
+        if not _HOST(host_of(value)) or host_of(value) == "null":
+            raise ValueError(f"{value!r} is neither host nor host:port")
+    return values
+
+
+_HOST = re.compile(r"(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?|[\da-f.]*:[\da-f:.]*:[\da-f:.]*").fullmatch
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+Seconds = Annotated[float, Field(gt=0), BeforeValidator(_seconds)]
+Words = Annotated[list[str], BeforeValidator(_split_commas)]
+Hosts = Annotated[list[str], BeforeValidator(_split_commas), AfterValidator(_hosts)]
