@@ -192,6 +192,14 @@ def test_a_changed_copy_under_another_label_is_a_note_and_one_group(cli: Cli, ph
     assert _groups(photos)["circles/003.jpg"] == _groups(photos)["stripes/copy.jpg"]
 
 
+def test_a_large_photo_saved_again_under_another_label_takes_both_out(cli: Cli, tmp_path: Path) -> None:
+    for label, quality in (("halls", 92), ("rooms", 80)):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        crowds.scene(crowds.Rng(3), (960, 720)).save(tmp_path / "images" / label / "photo.jpg", quality=quality)
+    aside = cli("clean", "--json", "--suspects", 0, "--yes").data["aside"]
+    assert [item["reason"] for item in aside] == ["two-labels"] * 2
+
+
 def test_a_photo_saved_again_under_another_label_takes_both_out(cli: Cli, photos: Path) -> None:
     with Image.open(photos / "circles" / "003.jpg") as image:
         image.save(photos / "stripes" / "copy.png")
@@ -219,17 +227,17 @@ def test_where_a_small_change_is_the_label_both_stay_and_are_one_group(cli: Cli,
     assert len(set(groups.values())) == 6
 
 
-def _slabs(root: Path) -> None:
-    """Large photos of slabs, each once whole and once with a crack of three pixels, under labels that say so."""
+def _slabs(root: Path, width: int = 3, darker: int = 50) -> None:
+    """Large photos of slabs, each once whole and once with a crack, under labels that say so."""
     for label in ("whole", "cracked"):
         (root / label).mkdir(parents=True)
     for seed in range(3):
         rng = crowds.Rng(seed)
         slab = crowds.grain(rng, crowds.soft(rng, (640, 640), 40, 90, 170).convert("L").convert("RGB"), 5)
         slab.save(root / "whole" / f"{seed}.jpg", quality=92)
-        dark = slab.point(lambda value: value - 50)
+        dark = slab.point(lambda value: value - darker)
         crack = Image.new("1", slab.size)
-        ImageDraw.Draw(crack).line([(40, 70 + 90 * seed), (250, 200), (420, 150), (600, 300)], fill=1, width=3)
+        ImageDraw.Draw(crack).line([(40, 70 + 90 * seed), (250, 200), (420, 150), (600, 300)], fill=1, width=width)
         slab.paste(dark, mask=crack)
         slab.save(root / "cracked" / f"{seed}.jpg", quality=92)
 
@@ -242,6 +250,13 @@ def test_a_crack_of_a_few_pixels_in_a_large_photo_is_seen(cli: Cli, tmp_path: Pa
         assert [note["reason"] for note in data["notes"]] == ["alike"] * 3
     groups = _groups(tmp_path / "images")
     assert all(groups[f"whole/{seed}.jpg"] == groups[f"cracked/{seed}.jpg"] for seed in range(3))
+
+
+@pytest.mark.parametrize(("width", "darker"), [(1, 80), (3, 30)])
+def test_a_finer_difference_is_enough_between_labels(cli: Cli, tmp_path: Path, width: int, darker: int) -> None:
+    _slabs(tmp_path / "images", width, darker)
+    data = cli("clean", "--json", "--suspects", 0).data
+    assert data["aside"] == [] and [note["reason"] for note in data["notes"]] == ["alike"] * 3
 
 
 def test_large_forms_filled_in_otherwise_are_no_copies(cli: Cli, tmp_path: Path) -> None:

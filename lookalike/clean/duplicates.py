@@ -55,7 +55,9 @@ def find(
                for rank, files in zip(ranks, members, strict=True)]  # fmt: skip
     order = sorted(range(len(members)), key=lambda number: min(ranks[number]))
     paths = [root / files[0].file for files in members]
-    links = linking.confirmed(found, order, contents, paths, memory, pool, report)
+    labels = [{photo.label for photo in files} for files in members]
+    across = lambda pair: len(set().union(*(labels[number] for number in pair))) > 1  # noqa: E731
+    links = linking.confirmed(found, order, contents, paths, memory, pool, report, across)
     groups = _with_twins(members, linking.stars(order, linking.sure(links)))
     together = _with_twins(members, linking.together(len(members), links))
     alike = [[members[number][0] for number in star] for star in linking.scenes(order, links)]

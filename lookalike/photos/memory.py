@@ -31,7 +31,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS photos (path TEXT PRIMARY KEY, size INT, changed INT, facts TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS views
   (sha256 TEXT, number INT, grey BLOB, small BLOB, PRIMARY KEY (sha256, number)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS pairs (one TEXT, other TEXT, differ INT, PRIMARY KEY (one, other)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pairs (one TEXT, other TEXT, apart REAL, PRIMARY KEY (one, other)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS main_faces (sha256 TEXT PRIMARY KEY, number INT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS features (sha256 TEXT PRIMARY KEY, features BLOB) WITHOUT ROWID;
 """
@@ -110,15 +110,14 @@ class Memory:
         """The small JPEG of a view of a photo, or nothing."""
         return value(self._store, "SELECT small FROM views WHERE sha256 = ? AND number = ?", view, bytes) or b""
 
-    def differ(self, one: str, other: str) -> bool | None:
-        """Whether two photos that seem to be copies differ at their own pixels, if that is known."""
-        asked = "SELECT differ FROM pairs WHERE one = ? AND other = ?"
-        known = value(self._store, asked, sorted((one, other)), int)
-        return None if known is None else bool(known)
+    def apart(self, one: str, other: str) -> float | None:
+        """How far two photos that seem to be copies differ at their own pixels, if that is known (see finely.py)."""
+        asked = "SELECT apart FROM pairs WHERE one = ? AND other = ?"
+        return value(self._store, asked, sorted((one, other)), float)
 
-    def keep_differ(self, pair: Sequence[str], differ: bool) -> None:
+    def keep_apart(self, pair: Sequence[str], apart: float) -> None:
         """Remember it of these two."""
-        self._write("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?)", (*sorted(pair), differ))
+        self._write("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?)", (*sorted(pair), apart))
 
     def features(self, content: str, size: int) -> np.ndarray | None:
         """What the packaged network saw in a photo, if that is known: float32, so many numbers of length 1."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-_T = TypeVar("_T", int, bytes)
+_T = TypeVar("_T", int, float, bytes)
 _BESIDE = ("", "-wal", "-shm")
 
 

@@ -26,6 +26,11 @@ _RIM = 40  # a fortieth of a side is left out, where one of the two may end
 # Grey levels. Of 1,065 planted copies (bees, masks, drawn scenes) whose colours are met to 4, six are further apart
 # than this; 80 cracks of 3 or 4 pixels in photos of 640, and 290 pairs of one form filled in otherwise, all are.
 _MET, _KEPT, _CHANGED = 4.0, 8.0, 14.0
+LESS = 8.0
+"""So much less tells photos of two labels apart. What was saved again in its size, at a quality of 75 or more, is still
+a copy; of cracks of 1 to 3 pixels that are 30 to 80 levels deep, nearly all are seen."""
+
+_UNTOLD = -255.0
 
 
 class Placed(NamedTuple):
@@ -39,16 +44,17 @@ class Placed(NamedTuple):
     mirrored: bool
 
 
-def differs(pair: Placed) -> bool:
-    """Whether a small part of the one shows something else than in the other; not where their colours can't be brought
-    together, which says nothing. Raises UnusablePhoto."""
+def apart(pair: Placed) -> float:
+    """By how many grey levels more than copies a small part of the one differs from the other: above 0 it shows
+    something else. Far below where their colours can't be brought together, which says nothing. Raises UnusablePhoto.
+    """
     left, right = (_seen(path, inside) for path, inside in zip((pair.left, pair.right), pair.insides, strict=True))
     if pair.mirrored:
         right = right.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     box = np.array(pair.box)
     side = int(min(MOST, box[0] * left.width, box[1] * left.height, *right.size))
     if side < LEAST:
-        return False
+        return _UNTOLD
     for coarse in (side // 4, side // 2, side):
         target = place.pixels(right, coarse)
         box, own = place.laid(left, target, place.snapped(box), side=coarse, rounds=_ROUNDS)
@@ -57,7 +63,7 @@ def differs(pair: Placed) -> bool:
     own_there, target_back = recolour.exchanged(own, target)
     ways = (own, target, _KEPT), (own_there, target, _CHANGED), (own, target_back, _CHANGED)
     met = [way for way in ways if float(np.median(np.abs(smooth(way[0] - way[1])).max(0))) < _MET]
-    return bool(met) and all(_apart(one, other) > most for one, other, most in met)
+    return min((_most(one, other) - least for one, other, least in met), default=_UNTOLD)
 
 
 def _seen(path: Path, inside: bool) -> Image.Image:
@@ -70,7 +76,7 @@ def _seen(path: Path, inside: bool) -> Image.Image:
     return photo.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
 
 
-def _apart(own: np.ndarray, target: np.ndarray) -> float:
+def _most(own: np.ndarray, target: np.ndarray) -> float:
     """How far the spot that differs most differs beyond what saving, scaling and a shift by a pixel leave."""
     one, other = _as_soft(own, target), _as_soft(target, own)
     if float(((one - target) ** 2).mean()) <= float(((other - own) ** 2).mean()):

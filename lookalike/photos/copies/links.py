@@ -6,7 +6,7 @@ Nothing is joined over a third: in a group every photo is linked to the first.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, islice
@@ -47,7 +47,7 @@ class Agreements:
     placed: dict[frozenset[int], near.Likeness]
 
     def asked(self, pair: frozenset[int], files: Sequence[Path]) -> finely.Placed:
-        """The question whether two copies differ at their own pixels."""
+        """The question how far two copies differ at their own pixels."""
         seen = self.placed[pair]
         (left, (_, inner)), (right, (_, other)) = self.views[seen.left], self.views[seen.right]
         return finely.Placed(files[left], files[right], (inner > 0, other > 0), seen.box, seen.mirrored)
@@ -80,31 +80,33 @@ def find(contents: Sequence[str], memory: Memory, pool: Pool, report: Reporter) 
 
 def confirmed(
     found: Agreements, order: Sequence[int], contents: Sequence[str], files: Sequence[Path], memory: Memory, pool: Pool,
-    report: Reporter,
+    report: Reporter, across: Callable[[frozenset[int]], bool] = lambda _: False,
 ) -> Links:  # fmt: skip
     """The same after a look at the pixels of the photos themselves: what differs there in some small thing is `alike`.
 
     Looked at are the pairs that `stars` would join in that `order`, so about as many as there are copies. What cannot
-    be looked at is no copy for sure.
+    be looked at is no copy for sure; of pairs `across` labels less is enough.
     """
     links = dict(found.links)
     known: set[frozenset[int]] = set()
 
-    def differ(pair: frozenset[int]) -> bool | None:
+    def apart(pair: frozenset[int]) -> float | None:
         one, other = (contents[number] for number in pair)
-        return memory.differ(one, other)
+        return memory.apart(one, other)
+
+    def agree(pair: frozenset[int]) -> bool:
+        levels = apart(pair)
+        return levels is not None and levels + (finely.LESS if across(pair) else 0) <= 0
 
     while new := {frozenset((star[0], ray)) for star in stars(order, sure(links)) for ray in star[1:]} - known:
-        unseen = sorted((pair for pair in new if differ(pair) is None), key=sorted)
+        unseen = sorted((pair for pair in new if apart(pair) is None), key=sorted)
         with report.task("comparing copies at their own pixels", len(unseen)) as task:
             asked = (found.asked(pair, files) for pair in unseen)
-            for pair, (_, answer) in zip(
-                unseen, pool.map("lookalike.photos.copies.finely:differs", asked), strict=True
-            ):
+            for pair, (_, answer) in zip(unseen, pool.map("lookalike.photos.copies.finely:apart", asked), strict=True):
                 task.advance()
-                if isinstance(answer, bool):
-                    memory.keep_differ([contents[number] for number in pair], answer)
-        links |= {pair: "alike" for pair in new if differ(pair) is not False}
+                if isinstance(answer, float):
+                    memory.keep_apart([contents[number] for number in pair], answer)
+        links |= {pair: "alike" for pair in new if not agree(pair)}
         known |= new
     return links
 
