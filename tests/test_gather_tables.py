@@ -130,7 +130,7 @@ def test_a_column_of_labels_by_another_name_is_found_by_the_names_asked_for(cli:
     answer = gather(cli, given)
     assert answer.code == 2 and not Path("images", "photos").exists()
     assert (
-        "no column that is known as the label of a photo; it has: lesionid, dx, age" in answer.json["error"]["message"]
+        "no column that is known as the label of a photo; it has: lesion_id, dx, age" in answer.json["error"]["message"]
     )
     assert "lookalike gather LABEL LABEL --provider folder --source " + given in answer.json["error"]["hint"]
     assert gather(cli, given, "nv", "Mel").code == 0 and kept() == {"1.jpg": "nv", "2.jpg": "Mel", "3.jpg": "nv"}

@@ -44,12 +44,14 @@ _NO_LISTS = {"ZIP": "an archive or a spreadsheet; save it as CSV", "HTML": "a we
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its number from 1, what it names, its other columns by their `plain` names, and why it is unusable."""
+    """One row: its number from 1, what it names, its other columns by their `plain` names, and why it is unusable;
+    `written` are the names of columns as they are."""
 
     number: int
     name: str = ""
     values: Mapping[str, object] = field(default_factory=dict)
     fault: str = ""
+    written: Mapping[str, str] = field(default_factory=dict)
 
 
 def text_of(data: bytes) -> str:
@@ -133,7 +135,9 @@ class _Reader:
     def row(self, number: int, name: str, values: Mapping[str, object] | None = None) -> Row:
         """A row, with a fault when it names nothing."""
         name = _bare(name) if self.addresses else name
-        return Row(number, name, values or {}, "" if name.strip() else "the row names none")
+        written = {plain(column): column for column in values or ()}
+        found = {plain(column): value for column, value in (values or {}).items()}
+        return Row(number, name, found, "" if name.strip() else "the row names none", written)
 
     def from_lines(self, lines: Sequence[str]) -> list[Row]:
         """A name on each line; or several addresses, with commas or spaces between them."""
@@ -170,7 +174,7 @@ class _Reader:
             return Row(number, fault=str(item))
         if not isinstance(item, dict):
             return Row(number, fault="neither text nor an object")
-        return self.row(number, named(item, self.columns), {plain(key): value for key, value in item.items()})
+        return self.row(number, named(item, self.columns), item)
 
     def from_table(self, lines: Sequence[str]) -> list[Row] | None:
         """The rows of a table with a header, or of two columns without one; None when the lines are no table."""
@@ -187,7 +191,7 @@ class _Reader:
             mark = max(known, key=lambda mark: len(heads[mark]))
             names = [plain(cell) for cell in heads[mark]]
             place = names.index(next(name for name in self.columns if name in names))
-            return self._rows(csvlists.cells(lines[1:], mark, len(names)), names, place, mark)
+            return self._rows(csvlists.cells(lines[1:], mark, len(names)), heads[mark], place, mark)
         if not self.addresses:
             return None
         if not any(ADDRESS.match(_bare(cell)) for cells in heads.values() for cell in cells):
@@ -224,7 +228,7 @@ class _Reader:
                 if any(place < len(row) and ADDRESS.match(_bare(row[place])) for row in table)
             ]  # fmt: skip
             if len(head) > 1 and len(holding) == 1:
-                return self._rows(table, [plain(cell) for cell in head], holding[0], mark)
+                return self._rows(table, head, holding[0], mark)
             if len(head) > 1 and len(holding) > 1:
                 several = ", ".join(repr(head[place]) for place in holding)
                 raise ListError(f"the columns {several} all hold addresses, and none is called 'url'")

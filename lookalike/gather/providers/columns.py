@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lookalike.gather.providers.reading import text
@@ -12,8 +12,12 @@ from lookalike.project import lists
 
 FILES = (*lists.FILES, "imageid", "id")
 LABELS = (
-    "label", "labels", "class", "classname", "category", "categoryname", "target", "y", "species", "breed", "tag",
+    "label", "labels", "labelname", "class", "classname", "category", "categoryname", "target", "y", "species", "breed",
+    "tag",
 )  # fmt: skip
+RANKS = {"kingdom", "phylum", "order", "family", "genus", "scientificname"}
+"""Columns beside which a class is one of biology, such as that of all insects."""
+
 CAPTIONS = ("text", "caption", "captions", "description", "alt", "alttext", "prompt")
 """What a photo shows in a sentence, as lists for other purposes have it: no label, however often it stands there."""
 
@@ -31,8 +35,18 @@ NO_LABELS = frozenset((*FILES, *CAPTIONS, *SIZES, *(name for names in WORDS.valu
 _MARKS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 
 
-def label_of(values: Mapping[str, object], columns: Iterable[str] = LABELS) -> tuple[str, str]:
-    """What the first of these columns that says something says, 0 included; and what is wrong with that."""
+def label_columns(names: Collection[str]) -> list[str]:
+    """Those of a table's columns that are called as labels are, best first: no class of biology, where a species may be
+    told, and no y that stands beside an x."""
+    no = {"class"} if RANKS & set(names) else set()
+    no |= {"y"} if "x" in names else set()
+    return [name for name in LABELS if name in names and name not in no]
+
+
+def label_of(values: Mapping[str, object], more: Iterable[str] = ()) -> tuple[str, str]:
+    """What the first column says that says something of a label, 0 included, or one of `more`; and what is wrong with
+    that."""
+    columns = (*label_columns(values), *more)
     value = next((values[name] for name in columns if values.get(name) not in (None, "")), "")
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
@@ -40,19 +54,18 @@ def label_of(values: Mapping[str, object], columns: Iterable[str] = LABELS) -> t
 
 
 def named(rows: Sequence[lists.Row], names: Iterable[str]) -> list[lists.Row]:
-    """The same with a label where no column is called so: of the column in which most of the names that were asked for
-    stand, as they were typed."""
+    """The same with labels as they were typed; where no column is called so, of the one in which most of the names that
+    were asked for stand."""
     wanted = {_alike(name): name for name in names}
-    if any(name in row.values for row in rows for name in LABELS):
-        return list(rows)
-    found = Counter(
+    known = label_columns({name for row in rows for name in row.values})
+    found = Counter(known[:1]) or Counter(
         column for row in rows for column, value in row.values.items()
         if column not in NO_LABELS and isinstance(value, (str, int)) and _alike(str(value)) in wanted
     )  # fmt: skip
-    if not found:
+    if not found or not wanted:
         return list(rows)
     own = found.most_common(1)[0][0]
-    said = [row.values.get(own) for row in rows]
+    said = [label_of(row.values)[0] if known else row.values.get(own) for row in rows]
     labels = [wanted.get(_alike(str(value)), value) for value in said]
     return [replace(row, values={**row.values, "label": label}) for row, label in zip(rows, labels, strict=True)]
 
@@ -66,15 +79,15 @@ def marked(rows: Sequence[lists.Row]) -> tuple[str, ...]:
     return tuple(columns) if len(columns) > 1 and once else ()
 
 
-def mark_of(values: Mapping[str, object], columns: Iterable[str]) -> str:
-    """Which of the columns that are labels has the 1."""
-    return next((name for name in columns if _mark(values.get(name))), "")
+def mark_of(row: lists.Row, columns: Iterable[str]) -> str:
+    """Which of the columns that are labels has the 1, as it is written."""
+    return next((row.written.get(name, name).strip() for name in columns if _mark(row.values.get(name))), "")
 
 
 def unknown(rows: Sequence[lists.Row]) -> list[str]:
     """The columns of which nothing is known, in their order."""
-    names = dict.fromkeys(name for row in rows for name in row.values)
-    return [name for name in names if name and name not in NO_LABELS and name not in (*LABELS, *SPLITS)]
+    names = {name: row.written.get(name, name) for row in reversed(rows) for name in row.values}
+    return [told for name, told in names.items() if name and name not in NO_LABELS and name not in (*LABELS, *SPLITS)]
 
 
 def _mark(value: object) -> bool | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,11 @@ from lookalike.project.lists import ListError
 from lookalike.project.walk import OURS, Found, below, part_of, walk
 from lookalike.settings.fields import Settings
 from lookalike.text import typed
+
+OF_FILES = re.compile(
+    r".*?(?:images?|imgs?|photos?|pictures?|masks?|jpe?gs?|pngs?)(?:[ _-]?part)?[ _-]?\d*", re.IGNORECASE
+).fullmatch
+"""Names of folders that tell what files they hold and not what is on them."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,8 @@ class Folder(LocalProvider):
         self.passed = walked.passed
         files = [item.file for item in below(self.root) if not item.reason]
         labels = [label for label in walked.labels if not part_of(label)]
-        chosen = [self.table] if self.table else tables.chosen(self.root, files, names, labelled=len(labels) > 1)
+        self.labelled = sum(not OF_FILES(label) for label in labels) > 1 and (not names or bool({*names} & {*labels}))
+        chosen = [self.table] if self.table else tables.chosen(self.root, files, names, labelled=self.labelled)
         if chosen:
             self._take(chosen, files, {item.file: item for item in walked.photos})
         else:
@@ -71,9 +78,10 @@ class Folder(LocalProvider):
         for table in chosen:
             if (unknown := tables.unknown(self.root / table, files)) and PurePosixPath(table).name not in OURS:
                 told = ", ".join(unknown[:8]) + (", …" if len(unknown) > 8 else "")
+                way = f"lookalike gather LABEL LABEL --provider folder --source {typed(self.source)}"
                 raise ConfigError(
                     f"{self.root / table} has no column that is known as the label of a photo; it has: {told}",
-                    f"type the labels: lookalike gather LABEL LABEL --provider folder --source {typed(self.source)}",
+                    "add a column called `label`, with one for each photo" if self.names else f"type the labels: {way}",
                 )
 
     def _take(self, chosen: list[str], names: list[str], walked: Mapping[str, Found]) -> None:
@@ -111,7 +119,7 @@ class Folder(LocalProvider):
     def _rows(self, table: str) -> list[TableRow]:
         path = self.root / table
         try:
-            return tables.read(path, self.names)
+            return tables.read(path, self.names, labelled=self.labelled)
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}", "see to it that it can be") from None
         except ListError as error:

@@ -48,7 +48,7 @@ def chosen(root: Path, names: Iterable[str], asked: Sequence[str], *, labelled: 
         return told
     if told := [name for name in beside if name.endswith(".json") and _coco(_document(root / name)) is not None]:
         return told
-    tables = [name for name in beside if name.lower().endswith(ENDS)]
+    tables = [name for name in beside if name.lower().endswith(ENDS) and "submission" not in name.lower()]
     return [] if labelled else [name for name in tables if any(row.label for row in _quiet(root / name, asked))]
 
 
@@ -59,17 +59,18 @@ def _quiet(path: Path, asked: Sequence[str]) -> list[TableRow]:
         return []
 
 
-def read(path: Path, asked: Sequence[str] = ()) -> list[TableRow]:
+def read(path: Path, asked: Sequence[str] = (), *, labelled: bool = False) -> list[TableRow]:
     """The rows of a table. The label is in a column that is called so, or in which the names stand that were `asked`
-    for; or each label has a column. Raises OSError, and ListError when it is none."""
+    for; or, unless folders say it, in the other of two columns, or each label has a column.
+    Raises OSError, and ListError when it is none."""
     if (found := coco(path)) is not None:
         return found
     side = part_of(path.stem) or part_of(path.parent.name)
     rows = _rows(path)
     if not any(row.values for row in rows):
         rows = _pairs(rows)
-    rows, marks = columns.named(rows, asked), columns.marked(rows)
-    return [_told(row, path.name, side, marks) for row in rows]
+    marks = () if labelled else columns.marked(rows)
+    return [_told(row, path.name, side, marks, labelled=labelled) for row in columns.named(rows, asked)]
 
 
 def _rows(path: Path) -> list[lists.Row]:
@@ -111,9 +112,7 @@ def _pairs(rows: list[lists.Row]) -> list[lists.Row]:
     found = []
     for row in rows:
         mark = max("\t;|,", key=row.name.count)
-        first, _, second = (cell.strip() for cell in row.name.rpartition(mark))
-        if "." not in PurePosixPath(first).name[1:] and "." in second:
-            first, second = second, first
+        first, second = _pair([cell.strip() for cell in row.name.split(mark)])
         fault = row.fault or ("" if first and second else "it has no name and label")
         found.append(lists.Row(row.number, first, {"label": second}, fault))
     if all(row.fault for row in found):
@@ -121,14 +120,22 @@ def _pairs(rows: list[lists.Row]) -> list[lists.Row]:
     return found
 
 
-def _told(row: lists.Row, table: str, side: Part | None, marks: Sequence[str]) -> TableRow:
+def _pair(cells: list[str]) -> tuple[str, str]:
+    """The file and the label of a row without a header, beside which numbers may stand; "" for what is not told."""
+    files = [cell for cell in cells if "." in PurePosixPath(cell).name[1:]] or cells[:1]
+    others = [cell for cell in cells if cell not in files[:1]]
+    others = [cell for cell in others if not cell.isdecimal()] or others
+    return (files[0], others[0]) if len(others) == 1 else ("", "")
+
+
+def _told(row: lists.Row, table: str, side: Part | None, marks: Sequence[str], *, labelled: bool) -> TableRow:
     where = f"row {row.number} of {table}"
     others: tuple[str, ...] = ()
-    if len(row.values) == 2 and not {"label", *columns.SPLITS} & set(row.values):
+    if not labelled and len(row.values) == 2 and not {"label", *columns.SPLITS} & set(row.values):
         others = tuple(name for name in row.values if name not in columns.NO_LABELS)
-    label, odd = columns.label_of(row.values, (*columns.LABELS, *others))
-    if marks and not any(row.values.get(name) for name in columns.LABELS):
-        label = columns.mark_of(row.values, marks)
+    label, odd = columns.label_of(row.values, others)
+    if marks and not label:
+        label = columns.mark_of(row, marks)
     split = next((part for name in columns.SPLITS if (part := part_of(text(row.values.get(name))))), side)
     return TableRow(where, row.name.strip(), label, split, _words(row.values), row.fault or odd)
 
@@ -214,6 +221,8 @@ class Files:
         ends = self.last.get(wanted[-1]) or self.last.get(_folded(wanted[-1])) or ()
         found = [(_common(wanted, PurePosixPath(file).parts), file) for file in ends]
         best = [file for length, file in found if length == max(found)[0]]
+        if best and len(wanted) > 1 and not max(found)[0] and not _is_absolute(name) and "/" in best[0]:
+            raise LookupError(f"no file is called {'/'.join(wanted)[:200]!r}")  # but one of another folder
         if len(best) != 1:
             raise LookupError(f"{'several files are' if best else 'no file is'} called {wanted[-1][:200]!r}")
         return best[0]
@@ -223,7 +232,11 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
+def _is_absolute(name: str) -> bool:
+    return name.startswith(("/", "\\")) or name[1:2] == ":"
+
+
 def _common(wanted: list[str], parts: tuple[str, ...]) -> int:
     """How many folders, from the last on, two paths have in common."""
     pairs = list(zip(reversed(wanted[:-1]), reversed(parts[:-1]), strict=False))
-    return next((number for number, (one, other) in enumerate(pairs) if one != other), len(pairs))
+    return next((number for number, (one, other) in enumerate(pairs) if _folded(one) != _folded(other)), len(pairs))
