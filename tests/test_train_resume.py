@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -67,7 +68,7 @@ def test_several_are_kept_and_the_newest_goes_on_first(cli: Cli, tmp_path: Path,
     assert "no epoch yet; run the same command" in stop(1, "--seed", 3).err
     seeds = [cli("train", "--resume", "--json").data["run"]["seed"] for _ in range(2)]
     assert seeds == [2, 1]
-    assert "no stopped training to go on with" in cli("train", "--resume", "--recipe", "probe").err
+    assert "no stopped training of images" in cli("train", "--resume", "--recipe", "probe").err
 
 
 def test_flags_choose_among_them_and_else_are_told_not_to_count(cli: Cli, stop: Stop):
@@ -109,7 +110,7 @@ def test_one_that_another_process_works_on_is_left_alone(cli: Cli, tmp_path: Pat
     (folder,) = tmp_path.glob("runs/*")
     with FileLock(folder / ".lock"):
         answer = cli("train", "--resume", "--size", 64, "--recipe", "probe")
-    assert "no stopped training to go on with" in answer.err
+    assert "no stopped training of images" in answer.err
     assert (folder / "training.pt").is_file()
 
 
@@ -125,12 +126,7 @@ def test_an_epoch_that_cannot_be_kept_is_told_and_the_training_ends_well(stop: S
 
 def test_a_training_that_was_killed_before_an_epoch_was_kept_begins_again_as_it_began(cli: Cli, tmp_path: Path):
     draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
-    flags = ("--size", 64, "--epochs", 1, "--seed", 3, "--valid", 0.3)
-    program = "import sys; from lookalike.vision import steps; steps.built = steps.probed = lambda *_: sys.exit(9)\n"
-    program += "import os; sys.exit = os._exit\nfrom lookalike.cli import main; main()"
-    command = [sys.executable, "-c", program, "train", *map(str, flags), "--quiet"]
-    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 9
-    (folder,) = tmp_path.glob("runs/*")
+    folder = _killed_at_once(tmp_path, "--size", 64, "--epochs", 1, "--seed", 3, "--valid", 0.3)
     begun = (folder / "split.csv").read_bytes()
     (tmp_path / "images" / "circles" / "later.jpg").write_bytes(draw.jpeg("circles", 77))
     answer = cli("train", "--resume", "--json")
@@ -139,6 +135,54 @@ def test_a_training_that_was_killed_before_an_epoch_was_kept_begins_again_as_it_
     assert (settings["seed"], settings["valid"], settings["size"], settings["epochs"]) == (3, 0.3, 64, 1)
     assert Path(answer.data["folder"]) == folder.relative_to(tmp_path)
     assert (folder / "split.csv").read_bytes() == begun and not (folder / "started.json").exists()
+
+
+def _killed_at_once(project: Path, *flags: object) -> Path:
+    """A training that is killed when its settings and its split are written, and nothing else is; its folder."""
+    program = (
+        "import os, sys; from lookalike.vision import steps; steps.built = steps.probed = lambda *_: os._exit(9)\n"
+    )
+    program += "from lookalike.cli import main; main()"
+    before = set(project.glob("runs/*"))
+    command = [sys.executable, "-c", program, "train", *map(str, flags), "--quiet"]
+    assert subprocess.run(command, cwd=project, check=False).returncode == 9
+    (folder,) = set(project.glob("runs/*")) - before
+    return folder
+
+
+def test_what_is_told_to_go_on_is_what_goes_on(cli: Cli, tmp_path: Path, stop: Stop):
+    assert stop(2, "--seed", 1).code == 130
+    time.sleep(1.1)  # names tell the second
+    folder = _killed_at_once(tmp_path, "--size", 64, "--epochs", 3, "--seed", 2)
+    assert f"{folder.name} was stopped in its first epoch" in stop(1, "--seed", 3).err
+    assert stop(1, "--resume").code == 130  # once more before an epoch is kept: it is not forgotten
+    again = cli("train", "--resume", "--json")
+    assert Path(again.data["folder"]).name == folder.name and again.data["run"]["settings"]["seed"] == 2
+
+
+def test_one_chosen_by_its_flags_is_the_next_to_go_on(cli: Cli, tmp_path: Path, stop: Stop):
+    for seed in (1, 2):
+        assert stop(2, "--seed", seed).code == 130
+    assert stop(3, "--resume", "--seed", 1).code == 130
+    assert cli("train", "--resume", "--json").data["run"]["settings"]["seed"] == 1
+
+
+def test_one_on_other_photos_is_no_way_on(cli: Cli, tmp_path: Path, stop: Stop):
+    assert stop(2, "--seed", 1).code == 130
+    draw.folder(tmp_path / "others", {"circles": 4, "stripes": 4})
+    answer = cli("train", "--resume", "--images", "others", "--size", 64, "--epochs", 0, "--json")
+    assert answer.code == 0 and "no stopped training of others" in answer.err
+
+
+@pytest.mark.parametrize("change", [{"size": "large"}, {"nonsense": 1}])
+def test_a_training_whose_settings_make_no_sense_is_passed_over(
+    cli: Cli, tmp_path: Path, stop: Stop, change: dict[str, object]
+):
+    assert stop(2).code == 130
+    (path,) = tmp_path.glob("runs/*/started.json")
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps({**told, "settings": {**told["settings"], **change}}))
+    assert "no stopped training" in cli("train", "--resume", "--size", 64, "--epochs", 0).err
 
 
 def test_going_on_needs_no_weights_file_and_minds_no_other_folder(

@@ -190,6 +190,7 @@ def test_parts_are_known_however_their_folders_are_written(
         ({"train/bus": 2, "train/train": 2, "val/bus": 2, "val/train": 2}, ["bus", "train"]),
         ({"ants": 2, "bees": 2, "test/ants": 2, "test/bees": 2}, ["ants", "bees"]),
         ({"bus": 2, "train": 2, "train/steam": 2}, ["bus", "train"]),
+        ({"train2017/ant": 2, "train2017/bee": 2, "val2017/ant": 1, "val2017/bee": 1}, ["ant", "bee"]),
     ],
 )
 def test_a_label_may_have_the_name_of_a_part(tree: Tree, labels: list[str], tmp_path: Path) -> None:
@@ -208,6 +209,10 @@ LAYOUTS: list[tuple[Tree, str, str]] = [
      "images/seg_train has: a, b", "--images images/seg_train"),
     ({"cat/train": 2, "cat/test": 1, "dog/train": 2, "dog/test": 1},
      "each of cat, dog has: test, train; sides belong outside", "such as images/train/cat/p0-1.jpg"),
+    ({"cat/train": 2, "cat/val": 1, "dog/train": 2}, "each of cat, dog has: train; sides belong outside",
+     "such as images/val/cat/p1-0.jpg"),
+    ({"cat/2019": 2, "cat/2020": 2, "dog/2019": 2, "dog/2021": 1}, "each of cat, dog has: 2019",
+     "if cat, dog are the labels, move each photo up"),
     ({"normal/images": 2, "normal/masks": 2, "tumor/images": 2, "tumor/masks": 2},
      "in images, each of normal, tumor has: images, masks", "if normal, tumor are the labels, move each photo up"),
     ({"fold1/cat": 2, "fold1/dog": 2, "fold2/cat": 2, "fold2/dog": 2}, "each of fold1, fold2 has: cat, dog",

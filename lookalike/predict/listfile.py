@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -60,9 +61,19 @@ def understood(data: bytes, name: str) -> list[Row]:
     from lookalike.project import lists
 
     try:
-        return lists.read(data, (*lists.FILES, *lists.ADDRESSES), addresses=False)
+        rows = lists.read(data, (*lists.FILES, *lists.ADDRESSES), addresses=False)
+        return rows if any(os.path.lexists(row.name) for row in rows) else list(map(_by_address, rows))
     except lists.ListError as error:
         raise ConfigError(f"the list {name} is not understood: {in_words(error)}", EXPECTED) from None
+
+
+def _by_address(row: Row) -> Row:
+    """The same by its address, if it has one: what is called `photo` may be words about it."""
+    from lookalike.project import lists
+
+    said = (row.values.get(name) for name in lists.ADDRESSES)
+    address = next((text for text in said if isinstance(text, str) and lists.SCHEME.match(text.strip())), "")
+    return replace(row, name=address.strip(), fault="") if address else row
 
 
 def _opened(argument: str) -> IO[bytes]:

@@ -125,7 +125,7 @@ def _deeper(found: Walk, flag: str) -> tuple[str, str] | None:
     outer = {item.file.partition("/")[0] for item in found.passed if item.reason in ("nested", "unlabelled")}
     inner = [walk(found.root / name) for name in sorted(outer) if (found.root / name).is_dir()]
     fitting = [deep for deep in inner if len(deep.labels) > 1]
-    if turned := _turned(found, fitting, flag):
+    if turned := _turned(found, inner, flag):
         return turned
     fitting = fitting or [deep for deep in map(_within, inner) if deep]
     for deep in sorted(fitting, key=lambda each: (_for_learning(each), -len(each.photos)))[:1]:
@@ -136,12 +136,15 @@ def _deeper(found: Walk, flag: str) -> tuple[str, str] | None:
 
 def _turned(found: Walk, inner: Sequence[Walk], flag: str) -> tuple[str, str] | None:
     """Folders that have the same folders in them: either may be the labels, unless it is sides that are inside."""
-    alike = [deep for deep in inner if deep.labels == inner[0].labels and not any(map(part_of, _words(deep.root.name)))]
+    often = Counter(label for deep in inner for label in deep.labels)
+    shared = [label for label, count in often.items() if count > 1]
+    alike = [deep for deep in inner if {*shared} & {*deep.labels} and not any(map(part_of, _words(deep.root.name)))]
     if len(alike) < 2:
         return None
-    outer, names = _listed([deep.root.name for deep in alike]), _listed(alike[0].labels)
-    told, file = f"in {found.root}, each of {outer} has: {names}", Path(alike[0].photos[-1].file)
-    if all(map(part_of, alike[0].labels)):
+    alike = sorted(alike, key=lambda deep: -len(deep.labels))
+    outer, names = _listed(sorted(deep.root.name for deep in alike)), _listed(alike[0].labels)
+    told, file = f"in {found.root}, each of {outer} has: {_listed(shared)}", Path(alike[0].photos[-1].file)
+    if all(part_of(label) for deep in alike for label in deep.labels):
         place = found.root / file.parent.name / alike[0].root.name / file.name
         return f"{told}; sides belong outside, labels inside", f"move each photo to its place, such as {place}"
     up = alike[0].root / file.name

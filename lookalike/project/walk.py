@@ -19,9 +19,9 @@ from lookalike.project.records import Part
 from lookalike.text import counted
 
 PARTS: dict[Part, re.Pattern[str]] = {
-    "train": re.compile(r"train(?:ing)?[ _-]?(?:set|data|images)?", re.IGNORECASE),
-    "valid": re.compile(r"val(?:id|idation)?[ _-]?(?:set|data|images)?", re.IGNORECASE),
-    "test": re.compile(r"test(?:ing)?[ _-]?(?:set|data|images)?", re.IGNORECASE),
+    "train": re.compile(r"train(?:ing)?[ _-]?(?:set|data|images)?[ _-]?\d*", re.IGNORECASE),
+    "valid": re.compile(r"val(?:id|idation)?[ _-]?(?:set|data|images)?[ _-]?\d*", re.IGNORECASE),
+    "test": re.compile(r"test(?:ing)?[ _-]?(?:set|data|images)?[ _-]?\d*", re.IGNORECASE),
 }
 OURS = ("manifest.jsonl", "ATTRIBUTION.csv", ".manifest.lock")
 

@@ -55,6 +55,7 @@ class Place:
     project: Project
     folder: Path
     start: Start | None = None
+    again: bool = False  # it was stopped before, and goes on
 
     @property
     def kept(self) -> bool:
@@ -103,7 +104,9 @@ def found(runs: Path) -> list[tuple[Path, Start]]:
     for path in runs.glob(f"[!.]*/{START}"):
         if not (path.parent / "run.json").is_file():
             try:
-                all_of_them.append((path.parent, Start.from_json(json.loads(path.read_text(encoding="utf-8")))))
+                start = Start.from_json(json.loads(path.read_text(encoding="utf-8")))
+                TrainSettings.model_validate(start.settings)
+                all_of_them.append((path.parent, start))
             except (OSError, ValueError, TypeError, RecursionError):
                 continue
     return sorted(all_of_them, key=lambda item: (item[1].created, item[0].name), reverse=True)
@@ -126,6 +129,8 @@ def place(project: Project, wanted: TrainSettings, report: Reporter) -> Iterator
         try:
             yield here
         except KeyboardInterrupt:
+            if here.again and not here.kept:
+                raise Interrupted("stopped; no epoch is kept yet", here.way_on()) from None
             if not here.kept or not here.start:
                 _forget(here.folder)
                 _drop_unless_told(here.folder)
@@ -147,14 +152,23 @@ def _claimed(project: Project, wanted: TrainSettings, report: Reporter, stack: E
     """The newest stopped training, one with the settings that were told before others; None when there is none."""
     told = {**wanted.model_dump(mode="json"), **_told(wanted)}
     told = {name: told[name] for name in wanted.model_fields_set - OF_TODAY}
-    ranked = sorted(found(project.runs), key=lambda item: bool(_differing(item[1], told)))
-    for folder, start in ranked:
+    images = project.keep(project.images)
+    stopped = [item for item in found(project.runs) if item[1].images == images]
+    for folder, start in sorted(stopped, key=lambda item: bool(_differing(item[1], told))):
         if not _leads() or _hold(folder, stack):
             for name, was in _differing(start, told).items():
                 report.warn(f"it was started with {name} {was} and goes on so, not with {told[name]}")
-            return Place(project, folder, start)
-    report.warn("there is no stopped training to go on with; a new one starts")
+            return _gone_on_with(Place(project, folder, start, again=True))
+    report.warn(f"there is no stopped training of {images} to go on with; a new one starts")
     return None
+
+
+def _gone_on_with(here: Place) -> Place:
+    """Note that this is the newest now: stopped again, it goes on before others."""
+    if here.start and _leads():
+        here.start = replace(here.start, created=here.project.stamp())
+        write_json(here.folder / START, here.start.to_json())
+    return here
 
 
 def settings_of(start: Start, wanted: TrainSettings) -> TrainSettings:
@@ -168,13 +182,12 @@ def _differing(start: Start, told: dict[str, object]) -> dict[str, object]:
 
 
 def _tell_of_others(project: Project, wanted: TrainSettings, report: Reporter) -> None:
-    stopped = [] if wanted.resume else [item for item in found(project.runs) if (item[0] / KEPT).is_file()]
+    images = project.keep(project.images)
+    stopped = [] if wanted.resume else [item for item in found(project.runs) if item[1].images == images]
     if stopped:
         folder, start = stopped[0]
-        report.note(
-            f"{folder.name} was stopped after {start.epochs} of {start.planned} epochs; "
-            f"{project.command('train --resume')} goes on with it"
-        )
+        when = f"after {start.epochs} of {start.planned} epochs" if start.epochs else "in its first epoch"
+        report.note(f"{folder.name} was stopped {when}; {project.command('train --resume')} goes on with it")
 
 
 def _told(wanted: TrainSettings) -> dict[str, object]:
