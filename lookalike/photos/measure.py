@@ -31,6 +31,7 @@ _GROUND, _STILL, _EDGE = 10, 2, 24  # grey levels: what saving leaves on a groun
 MAX_FILE = 200_000_000
 _START_OF_SCAN = 0xDA
 _FILLER = re.compile(r"extraneous bytes before marker 0x(?!d[0-7])")
+_ENDLESS = "Premature end of JPEG file"
 _DAMAGE = ("Corrupt JPEG data", "Premature end", "Invalid JPEG file structure", "Inconsistent progression")
 
 
@@ -183,7 +184,7 @@ def jpeg_warning(data: bytes) -> str:
         simplejpeg.decode_jpeg(_without_filler(data), "GRAY", min_height=1, min_width=1, min_factor=8)
     except ValueError as error:
         text = str(error)
-        if text.startswith(_DAMAGE) and not _FILLER.search(text) and not mended(data):
+        if text.startswith(_DAMAGE) and not _FILLER.search(text) and not (_ENDLESS in text and mended(data)):
             return text
     return ""
 

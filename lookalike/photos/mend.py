@@ -19,7 +19,9 @@ _LOWER_CASE = 0x20  # the first letter of what a PNG can be shown without
 _END, _SCAN = 0xD9, 0xDA
 _SEQUENTIAL = (0xC0, 0xC1)  # pictures whose every scan is at its final precision
 _BARE = (0x01, *range(0xD0, 0xD9))  # markers without a length
-_OTHERWISE = (b"\x55" * 64, b"\xaa" * 64)  # what a picture that is not whole would be filled up with
+_RESTARTS = 0xDD  # after each of so many blocks the decoder begins anew: what is missing there is not filled up
+_OTHERWISE = [bytes((first + 37 * number) % 251 for number in range(64)) for first in range(0x12, 0xFF, 0x22)]
+"""What a picture that is not whole would be filled up with: rows of bits whose first three are all that there can be."""
 
 
 def mended(data: bytes) -> bytes | None:
@@ -55,8 +57,8 @@ def _ended(data: bytes) -> bytes | None:
     if bare.endswith((b"\xff\xd9", b"\xff")) or not _has_all_scans(bare):
         return None
     end = bytes((0xFF, _END))
-    one, other = (_pixels(bare + filler + end) for filler in _OTHERWISE)
-    return bare + end if one and one == other else None
+    whole = _pixels(bare + end)
+    return bare + end if whole and all(_pixels(bare + filler + end) == whole for filler in _OTHERWISE) else None
 
 
 def _pixels(data: bytes) -> bytes:
@@ -68,13 +70,15 @@ def _pixels(data: bytes) -> bytes:
 
 
 def _has_all_scans(data: bytes) -> bool:
-    """Whether every component of a JPEG has the one scan that it has in a sequential one."""
+    """Whether every component of a JPEG has the one scan that it has in a sequential one, without restarts."""
     components, scanned = 0, 0
     for marker, segment in _segments(data):
         if marker in _SEQUENTIAL and len(segment) > 5:
             components = segment[5]
         elif marker == _SCAN and segment:
             scanned += segment[0]
+        elif marker == _RESTARTS and any(segment):
+            return False
     return 0 < components == scanned
 
 

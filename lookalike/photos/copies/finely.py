@@ -19,6 +19,7 @@ from lookalike.photos.copies.place import Box
 from lookalike.photos.views import SIDE, shrunk
 
 MOST, LEAST = 640, 140  # pixels: what is compared; below, nothing is to be seen that was not seen before
+FULL = 8  # bits for a tone
 _ROUNDS = 3
 _SOFTER = (0, 1, 3, 8, 18)  # how often one of the two may have been smoothed before: it was enlarged
 _SAVED, _NEARBY, _FAR = 12.0, 0.25, 4  # grey levels, a part of the contrast within so many pixels: what saving leaves
@@ -48,7 +49,9 @@ def apart(pair: Placed) -> float:
     """By how many grey levels more than copies a small part of the one differs from the other: above 0 it shows
     something else. Far below where their colours can't be brought together, which says nothing. Raises UnusablePhoto.
     """
-    left, right = (_seen(path, inside) for path, inside in zip((pair.left, pair.right), pair.insides, strict=True))
+    (left, few), (right, also_few) = (_seen(*one) for one in zip((pair.left, pair.right), pair.insides, strict=True))
+    if few != also_few:  # dots of a palette stand where the other has tones
+        return _UNTOLD
     if pair.mirrored:
         right = right.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     box = np.array(pair.box)
@@ -66,14 +69,16 @@ def apart(pair: Placed) -> float:
     return min((_most(one, other) - least for one, other, least in met), default=_UNTOLD)
 
 
-def _seen(path: Path, inside: bool) -> Image.Image:
-    photo = images.open_rgb(path, at_least=MOST)
+def _seen(path: Path, inside: bool) -> tuple[Image.Image, bool]:
+    """What is compared of a photo, and whether it has the few tones of a palette."""
+    opened = images.open_photo(path, at_least=MOST)
+    photo, few = opened.image, opened.bits < FULL
     if not inside:
-        return photo
+        return photo, few
     small = shrunk(images.open_rgb(path, at_least=SIDE))  # the very picture in which borders were looked for
     across, down = photo.width / small.width, photo.height / small.height
     left, top, right, bottom = borders.inner(np.asarray(small))
-    return photo.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
+    return photo.crop((round(left * across), round(top * down), round(right * across), round(bottom * down))), few
 
 
 def _most(own: np.ndarray, target: np.ndarray) -> float:
