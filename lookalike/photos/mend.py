@@ -21,7 +21,7 @@ _SEQUENTIAL = (0xC0, 0xC1)  # pictures whose every scan is at its final precisio
 _BARE = (0x01, *range(0xD0, 0xD9))  # markers without a length
 _RESTARTS = 0xDD  # after each of so many blocks the decoder begins anew: what is missing there is not filled up
 _OTHERWISE = [bytes((first + 37 * number) % 251 for number in range(64)) for first in range(0x12, 0xFF, 0x22)]
-"""What a picture that is not whole would be filled up with: rows of bits whose first three are all that there can be."""
+"""What a picture that is not whole would be filled up with: rows of bits that begin in all the ways there are."""
 
 
 def mended(data: bytes) -> bytes | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +49,7 @@ def rows(argument: str) -> Iterator[Row] | None:
 
 def is_structured(head: bytes) -> bool:
     """Whether a list is more than a name on each line. What is the name of a file is that."""
-    first = os.fsdecode(head.partition(b"\n")[0]).strip()
+    first = os.fsdecode(re.split(rb"[\r\n]", head.lstrip(), maxsplit=1)[0]).strip()
     if not first or os.path.lexists(first):
         return False
     from lookalike.project import lists  # loads csv and json, which one photo on disk does without here
@@ -97,9 +98,15 @@ def _lines(argument: str) -> Iterator[Row]:
     from lookalike.project.lists import Row
 
     with contextlib.closing(_opened(argument)) as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(_divided(file), 1):
             if name := os.fsdecode(line).strip("\r\n"):
                 yield Row(number, name)
+
+
+def _divided(file: IO[bytes]) -> Iterator[bytes]:
+    """The names of a list as they are divided in it: by line ends, those of old Macs too, or by NUL as `find` does."""
+    for line in file:
+        yield from re.split(rb"[\0\r]", line) if b"\0" in line or b"\r" in line.rstrip(b"\r\n") else [line]
 
 
 def _parquet(argument: str) -> Iterator[Row]:

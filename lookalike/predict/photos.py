@@ -89,7 +89,7 @@ def _one(argument: str, passed: list[Found]) -> Iterator[Named]:
         yield without_secrets(argument), argument
     elif os.path.isdir(argument):  # noqa: PTH112 (a Path raises what some names are refused with)
         yield from walk(Path(argument), passed)
-    elif glob.has_magic(argument) and not os.path.lexists(argument):
+    elif glob.has_magic(argument) and "\0" not in argument and not os.path.lexists(argument):
         yield from _fitting(argument)
     else:
         yield argument, Path(argument)

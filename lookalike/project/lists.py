@@ -21,7 +21,7 @@ __all__ = ("ListError", "Row", "is_header", "is_marked", "plain", "read", "text_
 PAGE = re.compile(rb"<(?:html|!doctype|svg|\?xml)", re.IGNORECASE)
 DELIMITERS = ",;\t|"
 ADDRESSES = (
-    "url", "imageurl", "contenturl", "address", "imgurl", "photoimageurl", "photourl", "originalurl", "link", "uri",
+    "imageurl", "contenturl", "imgurl", "photoimageurl", "url", "address", "photourl", "originalurl", "link", "uri",
     "src", "identifier", "cocourl", "flickrurl",
 )  # fmt: skip
 """Names of columns that hold the address of a photo, as `plain` writes them, best first."""
@@ -30,6 +30,7 @@ FILES = ("file", "filename", "filepath", "path", "photo", "image", "imagepath", 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|data:|//[^/\s]|[\w.-]+(?:\.[a-z]{2,}|:\d+)/", re.IGNORECASE)
 SCHEME = re.compile(r"https?://", re.IGNORECASE)
 AMONG = re.compile(r"[\"'\s]*[,;\s][\"'\s]*(?=https?://)", re.IGNORECASE)
+PHOTO_END = re.compile(r"\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|hei[cf])$", re.IGNORECASE)
 FILE_END = re.compile(r"\.\w{2,5}$")
 SEPARATOR = re.compile(r"\s*sep=([^\w\"])\s*", re.IGNORECASE)
 BULLET = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s+(?=\w+://)")
@@ -89,7 +90,7 @@ def is_header(line: str) -> bool:
     """Whether a line names the columns of a table, one of them a file or an address, or says what is between them."""
     if SEPARATOR.fullmatch(line):
         return True
-    cells = max((next(csv.reader([line], delimiter=mark)) for mark in DELIMITERS), key=len)
+    cells = max((next(csv.reader([line.rstrip("\r")], delimiter=mark)) for mark in DELIMITERS), key=len)
     return any(plain(cell) in (*FILES, *ADDRESSES) for cell in cells)
 
 
@@ -193,7 +194,7 @@ class _Reader:
             place = names.index(next(name for name in self.columns if name in names))
             return self._rows(csvlists.cells(lines[1:], mark, len(names)), heads[mark], place, mark)
         if not self.addresses:
-            return None
+            return self._unknown_files(lines, heads)
         if not any(ADDRESS.match(_bare(cell)) for cells in heads.values() for cell in cells):
             return self._unknown_header(lines, heads) or self._spaced(lines)
         return self._without_header(lines)
@@ -232,6 +233,18 @@ class _Reader:
             if len(head) > 1 and len(holding) > 1:
                 several = ", ".join(repr(head[place]) for place in holding)
                 raise ListError(f"the columns {several} all hold addresses, and none is called 'url'")
+        return None
+
+    def _unknown_files(self, lines: Sequence[str], heads: Mapping[str, list[str]]) -> list[Row] | None:
+        """A table whose header names no column we know: the only one of nothing but names of photos is meant."""
+        for mark, head in sorted(heads.items(), key=lambda item: -len(item[1])):
+            table = csvlists.cells(lines[1:], mark, len(head))
+            holding = [
+                place for place in range(len(head))
+                if table and all(place < len(row) and PHOTO_END.search(row[place].strip()) for row in table)
+            ]  # fmt: skip
+            if len(head) > 1 and len(holding) == 1 and not PHOTO_END.search(head[holding[0]].strip()):
+                return self._rows(table, head, holding[0], mark)
         return None
 
     def _without_header(self, lines: Sequence[str]) -> list[Row] | None:

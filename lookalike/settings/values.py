@@ -30,14 +30,22 @@ def _seconds(value: object) -> object:
 
 
 def _hosts(values: list[str]) -> list[str]:
-    """What can't be a host would allow nobody, without a word; `null` is what a browser sends for no site at all."""
+    """What can't be a host would allow nobody, without a word."""
     for value in values:
-        if not _HOST(host_of(value)) or host_of(value) == "null":
+        if not _is_host(value):
             raise ValueError(f"{value!r} is neither host nor host:port")
     return values
 
 
-_HOST = re.compile(r"(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?|[\da-f.]*:[\da-f:.]*:[\da-f:.]*").fullmatch
+def _is_host(typed: str) -> bool:
+    """Whether this is a host, as it stands in an address bar or alone: no network of many, and not `null`, which a
+    browser sends for no site at all."""
+    found = _HOST(host_of(typed))
+    network = "/" in typed.rstrip("/") and "://" not in typed
+    return bool(found) and not network and host_of(typed) != "null" and int(found[1] or 0) <= 65_535  # type: ignore[index]
+
+
+_HOST = re.compile(r"(?:[\w.-]+|\[[\da-f:.]+\])(?::(\d{1,5}))?|[\da-f.]*:[\da-f:.]*:[\da-f:.]*").fullmatch
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 Seconds = Annotated[float, Field(gt=0), BeforeValidator(_seconds)]
 Words = Annotated[list[str], BeforeValidator(_split_commas)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -21,7 +22,7 @@ RANKS = {"kingdom", "phylum", "order", "family", "genus", "scientificname"}
 CAPTIONS = ("text", "caption", "captions", "description", "alt", "alttext", "prompt")
 """What a photo shows in a sentence, as lists for other purposes have it: no label, however often it stands there."""
 
-SPLITS = ("split", "part", "subset", "set")
+SPLITS = ("split", "part", "subset", "set", "dataset", "datasetsplit", "partition", "phase", "usage")
 WORDS = {
     "license": ("license", "licence", "licensename"), "license_url": ("licenseurl", "licenceurl"),
     "creator": ("creator", "author", "photographer"), "attribution": ("attribution", "credit"), "title": ("title",),
@@ -32,6 +33,7 @@ WORDS = {
 
 SIZES = ("width", "height")
 NO_LABELS = frozenset((*FILES, *CAPTIONS, *SIZES, *(name for names in WORDS.values() for name in names)))
+_NOTHING = ("", "None", "nan", "NaN", "<NA>")
 _MARKS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 
 
@@ -47,39 +49,58 @@ def label_of(values: Mapping[str, object], more: Iterable[str] = ()) -> tuple[st
     """What the first column says that says something of a label, 0 included, or one of `more`; and what is wrong with
     that."""
     columns = (*label_columns(values), *more)
-    value = next((values[name] for name in columns if values.get(name) not in (None, "")), "")
+    value = next((values[name] for name in columns if str(values.get(name, "")).strip() not in _NOTHING), "")
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     return ("", "its label is no text") if isinstance(value, (list, dict)) else (text(str(value)), "")
 
 
-def named(rows: Sequence[lists.Row], names: Iterable[str]) -> list[lists.Row]:
-    """The same with labels as they were typed; where no column is called so, of the one in which most of the names that
-    were asked for stand."""
-    wanted = {_alike(name): name for name in names}
-    known = label_columns({name for row in rows for name in row.values})
-    found = Counter(known[:1]) or Counter(
-        column for row in rows for column, value in row.values.items()
-        if column not in NO_LABELS and isinstance(value, (str, int)) and _alike(str(value)) in wanted
-    )  # fmt: skip
-    if not found or not wanted:
-        return list(rows)
-    own = found.most_common(1)[0][0]
-    said = [label_of(row.values)[0] if known else row.values.get(own) for row in rows]
-    labels = [wanted.get(_alike(str(value)), value) for value in said]
-    return [replace(row, values={**row.values, "label": label}) for row, label in zip(rows, labels, strict=True)]
+def labelled(rows: Sequence[lists.Row], asked: Iterable[str], *, guess: bool = True) -> list[lists.Row]:
+    """The same with a `label` where one is told, as it was typed: of the column in which most of the names that were
+    `asked` for stand, else of one that is called so, else (a `guess`) of those that are labels themselves.
+
+    Raises ListError where two columns may be meant.
+    """
+    wanted = {_alike(name): name for name in asked}
+    own, marks = _column_of(rows, wanted), _marked(rows) if guess else ()
+    found = []
+    for row in rows:
+        label, odd = label_of({"label": row.values.get(own)} if own else row.values)
+        label = label or (_mark_of(row, marks) if not odd else "")
+        label = wanted.get(_alike(label), label)
+        found.append(replace(row, values={**row.values, "label": label}) if label else row)
+    return found
 
 
-def marked(rows: Sequence[lists.Row]) -> tuple[str, ...]:
-    """The columns that are labels themselves, where each row has a 1 in one of them and a 0 in the others."""
+def _column_of(rows: Sequence[lists.Row], wanted: Mapping[str, str]) -> str:
+    """The column in which most of the wanted names stand; one that is called as labels are before others."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        for column, value in row.values.items():
+            if column not in NO_LABELS and isinstance(value, (str, int)) and (said := _alike(str(value))) in wanted:
+                names[column].add(said)
+    most = max(map(len, names.values()), default=0)
+    best = [column for column, said in names.items() if len(said) == most]
+    if known := label_columns(best):
+        return known[0]
+    if len({tuple(str(row.values.get(column)) for row in rows) for column in best}) > 1:
+        written = ", ".join(repr(rows[0].written.get(column, column)) for column in best)
+        raise lists.ListError(f"the columns {written} hold these names; call the one that is meant `label`")
+    return best[0] if best else ""
+
+
+def _marked(rows: Sequence[lists.Row]) -> tuple[str, ...]:
+    """The columns that are labels themselves, where each row has a 1 in one of them and a 0 in the others, and there is
+    nothing else that might tell one."""
     said = [row.values for row in rows if not row.fault]
     names = [name for name in (said[0] if said else ()) if name and name not in (*NO_LABELS, *LABELS, *SPLITS)]
-    columns = [name for name in names if all(_mark(values.get(name)) is not None for values in said)]
-    once = all(sum(bool(_mark(values[name])) for name in columns) == 1 for values in said)
-    return tuple(columns) if len(columns) > 1 and once else ()
+    columns = [name for name in names if not name.endswith("id")]
+    once = all([_mark(values.get(name)) for name in columns].count(True) == 1 for values in said)
+    marks = all(_mark(values.get(name)) is not None for name in columns for values in said)
+    return tuple(columns) if len(columns) > 1 and once and marks else ()
 
 
-def mark_of(row: lists.Row, columns: Iterable[str]) -> str:
+def _mark_of(row: lists.Row, columns: Iterable[str]) -> str:
     """Which of the columns that are labels has the 1, as it is written."""
     return next((row.written.get(name, name).strip() for name in columns if _mark(row.values.get(name))), "")
 
@@ -95,4 +116,6 @@ def _mark(value: object) -> bool | None:
 
 
 def _alike(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+    """A name without what people and programs write differently."""
+    plain = re.sub(r"^(\d+)\.0$", r"\1", unicodedata.normalize("NFC", name).casefold().replace("_", " "))
+    return " ".join(plain.split())

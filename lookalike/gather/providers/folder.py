@@ -93,7 +93,11 @@ class Folder(LocalProvider):
         files, told = tables.Files(names), defaultdict[str, list[tuple[str, TableRow]]](list)
         for table, row in rows:
             try:
-                file = "" if row.fault else files.find(row.name, PurePosixPath(table).parent.as_posix().strip("."))
+                file = (
+                    ""
+                    if row.fault
+                    else files.find(row.name, PurePosixPath(table).parent.as_posix().strip("."), row.part)
+                )
                 told[file].append((table, row))
             except LookupError as error:
                 self._fault(table, row, str(error))
@@ -159,7 +163,9 @@ class Folder(LocalProvider):
             address = f"folder:{digest[:32]}/{item.file}"
             hit = Hit(address, title=path.name, content=path.read_bytes, place=item.place)
             yield replace(hit, **item.words)  # type: ignore[arg-type]
-        raise Stop("exhausted" if query.label in self.found else "no-hits")
+        if query.label in self.found:
+            raise Stop("exhausted")
+        raise Stop("no-hits", f"it has {', '.join(map(repr, self.labels()[:5]))}" if self.found else "")
 
 
 def _side(file: str, row: TableRow) -> str:

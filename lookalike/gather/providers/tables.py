@@ -69,8 +69,8 @@ def read(path: Path, asked: Sequence[str] = (), *, labelled: bool = False) -> li
     rows = _rows(path)
     if not any(row.values for row in rows):
         rows = _pairs(rows)
-    marks = () if labelled else columns.marked(rows)
-    return [_told(row, path.name, side, marks, labelled=labelled) for row in columns.named(rows, asked)]
+    rows = columns.labelled(rows, asked, guess=not labelled)
+    return [_told(row, path.name, side, labelled=labelled) for row in rows]
 
 
 def _rows(path: Path) -> list[lists.Row]:
@@ -128,14 +128,12 @@ def _pair(cells: list[str]) -> tuple[str, str]:
     return (files[0], others[0]) if len(others) == 1 else ("", "")
 
 
-def _told(row: lists.Row, table: str, side: Part | None, marks: Sequence[str], *, labelled: bool) -> TableRow:
+def _told(row: lists.Row, table: str, side: Part | None, *, labelled: bool) -> TableRow:
     where = f"row {row.number} of {table}"
     others: tuple[str, ...] = ()
     if not labelled and len(row.values) == 2 and not {"label", *columns.SPLITS} & set(row.values):
         others = tuple(name for name in row.values if name not in columns.NO_LABELS)
     label, odd = columns.label_of(row.values, others)
-    if marks and not label:
-        label = columns.mark_of(row, marks)
     split = next((part for name in columns.SPLITS if (part := part_of(text(row.values.get(name))))), side)
     return TableRow(where, row.name.strip(), label, split, _words(row.values), row.fault or odd)
 
@@ -208,8 +206,9 @@ class Files:
             for end in {path.name, path.stem, _folded(path.name)}:
                 self.last[end].append(name)
 
-    def find(self, name: str, beside: str) -> str:
-        """The file that a table in the folder `beside` means. Raises LookupError with the reason."""
+    def find(self, name: str, beside: str, side: Part | None = None) -> str:
+        """The file that a table in the folder `beside` means; of several of one name, that of its side. Raises
+        LookupError with the reason."""
         wanted = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
         if not wanted:
             raise LookupError("it names no file")
@@ -223,6 +222,7 @@ class Files:
         best = [file for length, file in found if length == max(found)[0]]
         if best and len(wanted) > 1 and not max(found)[0] and not _is_absolute(name) and "/" in best[0]:
             raise LookupError(f"no file is called {'/'.join(wanted)[:200]!r}")  # but one of another folder
+        best = [file for file in best if part_of(file.partition("/")[0]) == side] if len(best) > 1 and side else best
         if len(best) != 1:
             raise LookupError(f"{'several files are' if best else 'no file is'} called {wanted[-1][:200]!r}")
         return best[0]

@@ -54,7 +54,7 @@ def _with_labels(rows: list[lists.Row], asked: Sequence[str]) -> list[lists.Row]
     """The same with a label of a column that is not called so: the one in which names stand that were asked for; or the
     other of two, whatever it is called in whatever language, where no column is known for a label or for something
     else and each word of it stands in two rows or more."""
-    rows = columns.named(rows, asked)
+    rows = columns.labelled(rows, asked)
     beside = {name for row in rows for name, value in row.values.items() if value != row.name}
     names = {name for row in rows for name in row.values}
     known = names & {*columns.LABELS, *columns.SIZES} or (beside - {*lists.ADDRESSES}) & columns.NO_LABELS
