@@ -259,11 +259,12 @@ def test_a_finer_difference_is_enough_between_labels(cli: Cli, tmp_path: Path, w
     assert data["aside"] == [] and [note["reason"] for note in data["notes"]] == ["alike"] * 3
 
 
-def test_large_forms_filled_in_otherwise_are_no_copies(cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize("resolution", [1, 2])
+def test_large_forms_filled_in_otherwise_are_no_copies(cli: Cli, tmp_path: Path, resolution: int) -> None:
     (tmp_path / "images" / "forms").mkdir(parents=True)
-    rng, small, large = crowds.Rng(3), ImageFont.load_default(size=22), ImageFont.load_default(size=28)
+    rng, small, large = crowds.Rng(3), ImageFont.load_default(size=22), ImageFont.load_default(size=28 - 6 * resolution)
     lines = ["".join(rng.choices("abcdefghij klmno pqrst ", k=80)) for _ in range(22)]
-    for number in range(4):
+    for number in range(6):
         form = Image.new("RGB", (1240, 1754), (250, 250, 250))
         pen = ImageDraw.Draw(form)
         for line, words in enumerate(lines):
@@ -271,6 +272,7 @@ def test_large_forms_filled_in_otherwise_are_no_copies(cli: Cli, tmp_path: Path)
         for y in (110, 880, 1600):
             pen.rectangle((300, y, 800, y + 40), fill=(250, 250, 250))
             pen.text((310, y + 4), "".join(rng.choices("ABCDEFGHKLMNO", k=16)), fill="black", font=large)
+        form = form.resize((1240 * resolution, 1754 * resolution))
         form.save(tmp_path / "images" / "forms" / f"{number}.jpg", quality=80)
     assert cli("clean", "--json", "--suspects", 0, "--yes").data["aside"] == []
 

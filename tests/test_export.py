@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -243,6 +244,7 @@ def test_the_program_in_the_bundle_sees_the_same_pixels() -> None:
         ("opaque nowhere", proof._encoded(masked, "PNG")),
         ("a white logo with a dot", proof._encoded(draw.dotted(draw.white_logo((300, 200))), "PNG")),
         ("without its end", draw.jpeg("circles", 1)[:-2]),
+        ("a megabyte of text", draw.png_with(b"zTXtprompt\0\0" + zlib.compress(bytes(2_000_000)))),
         ("a wrong checksum", draw.png_with(b"tEXtTitle\0bees", 1)),
         *proof.odd_copies(draw.photo("stripes", 2, (150, 201))),
     ]

@@ -460,6 +460,7 @@ ENDLESS = WHOLE[:-2]
 TITLED = draw.png_with(b"tEXtTitle\0bees", seed=99)
 AROUND = {
     "a JPEG without its end": (ENDLESS, WHOLE),
+    "a JPEG without its last byte": (WHOLE[:-1], WHOLE),
     "a JPEG with zeros for its end": (ENDLESS + bytes(4096), WHOLE),
     "a wrong checksum of a text": (draw.png_with(b"tEXtTitle\0bees", 1, seed=99), TITLED),
     "a wrong checksum of what is unknown": (draw.png_with(b"vpAg\0\0\0\1", 1, seed=99), TITLED),
@@ -484,10 +485,17 @@ def _in_scans(progressive: bool = False) -> bytes:
     return whole[: whole.rindex(b"\xff\xda") if progressive else -60]
 
 
+def _restarted() -> bytes:
+    """A photo cut off where the decoder begins anew."""
+    whole = _bytes(draw.photo("circles", 1), "JPEG", restart_marker_blocks=4)
+    return whole[: whole.rindex(b"\xff\xd3")]
+
+
 @pytest.mark.parametrize(
     "data",
     [
-        _in_scans(), _in_scans() + bytes(4096), _in_scans(progressive=True), ENDLESS[:-20],
+        *(WHOLE[:-cut] for cut in range(3, 60, 4)), _restarted(), _in_scans(), _in_scans() + bytes(4096),
+        _in_scans(progressive=True), ENDLESS[:-20],
         draw.png_with(b"ABCD1234", 1), draw.png_with(b"IDAT1234", 1), draw.png_with(b"tEXtTitle\0bees", 1)[:-900],
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ it is grouped, so that a split keeps it together, and shown, but stays.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from lookalike.project.records import Part
 from lookalike.report import Reporter
 
 _PART_ORDER: dict[Part | None, int] = {"test": 0, "valid": 1, "train": 2, None: 2}
+_COMPARED = 4
 _AS_LARGE = 0.9  # of the other's side, and more
 _HARDLY, _FAR_LESS = 0.3, 0.5  # of what the other loses: of two sizes, and of one, where the same is compared
 
@@ -49,7 +50,7 @@ def find(
             same[photo.facts.sha256].append(photo)
     contents, members = list(same), list(same.values())
     found = linking.find(contents, memory, pool, report)
-    enlarged = _enlarged(root, [files[0] for files in members], linking.sure(found.links), pool)
+    enlarged = _enlarged(root, [files[0] for files in members], linking.sure(found.links), pool, report)
     ranks = [[_order(photo, wanted, number in enlarged) for photo in files] for number, files in enumerate(members)]
     members = [[photo for _, photo in sorted(zip(rank, files, strict=True), key=lambda one: one[0])]
                for rank, files in zip(ranks, members, strict=True)]  # fmt: skip
@@ -73,17 +74,20 @@ def _with_twins(members: Sequence[Sequence[Seen]], groups: Iterable[Iterable[int
     return [[photo for number in group for photo in members[number]] for group in found]
 
 
-def _enlarged(root: Path, photos: Sequence[Seen], links: Links, pool: Pool) -> set[int]:
+def _enlarged(root: Path, photos: Sequence[Seen], links: Links, pool: Pool, report: Reporter) -> set[int]:
     """Those that hold no more than a smaller copy of them: shrunk to its size and enlarged again, they lose hardly
     anything of what that loses when it shrinks as much. Of two as large as each other either may be it, at half."""
     pairs: list[tuple[int, int | None]] = []
     asked = []
-    for pair in links:
-        large, small = sorted(pair, key=lambda number: -_area(photos[number]))
+    for large, small in _by_size(photos, links):
         share = (_area(photos[small]) / max(1, _area(photos[large]))) ** 0.5
         pairs.append((large, small if share >= _AS_LARGE else None))
         asked += [(root / photos[number].file, share if share < _AS_LARGE else 0.5) for number in (large, small)]
-    answers = [loss for _, loss in pool.map("lookalike.photos.measure:lost", asked)]
+    answers = []
+    with report.task("comparing the detail of copies", len(asked)) as task:
+        for _, loss in pool.map("lookalike.photos.measure:lost", asked):
+            answers.append(loss)
+            task.advance()
     found: set[int] = set()
     for (large, equal), own, other in zip(pairs, answers[::2], answers[1::2], strict=True):
         if isinstance(own, UnusablePhoto) or isinstance(other, UnusablePhoto):
@@ -93,6 +97,18 @@ def _enlarged(root: Path, photos: Sequence[Seen], links: Links, pool: Pool) -> s
         elif min(own, other) < _FAR_LESS * max(own, other):
             found.add(large if own < other else equal)
     return found
+
+
+def _by_size(photos: Sequence[Seen], links: Links) -> Iterator[tuple[int, int]]:
+    """Each photo with copies as large as it or smaller, the largest of them: with all, so many pairs of one photo's
+    copies would take minutes."""
+    smaller: dict[int, list[int]] = defaultdict(list)
+    for pair in links:
+        large, small = sorted(pair, key=lambda number: (-_area(photos[number]), number))
+        smaller[large].append(small)
+    for large, others in smaller.items():
+        for small in sorted(others, key=lambda number: (-_area(photos[number]), number))[:_COMPARED]:
+            yield large, small
 
 
 def _area(photo: Seen) -> int:

@@ -53,8 +53,8 @@ def _with_sound_chunks(data: bytes) -> bytes | None:
 
 def _ended(data: bytes) -> bytes | None:
     """A JPEG with its end, if nothing else is missing: then whatever else stands before the end changes no pixel."""
-    bare = data.rstrip(b"\0")
-    if bare.endswith((b"\xff\xd9", b"\xff")) or not _has_all_scans(bare):
+    bare = data.rstrip(b"\0").removesuffix(b"\xff")  # the first half of the end
+    if bare.endswith(b"\xff\xd9") or not _has_all_scans(bare):
         return None
     end = bytes((0xFF, _END))
     whole = _pixels(bare + end)

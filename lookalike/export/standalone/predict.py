@@ -112,7 +112,7 @@ def upright(photo: str | Path | bytes | Image.Image) -> Image.Image:
         return pixels.rgb(photo.copy())
     try:
         return whole(photo)
-    except (OSError, SyntaxError):  # Pillow's words for what is cut off or has a wrong checksum
+    except (OSError, SyntaxError, ValueError):  # what is cut off, has a wrong checksum or a megabyte of text
         better = mend.mended(photo if isinstance(photo, bytes) else Path(photo).read_bytes())
         if better is None:
             raise

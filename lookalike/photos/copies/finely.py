@@ -18,7 +18,7 @@ from lookalike.photos.copies.cells import smooth
 from lookalike.photos.copies.place import Box
 from lookalike.photos.views import SIDE, shrunk
 
-MOST, LEAST = 640, 140  # pixels: what is compared; below, nothing is to be seen that was not seen before
+MOST, LEAST = 960, 140  # pixels: what is compared; below, nothing is to be seen that was not seen before
 FULL = 8  # bits for a tone
 _ROUNDS = 3
 _SOFTER = (0, 1, 3, 8, 18)  # how often one of the two may have been smoothed before: it was enlarged
@@ -66,7 +66,12 @@ def apart(pair: Placed) -> float:
     own_there, target_back = recolour.exchanged(own, target)
     ways = (own, target, _KEPT), (own_there, target, _CHANGED), (own, target_back, _CHANGED)
     met = [way for way in ways if float(np.median(np.abs(smooth(way[0] - way[1])).max(0))) < _MET]
-    return min((_most(one, other) - least for one, other, least in met), default=_UNTOLD)
+    found = -_UNTOLD if met else _UNTOLD
+    for one, other, least in met:
+        found = min(found, _most(one, other) - least)
+        if found <= -LESS:  # it agrees, whatever else would be told
+            break
+    return found
 
 
 def _seen(path: Path, inside: bool) -> tuple[Image.Image, bool]:
