@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,55 @@ def test_a_document_beside_photos_gives_their_labels(cli: Cli, table: str) -> No
     Path("set/labels.json").write_text(table)
     assert gather(cli).code == 0
     assert set(kept().values()) == ({"ant", "bee"} if "bee" in table else {"ant"})
+
+
+def test_tables_that_tell_no_label_change_none(cli: Cli) -> None:
+    put("ant/1.jpg", "ant/2.jpg", "bee/3.jpg")
+    for rows in (
+        "file_name,indoor,outdoor\nant/1.jpg,1,0\nbee/3.jpg,0,1\n", "file_name,x,y\nant/1.jpg,3,4\n",
+        "file_name,age\nant/1.jpg,7\n", "class_id,class_name\n1,bee\n2,ant\n",
+    ):  # fmt: skip
+        Path("set/metadata.csv").write_text(rows)
+        assert gather(cli).code == 0 and kept() == {"1.jpg": "ant", "2.jpg": "ant", "3.jpg": "bee"}, rows
+        shutil.rmtree("images")
+
+
+COLUMNS = {
+    "biology": "image,class,order,species\n1.jpg,Insecta,Hymenoptera,ant\n2.jpg,Insecta,Hymenoptera,bee\n",
+    "a box": "image,x,y,fruit\n1.jpg,3,4,ant\n2.jpg,5,6,bee\n",
+    "numbers beside": "1,ant,1.jpg\n2,bee,2.jpg\n",
+    "another language": "Nummer;Dateiname;Klasse\n1;1.jpg;ant\n2;2.jpg;bee\n",
+    "two of names": "image,near,kind\n1.jpg,bee,ant\n2.jpg,bee,bee\n",
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_the_column_that_is_meant_is_found_by_the_names(cli: Cli, name: str) -> None:
+    put("1.jpg", "2.jpg")
+    Path("set/t.csv").write_text(COLUMNS[name])
+    answer = gather(cli, "set/t.csv", "ant", "Bee")
+    assert answer.code == 0 and kept() == {"1.jpg": "ant", "2.jpg": "Bee"}, answer.json
+
+
+def test_two_columns_that_may_be_meant_are_named(cli: Cli) -> None:
+    put("1.jpg", "2.jpg")
+    Path("set/t.csv").write_text("image,glasses,smiling\n1.jpg,yes,no\n2.jpg,no,yes\n")
+    answer = gather(cli, "set/t.csv", "yes", "no")
+    assert answer.code == 2 and "the columns 'glasses', 'smiling' hold these names" in answer.json["error"]["message"]
+
+
+def test_tables_of_a_competition_say_what_is_on_its_photos(cli: Cli) -> None:
+    put("train/1.jpg", "train/2.jpg", "test/1.jpg")
+    Path("set/train.csv").write_text("id,label\n1,ant\n2,bee\n")
+    Path("set/test.csv").write_text("image,patient\n1.jpg,P1\n")
+    Path("set/sample_submission.csv").write_text("id,label\n1,ant\n")
+    assert gather(cli).code == 0 and photos() == ["train/ant/1.jpg", "train/bee/2.jpg"]
+
+
+def test_a_table_beside_folders_of_files_says_what_is_on_them(cli: Cli) -> None:
+    put("HAM_images_part_1/1.jpg", "HAM_images_part_2/2.jpg", "HAM_images_part_2/3.jpg")
+    Path("set/HAM.csv").write_text(HAM)
+    assert gather(cli, "set", "nv", "mel").code == 0 and kept() == {"1.jpg": "nv", "2.jpg": "mel", "3.jpg": "nv"}
 
 
 LAYOUTS = {

@@ -211,6 +211,8 @@ LAYOUTS: list[tuple[Tree, str, str]] = [
      "each of cat, dog has: test, train; sides belong outside", "such as images/train/cat/p0-1.jpg"),
     ({"cat/train": 2, "cat/val": 1, "dog/train": 2}, "each of cat, dog has: train; sides belong outside",
      "such as images/val/cat/p1-0.jpg"),
+    ({"cat/siam": 2, "cat/persian": 2, "dog/pug": 2, "dog/poodle": 1}, "cat, dog has folders, cat: persian, siam",
+     "if cat, dog are the labels, move each photo up"),
     ({"cat/2019": 2, "cat/2020": 2, "dog/2019": 2, "dog/2021": 1}, "each of cat, dog has: 2019",
      "if cat, dog are the labels, move each photo up"),
     ({"normal/images": 2, "normal/masks": 2, "tumor/images": 2, "tumor/masks": 2},

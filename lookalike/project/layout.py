@@ -135,15 +135,21 @@ def _deeper(found: Walk, flag: str) -> tuple[str, str] | None:
 
 
 def _turned(found: Walk, inner: Sequence[Walk], flag: str) -> tuple[str, str] | None:
-    """Folders that have the same folders in them: either may be the labels, unless it is sides that are inside."""
+    """Several folders that have folders in them: either may be the labels, unless it is sides that are inside."""
     often = Counter(label for deep in inner for label in deep.labels)
     shared = [label for label, count in often.items() if count > 1]
-    alike = [deep for deep in inner if {*shared} & {*deep.labels} and not any(map(part_of, _words(deep.root.name)))]
+    alike = [deep for deep in inner if deep.labels and not any(map(part_of, _words(deep.root.name)))]
+    alike = [deep for deep in alike if {*shared} & {*deep.labels} if shared] or [d for d in alike if len(d.labels) > 1]
     if len(alike) < 2:
         return None
     alike = sorted(alike, key=lambda deep: -len(deep.labels))
     outer, names = _listed(sorted(deep.root.name for deep in alike)), _listed(alike[0].labels)
-    told, file = f"in {found.root}, each of {outer} has: {_listed(shared)}", Path(alike[0].photos[-1].file)
+    each = (
+        f"each of {outer} has: {_listed(shared)}"
+        if shared
+        else f"each of {outer} has folders, {alike[0].root.name}: {names}"
+    )
+    told, file = f"in {found.root}, {each}", Path(alike[0].photos[-1].file)
     if all(part_of(label) for deep in alike for label in deep.labels):
         place = found.root / file.parent.name / alike[0].root.name / file.name
         return f"{told}; sides belong outside, labels inside", f"move each photo to its place, such as {place}"

@@ -123,7 +123,7 @@ class Folder(LocalProvider):
     def _rows(self, table: str) -> list[TableRow]:
         path = self.root / table
         try:
-            return tables.read(path, self.names, labelled=self.labelled)
+            return tables.read(path, self.names, labelled=self.labelled and not self.table)
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}", "see to it that it can be") from None
         except ListError as error:

@@ -44,17 +44,30 @@ def chosen(root: Path, names: Iterable[str], asked: Sequence[str], *, labelled: 
     """The tables among the files below `root`: those called metadata; else COCO's; else, where folders say no labels,
     those of CSV or JSON that give a photo a label, which `read` may know by the names that were `asked` for."""
     beside = [name for name in names if PurePosixPath(name).name not in OURS]
-    if told := [name for name in beside if PurePosixPath(name).name in NAMED]:
+    files = Files(beside)
+    if told := [
+        name for name in beside if PurePosixPath(name).name in NAMED and _names_some(root / name, files, not labelled)
+    ]:
         return told
     if told := [name for name in beside if name.endswith(".json") and _coco(_document(root / name)) is not None]:
         return told
     tables = [name for name in beside if name.lower().endswith(ENDS) and "submission" not in name.lower()]
-    return [] if labelled else [name for name in tables if any(row.label for row in _quiet(root / name, asked))]
+    for guess in () if labelled else (False, True):  # what is called a label goes before what may be one
+        rows = {name: _quiet(root / name, asked, guess=guess) for name in tables}
+        if told := [name for name in tables if any(row.label and _is_there(row.name, files) for row in rows[name])]:
+            return told
+    return []
 
 
-def _quiet(path: Path, asked: Sequence[str]) -> list[TableRow]:
+def _names_some(path: Path, files: Files, guess: bool) -> bool:
+    """Whether a table names some of the files, or can't be read, which is told when it is."""
+    rows = _quiet(path, (), guess=guess)
+    return not rows or any(_is_there(row.name, files) for row in rows)
+
+
+def _quiet(path: Path, asked: Sequence[str], *, guess: bool = True) -> list[TableRow]:
     try:
-        return read(path, asked)
+        return read(path, asked, labelled=not guess)
     except (OSError, lists.ListError):
         return []
 
@@ -67,7 +80,7 @@ def read(path: Path, asked: Sequence[str] = (), *, labelled: bool = False) -> li
         return found
     side = part_of(path.stem) or part_of(path.parent.name)
     rows = _rows(path)
-    if not any(row.values for row in rows):
+    if not labelled and not any(row.values for row in rows):
         rows = _pairs(rows)
     rows = columns.labelled(rows, asked, guess=not labelled)
     return [_told(row, path.name, side, labelled=labelled) for row in rows]
