@@ -212,6 +212,24 @@ def test_addresses_without_a_scheme_are_tried_with_both(cli: Cli, faults: FaultS
     assert gather(cli, faults, f"//{faults.place}/photo/circles/1\n{faults.place}/photo/circles/2\n").data["saved"] == 2
 
 
+WORDS = {
+    "French": ("cp1252", "Guêpe abeille à_miel coléoptère"), "French, one word": ("cp1252", "chat Guêpe"),
+    "Spanish": ("cp1252", "Araña león"), "Swedish": ("cp1252", "björn älg får"), "Danish": ("cp1252", "bjørn ræv"),
+    "Portuguese": ("cp1252", "leão cão"), "Icelandic": ("cp1252", "björn þröstur ýsa ærð"),
+    "Turkish": ("cp1254", "Arı köpek kuş ağaç"), "Polish": ("cp1250", "pszczoła żółw gęś koń"),
+    "Czech": ("cp1250", "kočka včela žralok kůň"), "Croatian": ("cp1250", "mačka miš žaba"),
+    "Russian": ("cp1251", "кошка пчела"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_labels_in_the_letters_of_a_language_are_read_in_its_code_page(language: str) -> None:
+    encoding, words = WORDS[language]
+    rows = "".join(f"http://a.test/{number}.jpg,{word}\n" for number, word in enumerate(words.split() * 4))
+    read = lists.read(f"url,label\n{rows}".encode(encoding))
+    assert [row.values["label"] for row in read] == words.split() * 4
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1251", "gbk", "cp1250", "cp932"])
 def test_labels_in_old_encodings_are_read(cli: Cli, faults: FaultServer, encoding: str) -> None:
     label = {"latin-1": "Bär Möwe und Krähe", "cp1251": "медведь и кошка", "gbk": "棕熊和黑熊的照片",

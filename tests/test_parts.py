@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -150,6 +151,8 @@ WRITTEN = {
     "a table that tells its separator": "sep=;\nid;img\n1;photos/0.jpg\n2;photos/1.jpg\n",
     "two columns without a header": "photos/0.jpg,a\nphotos/1.jpg,b\n",
     "paths as Windows writes them": ".\\photos\\0.jpg\r\nphotos\\1.jpg\r\n",
+    "line ends of old Macs": "file,label\rphotos/0.jpg,a\rphotos/1.jpg,b\r",
+    "what find -print0 writes": "photos/0.jpg\0photos/1.jpg\0",
     "blanks around": "  photos/0.jpg \n'photos/1.jpg'\n",
 }
 
@@ -168,6 +171,13 @@ def test_lists_are_understood_as_people_have_them(
     assert answered == ["0.jpg", "1.jpg"]
     others = [row.get("reason") for row in answer.data["predictions"] if not row.get("label")]
     assert others == (["no-access"] * 2 if "long" in how else [])
+
+
+def test_names_with_brackets_are_no_patterns_in_a_list_of_find(cli: Cli, here: Path) -> None:
+    shutil.copy(here / "photos" / "0.jpg", here / "photos" / "[0].jpg")
+    (here / "list.txt").write_bytes(b"photos/[0].jpg\0photos/1*.jpg\0")
+    rows = cli("predict", "list.txt", "--json").data["predictions"]
+    assert [bool(row.get("label")) for row in rows] == [True, True]
 
 
 def test_a_parquet_list_gives_parquet_answers(cli: Cli, here: Path) -> None:

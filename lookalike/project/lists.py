@@ -40,6 +40,9 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 CODE_PAGES = ["cp1252", "cp1251", "cp1250", "cp1253", "cp1254", "gb18030", "big5", "cp932", "cp949"]
+_LATIN = ("cp1250", "cp1252", "cp1254")
+_WESTERN = set("àâäáãåçèéêëíîïñóôöõúùûüßœæøÀÂÄÁÃÅÇÈÉÊËÍÎÏÑÓÔÖÕÚÙÛÜŒÆØ’‘“”–—«»·°ªº¿¡")
+_TURKISH = set("ýþðÝÞÐ")  # what ı, ş, ğ and their capitals are in the West
 _NO_LISTS = {"ZIP": "an archive or a spreadsheet; save it as CSV", "HTML": "a web page", "PDF": "a PDF"}
 
 
@@ -78,7 +81,18 @@ def _code_page(data: bytes) -> str:
     best = from_bytes(words, cp_isolation=CODE_PAGES).best()
     if best is None or b"\0" in data:
         raise ListError("this is no text")
-    return best.encoding
+    return _of_few_letters(words, best.encoding) if best.encoding in _LATIN else best.encoding
+
+
+def _of_few_letters(words: bytes, guess: str) -> str:
+    """Which of the pages of Latin letters: a few names are too little to guess from, while most languages of the West
+    have letters that mean others elsewhere, and of three Turkish ones another language has not all."""
+    letters = {letter for letter in words.decode("cp1252", "replace") if letter > "\x7f"}
+    if letters <= _WESTERN:
+        return "cp1252"
+    if letters & _TURKISH and letters <= _TURKISH | set("âîöüçûÖÜÇÂÎÛ’"):
+        return "cp1254"
+    return "cp1252" if letters & set("þðÞÐ") and letters <= _WESTERN | _TURKISH else guess  # of Iceland
 
 
 def is_marked(head: bytes) -> bool:
