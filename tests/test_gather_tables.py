@@ -173,6 +173,12 @@ def test_the_column_that_is_meant_is_found_by_the_names(cli: Cli, name: str) -> 
     assert answer.code == 0 and kept() == {"1.jpg": "ant", "2.jpg": "Bee"}, answer.json
 
 
+def test_a_document_of_sides_and_labels_gives_both(cli: Cli) -> None:
+    put("1.jpg", "2.jpg", "3.jpg")
+    Path("set/set.json").write_text('{"train": {"ant": ["1.jpg"], "bee": ["2.jpg"]}, "test": {"ant": ["3.jpg"]}}')
+    assert gather(cli).code == 0 and photos() == ["test/ant/3.jpg", "train/ant/1.jpg", "train/bee/2.jpg"]
+
+
 def test_two_columns_that_may_be_meant_are_named(cli: Cli) -> None:
     put("1.jpg", "2.jpg")
     Path("set/t.csv").write_text("image,glasses,smiling\n1.jpg,yes,no\n2.jpg,no,yes\n")

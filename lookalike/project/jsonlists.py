@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from lookalike.project.walk import part_of
 from lookalike.text import json_value
 
 WRAPPERS = ("data", "item", "image", "photo", "result", "value")
@@ -71,6 +72,8 @@ class _Document:
             return columns
         lists = {key: value for key, value in data.items() if isinstance(value, list)}
         inner = [value for value in data.values() if isinstance(value, dict)]
+        if len(inner) == len(data) > 1 and all(map(part_of, data)):
+            return self._by_side(data)
         if not lists and self._count(inner):
             return list(data.values())  # by numbers or names of their own
         held = {key: [*chain(*_lists_in(value))] for key, value in data.items()}
@@ -83,6 +86,11 @@ class _Document:
                 raise ListError("a JSON object without a list in it")
             return self._table(fullest)
         return self._by_label(lists)
+
+    def _by_side(self, data: Mapping[str, object]) -> list[object]:
+        """What each side of a set lists, as rows that tell it."""
+        rows = ((side, item) for side, inner in data.items() for item in self.items(inner))
+        return [{"split": side, **item} if isinstance(item, dict) else item for side, item in rows]
 
     def _by_label(self, lists: Mapping[str, list[object]]) -> list[object]:
         """Names, or objects that hold one, by their label."""
