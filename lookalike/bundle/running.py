@@ -29,7 +29,6 @@ OPENING_SECONDS, PHOTO_SECONDS, BYTES_A_SECOND = 20.0, 5.0, 50_000_000
 MEMORY, COPIES = 3_000_000_000, 5
 """Bytes that any model may take, and how many times its own size a large one may take besides."""
 MOST_ANSWERED = 100_000_000
-LOOKED_AT = 640  # pixels in which faces are looked for, as photos.faces does
 FACE = "face.onnx"
 AGAIN = "run `lookalike export` again, or copy the model again"
 
@@ -156,10 +155,11 @@ def try_detector(path: Path) -> list[object] | str:
     no end would be taken for a fault of each photo. Runs in the limited process."""
     import numpy as np
 
+    from lookalike.photos.faces import SIDE
+
+    nothing = np.zeros((1, 3, SIDE, SIDE), np.float32)
     try:
-        open_session(path.read_bytes(), threads=1).run(
-            None, {"input": np.zeros((1, 3, LOOKED_AT, LOOKED_AT), np.float32)}
-        )
+        open_session(path.read_bytes(), threads=1).run(None, {"input": nothing})
     except (NotReadyError, OSError) as error:
         return str(error)
     except Exception as error:  # whatever a network that loads can still do wrong

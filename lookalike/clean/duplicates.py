@@ -23,7 +23,7 @@ from lookalike.project.records import Part
 from lookalike.report import Reporter
 
 _PART_ORDER: dict[Part | None, int] = {"test": 0, "valid": 1, "train": 2, None: 2}
-_COMPARED = 4
+_COMPARED = 4  # copies of a photo, the largest, that are asked whether it is one of them enlarged
 _AS_LARGE = 0.9  # of the other's side, and more
 _HARDLY, _FAR_LESS = 0.3, 0.5  # of what the other loses: of two sizes, and of one, where the same is compared
 
@@ -57,7 +57,10 @@ def find(
     order = sorted(range(len(members)), key=lambda number: min(ranks[number]))
     paths = [root / files[0].file for files in members]
     labels = [{photo.label for photo in files} for files in members]
-    across = lambda pair: len(set().union(*(labels[number] for number in pair))) > 1  # noqa: E731
+
+    def across(pair: frozenset[int]) -> bool:
+        return len(set().union(*(labels[number] for number in pair))) > 1
+
     links = linking.confirmed(found, order, contents, paths, memory, pool, report, across)
     groups = _with_twins(members, linking.stars(order, linking.sure(links)))
     together = _with_twins(members, linking.together(len(members), links))

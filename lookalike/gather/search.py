@@ -52,7 +52,8 @@ class Search:
             settings.of(section)  # a fault in it is told before anything is asked
         self.providers: list[Provider] = [kind(settings, env, api.ask) for kind in kinds]
         for provider in self.providers:
-            getattr(provider, "asked", id)(names)
+            if tell := getattr(provider, "asked", None):
+                tell(names)
 
     def labels(self) -> list[str]:
         """The labels that the providers have by themselves."""

@@ -8,6 +8,7 @@ on white, or on black where nearly all that can be seen is white; opacity that i
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
 from collections.abc import Callable
@@ -67,13 +68,17 @@ def open_photo(source: Path | bytes, *, at_least: int | None = None) -> Photo:
     try:
         return _opened(source, at_least)
     except UnusablePhoto as error:
-        if error.reason not in _MENDABLE or (whole := mend.mended(_content(source))) is None:
+        if error.reason not in _MENDABLE or (whole := _mended(source)) is None:
             raise
         return _opened(whole, at_least)
 
 
-def _content(source: Path | bytes) -> bytes:
-    return source if isinstance(source, bytes) else source.read_bytes()
+def _mended(source: Path | bytes) -> bytes | None:
+    """What `mend` makes of a file; None for nothing, or where it is gone."""
+    try:
+        return mend.mended(source if isinstance(source, bytes) else source.read_bytes())
+    except OSError:
+        return None
 
 
 def _opened(source: Path | bytes, at_least: int | None) -> Photo:
@@ -215,9 +220,8 @@ def size(path: Path) -> tuple[int, int]:
         with Image.open(path, formats=_formats(sniff(head))) as image:
             return image.size
     except Exception as error:
-        if whole := mend.mended(path.read_bytes()):
-            with Image.open(io.BytesIO(whole), formats=FORMATS) as image:
-                return image.size
+        with contextlib.suppress(Exception), Image.open(io.BytesIO(_mended(path) or b""), formats=FORMATS) as image:
+            return image.size
         raise UnusablePhoto(*_reason(error, sniff(head), lambda: path)) from None
 
 

@@ -32,7 +32,8 @@ def rows(argument: str) -> Iterator[Row] | None:
     """The rows of a list, or None when the argument is none. Raises ConfigError, NetworkError, MissingExtraError."""
     if not argument.lower().endswith(SUFFIXES) or not (stores.is_store(argument) or os.path.isfile(argument)):  # noqa: PTH113
         return None
-    from lookalike.project import lists
+    from lookalike.project import encodings
+    from lookalike.project.jsonlists import ListError
 
     with contextlib.closing(_opened(argument)) as file:
         head = file.read(HEAD)
@@ -41,8 +42,8 @@ def rows(argument: str) -> Iterator[Row] | None:
     if head.startswith(PARQUET):
         return _parquet(argument)
     try:
-        lists.text_of(head)
-    except lists.ListError:
+        encodings.text_of(head)
+    except ListError:
         return None  # as a photo it gets the reason why it is none
     return _whole(argument) if is_structured(head) else _lines(argument)
 
@@ -52,9 +53,9 @@ def is_structured(head: bytes) -> bool:
     first = os.fsdecode(re.split(rb"[\r\n]", head.lstrip(), maxsplit=1)[0]).strip()
     if not first or os.path.lexists(first):
         return False
-    from lookalike.project import lists  # loads csv and json, which one photo on disk does without here
+    from lookalike.project import encodings, lists  # load csv and json, which one photo on disk does without here
 
-    return lists.is_marked(head) or first[0] in "[{" or lists.is_header(first)
+    return encodings.is_marked(head) or first[0] in "[{" or lists.is_header(first)
 
 
 def understood(data: bytes, name: str) -> list[Row]:

@@ -135,12 +135,12 @@ def _stdin(passed: list[Found]) -> Iterator[Iterable[Named]]:
 def _meant(name: str) -> str:
     """What a list names, as it stands; where no file is called that, without what other programs put around or behind
     a path, quotes, spaces and more columns, or with Windows' strokes the other way round, if that is one."""
+    bare = name.strip().strip("\"'")
+    if is_remote(bare) or (bare != name and os.path.lexists(bare) and not os.path.lexists(name)):
+        return bare
     if os.path.lexists(name):
         return name
-    bare = name.strip().strip("\"'")
     first = re.split("[,;\t]", bare, maxsplit=1)[0].strip().strip("\"'")
-    if is_remote(bare) or os.path.lexists(bare):
-        return bare
     return next((file for file in (bare.replace("\\", "/"), first) if os.path.isfile(file)), name)  # noqa: PTH113
 
 

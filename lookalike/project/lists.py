@@ -6,19 +6,17 @@ whole raises ListError, which says what it seems to be.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lookalike.project import csvlists, jsonlists
+from lookalike.project.encodings import text_of
 from lookalike.project.jsonlists import ListError, named, plain
-from lookalike.project.kinds import HEAD, sniff
 
-__all__ = ("ListError", "Row", "is_header", "is_marked", "plain", "read", "text_of")
+__all__ = ("ListError", "Row", "is_header", "plain", "read")
 
-PAGE = re.compile(rb"<(?:html|!doctype|svg|\?xml)", re.IGNORECASE)
 DELIMITERS = ",;\t|"
 ADDRESSES = (
     "imageurl", "contenturl", "imgurl", "photoimageurl", "url", "address", "photourl", "originalurl", "link", "uri",
@@ -35,15 +33,6 @@ FILE_END = re.compile(r"\.\w{2,5}$")
 SEPARATOR = re.compile(r"\s*sep=([^\w\"])\s*", re.IGNORECASE)
 BULLET = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s+(?=\w+://)")
 _QUOTES = "\"'<>“”„«»‘’`"
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
-)  # fmt: skip
-CODE_PAGES = ["cp1252", "cp1251", "cp1250", "cp1253", "cp1254", "gb18030", "big5", "cp932", "cp949"]
-_LATIN = ("cp1250", "cp1252", "cp1254")
-_WESTERN = set("àâäáãåçèéêëíîïñóôöõúùûüßœæøÀÂÄÁÃÅÇÈÉÊËÍÎÏÑÓÔÖÕÚÙÛÜŒÆØ’‘“”–—«»·°ªº¿¡")
-_TURKISH = set("ýþðÝÞÐ")  # what ı, ş, ğ and their capitals are in the West
-_NO_LISTS = {"ZIP": "an archive or a spreadsheet; save it as CSV", "HTML": "a web page", "PDF": "a PDF"}
 
 
 @dataclass(frozen=True)
@@ -58,66 +47,12 @@ class Row:
     written: Mapping[str, str] = field(default_factory=dict)
 
 
-def text_of(data: bytes) -> str:
-    """The text of a file: by its byte order mark, as UTF-8, or as its letters suggest. Raises ListError."""
-    kind = sniff(data[:HEAD])
-    is_text = kind in ("", "JSON") or (
-        kind in ("HTML", "SVG") and not PAGE.search(data[:HEAD])
-    )  # <http://…> is no page
-    if not is_text:
-        raise ListError(f"this is {_NO_LISTS.get(kind, f'a file of the kind {kind}')}")
-    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "") or _wide(data) or "utf-8"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        return data.decode(_code_page(data), "replace")
-
-
-def _code_page(data: bytes) -> str:
-    """Which of the code pages that spreadsheets write in fits the words with letters beyond ASCII. Raises ListError."""
-    from charset_normalizer import from_bytes
-
-    words = b" ".join(re.findall(rb"[^\n;,/\t]*[\x80-\xff][^\n;,/\t]*", data))
-    best = from_bytes(words, cp_isolation=CODE_PAGES).best()
-    if best is None or b"\0" in data:
-        raise ListError("this is no text")
-    return _of_few_letters(words, best.encoding) if best.encoding in _LATIN else best.encoding
-
-
-def _of_few_letters(words: bytes, guess: str) -> str:
-    """Which of the pages of Latin letters: a few names are too little to guess from, while most languages of the West
-    have letters that mean others elsewhere, and of three Turkish ones another language has not all."""
-    letters = {letter for letter in words.decode("cp1252", "replace") if letter > "\x7f"}
-    if letters <= _WESTERN:
-        return "cp1252"
-    if letters & _TURKISH and letters <= _TURKISH | set("âîöüçûÖÜÇÂÎÛ’"):
-        return "cp1254"
-    return "cp1252" if letters & set("þðÞÐ") and letters <= _WESTERN | _TURKISH else guess  # of Iceland
-
-
-def is_marked(head: bytes) -> bool:
-    """Whether the first bytes of a text say that its encoding is another than that of file names."""
-    return any(head.startswith(mark) for mark, _ in _BOMS) or bool(_wide(head))
-
-
 def is_header(line: str) -> bool:
     """Whether a line names the columns of a table, one of them a file or an address, or says what is between them."""
     if SEPARATOR.fullmatch(line):
         return True
     cells = max((next(csv.reader([line.rstrip("\r")], delimiter=mark)) for mark in DELIMITERS), key=len)
     return any(plain(cell) in (*FILES, *ADDRESSES) for cell in cells)
-
-
-def _wide(data: bytes) -> str:
-    """UTF-16 without a mark: every other byte of plain letters is zero."""
-    sample = data[: HEAD // 2 * 2]
-    for encoding, zeros, letters in (
-        ("utf-16-le", sample[1::2], sample[::2]),
-        ("utf-16-be", sample[::2], sample[1::2]),
-    ):
-        if len(sample) >= 4 and zeros.count(0) > 0.8 * len(zeros) and letters.count(0) == 0:
-            return encoding
-    return ""
 
 
 def read(data: bytes, columns: Sequence[str] = ADDRESSES, *, addresses: bool = True) -> list[Row]:
@@ -208,7 +143,7 @@ class _Reader:
             place = names.index(next(name for name in self.columns if name in names))
             return self._rows(csvlists.cells(lines[1:], mark, len(names)), heads[mark], place, mark)
         if not self.addresses:
-            return self._unknown_files(lines, heads)
+            return self._unknown_header(lines, heads)
         if not any(ADDRESS.match(_bare(cell)) for cells in heads.values() for cell in cells):
             return self._unknown_header(lines, heads) or self._spaced(lines)
         return self._without_header(lines)
@@ -235,31 +170,25 @@ class _Reader:
         return rows
 
     def _unknown_header(self, lines: Sequence[str], heads: Mapping[str, list[str]]) -> list[Row] | None:
-        """A table whose header names no column we know: the one that holds addresses is meant. Raises ListError."""
+        """A table whose header names no column we know: the one that holds addresses, or nothing but names of photos,
+        is meant. Raises ListError."""
         for mark, head in sorted(heads.items(), key=lambda item: -len(item[1])):
             table = csvlists.cells(lines[1:], mark, len(head))
-            holding = [
-                place for place in range(len(head))
-                if any(place < len(row) and ADDRESS.match(_bare(row[place])) for row in table)
-            ]  # fmt: skip
-            if len(head) > 1 and len(holding) == 1:
+            holding = [place for place in range(len(head)) if self._holds(table, place)]
+            is_head = len(head) > 1 and not any(PHOTO_END.search(head[place].strip()) for place in holding)
+            if is_head and len(holding) == 1:
                 return self._rows(table, head, holding[0], mark)
-            if len(head) > 1 and len(holding) > 1:
+            if is_head and len(holding) > 1 and self.addresses:
                 several = ", ".join(repr(head[place]) for place in holding)
                 raise ListError(f"the columns {several} all hold addresses, and none is called 'url'")
         return None
 
-    def _unknown_files(self, lines: Sequence[str], heads: Mapping[str, list[str]]) -> list[Row] | None:
-        """A table whose header names no column we know: the only one of nothing but names of photos is meant."""
-        for mark, head in sorted(heads.items(), key=lambda item: -len(item[1])):
-            table = csvlists.cells(lines[1:], mark, len(head))
-            holding = [
-                place for place in range(len(head))
-                if table and all(place < len(row) and PHOTO_END.search(row[place].strip()) for row in table)
-            ]  # fmt: skip
-            if len(head) > 1 and len(holding) == 1 and not PHOTO_END.search(head[holding[0]].strip()):
-                return self._rows(table, head, holding[0], mark)
-        return None
+    def _holds(self, table: Sequence[Sequence[str]], place: int) -> bool:
+        """Whether a column holds what is looked for."""
+        column = [row[place] if place < len(row) else "" for row in table]
+        if self.addresses:
+            return any(ADDRESS.match(_bare(cell)) for cell in column)
+        return bool(column) and all(PHOTO_END.search(cell.strip()) for cell in column)
 
     def _without_header(self, lines: Sequence[str]) -> list[Row] | None:
         """Addresses with a label before or after them; None unless most lines are such pairs, the others halves.

@@ -19,6 +19,7 @@ def _split_commas(value: object) -> object:
 
 
 def one_or_many(value: object) -> object:
+    """A word alone as a list of it, commas and all: it may be a question or a file's name."""
     return [value] if isinstance(value, str) else value
 
 

@@ -138,11 +138,11 @@ def place(project: Project, wanted: TrainSettings, report: Reporter) -> Iterator
             told = f"stopped; {here.start.epochs} of {here.start.planned} epochs are kept"
             raise Interrupted(told, here.way_on()) from None
         except (OSError, LookalikeError) as error:
-            if not here.kept and _leads():
+            if not here.kept and not here.again and _leads():
                 shutil.rmtree(here.folder, ignore_errors=True)
                 with suppress(OSError):  # others are in it
                     project.runs.rmdir()
-            if not here.kept or isinstance(error, LookalikeError):
+            if not (here.kept or here.again) or isinstance(error, LookalikeError):
                 raise
             fault = refused(error)
             raise type(fault)(fault.message, f"put that right, then {here.way_on()}") from None
@@ -184,10 +184,13 @@ def _differing(start: Start, told: dict[str, object]) -> dict[str, object]:
 def _tell_of_others(project: Project, wanted: TrainSettings, report: Reporter) -> None:
     images = project.keep(project.images)
     stopped = [] if wanted.resume else [item for item in found(project.runs) if item[1].images == images]
-    if stopped:
-        folder, start = stopped[0]
+    for folder, start in stopped:
+        with ExitStack() as stack:
+            if not _hold(folder, stack):
+                continue  # it runs
         when = f"after {start.epochs} of {start.planned} epochs" if start.epochs else "in its first epoch"
         report.note(f"{folder.name} was stopped {when}; {project.command('train --resume')} goes on with it")
+        break
 
 
 def _told(wanted: TrainSettings) -> dict[str, object]:

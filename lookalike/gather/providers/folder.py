@@ -22,9 +22,9 @@ from lookalike.settings.fields import Settings
 from lookalike.text import typed
 
 OF_FILES = re.compile(
-    r".*?(?:images?|imgs?|photos?|pictures?|masks?|jpe?gs?|pngs?)(?:[ _-]?part)?[ _-]?\d*", re.IGNORECASE
+    r"(.*?)(?:images?|imgs?|photos?|pictures?|masks?|jpe?gs?|pngs?)(?:(?:[ _-]?part)?[ _-]?\d+)?", re.IGNORECASE
 ).fullmatch
-"""Names of folders that tell what files they hold and not what is on them."""
+"""Names of folders that tell what files they hold: images, masks, HAM10000_images_part_1."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class Folder(LocalProvider):
         self.found: dict[str, list[Item]] = defaultdict(list)
         self.faults: dict[str, list[Hit]] = defaultdict(list)
         self.passed: tuple[Found, ...] = ()
+        self.names: Sequence[str] = ()
+        self.labelled = False  # whether folders say what is on the photos
 
     def asked(self, names: Sequence[str]) -> None:
         """Look through the folder and its tables. Raises ConfigError where nothing tells what is on its photos."""
@@ -61,12 +63,13 @@ class Folder(LocalProvider):
         self.passed = walked.passed
         files = [item.file for item in below(self.root) if not item.reason]
         labels = [label for label in walked.labels if not part_of(label)]
-        self.labelled = sum(not OF_FILES(label) for label in labels) > 1 and (not names or bool({*names} & {*labels}))
+        telling = _tell_labels(labels)
+        self.labelled = telling and (not names or bool({*names} & {*labels}))
         chosen = [self.table] if self.table else tables.chosen(self.root, files, names, labelled=self.labelled)
         if chosen:
             self._take(chosen, files, {item.file: item for item in walked.photos})
         else:
-            if len(labels) < 2:
+            if not telling:
                 self._require_known([file for file in files if file.lower().endswith(tables.ENDS)], tables.Files(files))
             for item in walked.photos:
                 self.found[item.label].append(Item(item.file, item.file))
@@ -123,7 +126,7 @@ class Folder(LocalProvider):
     def _rows(self, table: str) -> list[TableRow]:
         path = self.root / table
         try:
-            return tables.read(path, self.names, labelled=self.labelled and not self.table)
+            return tables.read(path, self.names, guess=not self.labelled or bool(self.table))
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}", "see to it that it can be") from None
         except ListError as error:
@@ -166,6 +169,13 @@ class Folder(LocalProvider):
         if query.label in self.found:
             raise Stop("exhausted")
         raise Stop("no-hits", f"it has {', '.join(map(repr, self.labels()[:5]))}" if self.found else "")
+
+
+def _tell_labels(folders: Sequence[str]) -> bool:
+    """Whether the names of folders can be labels: two differ in more than in what files they hold, and in a number of
+    these."""
+    stems = {found[1] if (found := OF_FILES(name)) else name for name in folders}
+    return len(stems - {""}) > 1
 
 
 def _side(file: str, row: TableRow) -> str:

@@ -45,9 +45,8 @@ def chosen(root: Path, names: Iterable[str], asked: Sequence[str], *, labelled: 
     those of CSV or JSON that give a photo a label, which `read` may know by the names that were `asked` for."""
     beside = [name for name in names if PurePosixPath(name).name not in OURS]
     files = Files(beside)
-    if told := [
-        name for name in beside if PurePosixPath(name).name in NAMED and _names_some(root / name, files, not labelled)
-    ]:
+    named_so = [name for name in beside if PurePosixPath(name).name in NAMED]
+    if told := [name for name in named_so if _names_some(root / name, files, guess=not labelled)]:
         return told
     if told := [name for name in beside if name.endswith(".json") and _coco(_document(root / name)) is not None]:
         return told
@@ -59,35 +58,35 @@ def chosen(root: Path, names: Iterable[str], asked: Sequence[str], *, labelled: 
     return []
 
 
-def _names_some(path: Path, files: Files, guess: bool) -> bool:
+def _names_some(path: Path, files: Files, *, guess: bool) -> bool:
     """Whether a table names some of the files, or can't be read, which is told when it is."""
     rows = _quiet(path, (), guess=guess)
     return not rows or any(_is_there(row.name, files) for row in rows)
 
 
-def _quiet(path: Path, asked: Sequence[str], *, guess: bool = True) -> list[TableRow]:
+def _quiet(path: Path, asked: Sequence[str], *, guess: bool) -> list[TableRow]:
     try:
-        return read(path, asked, labelled=not guess)
+        return read(path, asked, guess=guess)
     except (OSError, lists.ListError):
         return []
 
 
-def read(path: Path, asked: Sequence[str] = (), *, labelled: bool = False) -> list[TableRow]:
+def read(path: Path, asked: Sequence[str] = (), *, guess: bool = True) -> list[TableRow]:
     """The rows of a table. The label is in a column that is called so, or in which the names stand that were `asked`
-    for; or, unless folders say it, in the other of two columns, or each label has a column.
+    for; or, a `guess` where folders don't say it, in the other of two columns, or each label has a column.
     Raises OSError, and ListError when it is none."""
-    if (found := coco(path)) is not None:
-        return found
-    side = part_of(path.stem) or part_of(path.parent.name)
-    rows = _rows(path)
-    if not labelled and not any(row.values for row in rows):
-        rows = _pairs(rows)
-    rows = columns.labelled(rows, asked, guess=not labelled)
-    return [_told(row, path.name, side, labelled=labelled) for row in rows]
-
-
-def _rows(path: Path) -> list[lists.Row]:
     document = _document(path)
+    if (found := _coco(document)) is not None:
+        return list(found)
+    side = part_of(path.stem) or part_of(path.parent.name)
+    rows = _rows(path, document)
+    if guess and not any(row.values for row in rows):
+        rows = _pairs(rows)
+    return [_told(row, path.name, side, guess=guess) for row in columns.labelled(rows, asked, guess=guess)]
+
+
+def _rows(path: Path, document: Any) -> list[lists.Row]:
+    """The rows of a file, which may be a JSON document: of the label of each file, or any that lists reads."""
     if isinstance(document, dict) and document and all(map(_names_a_label, *zip(*document.items(), strict=True))):
         said = enumerate(document.items(), start=1)
         return [lists.Row(number, name, {"file": name, "label": label}) for number, (name, label) in said]
@@ -101,7 +100,7 @@ def _names_a_label(file: str, label: object) -> bool:
 def unknown(path: Path, files: Files) -> list[str]:
     """The columns of a table of which nothing is known; [] where it names none of the files."""
     try:
-        rows = _rows(path)
+        rows = _rows(path, _document(path))
     except (OSError, lists.ListError):
         return []
     return columns.unknown(rows) if any(_is_there(row.name, files) for row in rows) else []
@@ -141,10 +140,10 @@ def _pair(cells: list[str]) -> tuple[str, str]:
     return (files[0], others[0]) if len(others) == 1 else ("", "")
 
 
-def _told(row: lists.Row, table: str, side: Part | None, *, labelled: bool) -> TableRow:
+def _told(row: lists.Row, table: str, side: Part | None, *, guess: bool) -> TableRow:
     where = f"row {row.number} of {table}"
     others: tuple[str, ...] = ()
-    if not labelled and len(row.values) == 2 and not {"label", *columns.SPLITS} & set(row.values):
+    if guess and len(row.values) == 2 and not {"label", *columns.SPLITS} & set(row.values):
         others = tuple(name for name in row.values if name not in columns.NO_LABELS)
     label, odd = columns.label_of(row.values, others)
     split = next((part for name in columns.SPLITS if (part := part_of(text(row.values.get(name))))), side)

@@ -19,7 +19,7 @@ from lookalike.photos.copies.place import Box
 from lookalike.photos.views import SIDE, shrunk
 
 MOST, LEAST = 960, 140  # pixels: what is compared; below, nothing is to be seen that was not seen before
-FULL = 8  # bits for a tone
+_FULL = 8  # bits for a tone
 _ROUNDS = 3
 _SOFTER = (0, 1, 3, 8, 18)  # how often one of the two may have been smoothed before: it was enlarged
 _SAVED, _NEARBY, _FAR = 12.0, 0.25, 4  # grey levels, a part of the contrast within so many pixels: what saving leaves
@@ -77,7 +77,7 @@ def apart(pair: Placed) -> float:
 def _seen(path: Path, inside: bool) -> tuple[Image.Image, bool]:
     """What is compared of a photo, and whether it has the few tones of a palette."""
     opened = images.open_photo(path, at_least=MOST)
-    photo, few = opened.image, opened.bits < FULL
+    photo, few = opened.image, opened.bits < _FULL
     if not inside:
         return photo, few
     small = shrunk(images.open_rgb(path, at_least=SIDE))  # the very picture in which borders were looked for
