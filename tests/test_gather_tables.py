@@ -197,7 +197,16 @@ def test_tables_of_a_competition_say_what_is_on_its_photos(cli: Cli) -> None:
 def test_a_table_beside_folders_of_files_says_what_is_on_them(cli: Cli) -> None:
     put("HAM_images_part_1/1.jpg", "HAM_images_part_2/2.jpg", "HAM_images_part_2/3.jpg")
     Path("set/HAM.csv").write_text(HAM)
+    assert gather(cli).code == 2 and not Path("images", "HAM_images_part_1").exists()
     assert gather(cli, "set", "nv", "mel").code == 0 and kept() == {"1.jpg": "nv", "2.jpg": "mel", "3.jpg": "nv"}
+
+
+@pytest.mark.parametrize("folders", ["real_images fake_images", "3 8", "dog 1,dog 2"])
+def test_folders_that_differ_in_more_than_their_files_are_labels(cli: Cli, folders: str) -> None:
+    names = folders.split(",") if "," in folders else folders.split()
+    put(*(f"{name}/{number}.jpg" for number, name in enumerate(names)))
+    Path("set/data.csv").write_text("filename,generator,size_kb\n0.jpg,camera,7\n1.jpg,gan,8\n")
+    assert gather(cli).code == 0 and set(kept().values()) == {*names}
 
 
 LAYOUTS = {

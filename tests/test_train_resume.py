@@ -160,6 +160,26 @@ def test_what_is_told_to_go_on_is_what_goes_on(cli: Cli, tmp_path: Path, stop: S
     assert Path(again.data["folder"]).name == folder.name and again.data["run"]["settings"]["seed"] == 2
 
 
+def test_one_that_is_refused_when_it_goes_on_is_not_forgotten(cli: Cli, tmp_path: Path):
+    draw.folder(tmp_path / "images", {"circles": 6, "stripes": 6})
+    folder = _killed_at_once(tmp_path, "--size", 64, "--epochs", 1, "--seed", 5)
+    photo = next((tmp_path / "images" / "circles").iterdir())
+    data = photo.read_bytes()
+    photo.unlink()
+    assert cli("train", "--resume").code == 3
+    photo.write_bytes(data)
+    answer = cli("train", "--resume", "--json")
+    assert Path(answer.data["folder"]).name == folder.name and answer.data["run"]["settings"]["seed"] == 5
+
+
+def test_one_that_runs_is_not_told_as_stopped(cli: Cli, tmp_path: Path, stop: Stop):
+    assert stop(2).code == 130
+    (folder,) = tmp_path.glob("runs/*")
+    with FileLock(folder / ".lock"):
+        assert "was stopped" not in stop(1).err
+    assert f"{folder.name} was stopped after 1 of 3" in stop(1).err
+
+
 def test_one_chosen_by_its_flags_is_the_next_to_go_on(cli: Cli, tmp_path: Path, stop: Stop):
     for seed in (1, 2):
         assert stop(2, "--seed", seed).code == 130
